@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Compression of layers: a table of compressors behind streams. Output is a function of
+ * the input, the method and the level only. gzip: mtime 0, no name, OS 255. gzip readers
+ * accept several members and refuse trailing garbage; zstd windows are capped.
+ */
+#ifndef S2C_CODEC_COMPRESS_H
+#define S2C_CODEC_COMPRESS_H
+
+#include "util/stream.h"
+
+enum s2c_compression { S2C_COMPRESS_NONE, S2C_COMPRESS_GZIP, S2C_COMPRESS_ZSTD };
+
+/* Largest zstd window accepted (log2): 128 MiB. */
+#define S2C_ZSTD_WINDOW_LOG_MAX 27
+
+struct s2c_compressor_ops {
+	const char *name;	/* "none", "gzip", "zstd" */
+	enum s2c_compression kind;
+	int default_level;
+	/* A writer that compresses into `next` (borrowed; finished by finish). */
+	struct s2c_writer *(*writer)(int level, struct s2c_writer *next);
+	/* A reader that decompresses `next`; owns it if `own`. Never reads ahead of need
+	 * without keeping what it read. */
+	struct s2c_reader *(*reader)(struct s2c_reader *next, bool own);
+};
+
+/* The table entry of a kind; by name: NULL when unknown. */
+const struct s2c_compressor_ops *s2c_compressor(enum s2c_compression kind);
+const struct s2c_compressor_ops *s2c_compressor_by_name(const char *name);
+
+/* Convenience: default level when level is 0. */
+struct s2c_writer *s2c_compress(
+	enum s2c_compression kind, int level, struct s2c_writer *next);
+struct s2c_reader *s2c_decompress(
+	enum s2c_compression kind, struct s2c_reader *next, bool own);
+
+/*
+ * Looks at the first bytes of `next` and decompresses gzip or zstd, or passes the bytes
+ * on. *out_kind (may be NULL) tells which.
+ */
+S2C_CHECK int s2c_decompress_auto(struct s2c_reader *next, bool own,
+	enum s2c_compression *out_kind, struct s2c_reader **out, struct s2c_error **err);
+
+#endif

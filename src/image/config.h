@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The image configuration: a document that keeps every field it does not know, with typed
+ * access to those that s2c uses. OCI image-spec config.md; Docker's config is the same.
+ */
+#ifndef S2C_IMAGE_CONFIG_H
+#define S2C_IMAGE_CONFIG_H
+
+#include "codec/digest.h"
+#include "codec/json.h"
+#include "image/manifest.h"
+
+#define S2C_CONFIG_MAX (4u * 1024 * 1024) /* bytes of a config */
+#define S2C_CONFIG_ENV_MAX 4096		  /* variables */
+#define S2C_CONFIG_LABELS_MAX 4096
+#define S2C_LABELS_BYTES_MAX 10240 /* S2I's cap on the sum of key and value bytes */
+
+struct s2c_config {
+	struct s2c_json *root; /* the whole document, owned */
+	/* Read from root and kept in step by the setters below. */
+	struct s2c_digest *diff_ids; /* lowest first */
+	size_t n_diff_ids;
+};
+
+/* Parses and validates the parts s2c reads. */
+S2C_CHECK int s2c_config_parse(const char *text, size_t len, struct s2c_config **out,
+	struct s2c_error **err);
+/* A minimal config for a platform, without layers. */
+struct s2c_config *s2c_config_new(const struct s2c_platform *platform);
+struct s2c_config *s2c_config_copy(const struct s2c_config *config);
+void s2c_config_free(struct s2c_config *config);
+S2C_DEFINE_CLEAN(config, struct s2c_config *, s2c_config_free)
+#define CLEAN_CONFIG CLEAN(s2c_clean_config)
+
+/* Bytes of the document; caller frees. */
+char *s2c_config_print(const struct s2c_config *config);
+
+/* The "config" object members. Borrowed; "" or NULL when absent. */
+const char *s2c_config_user(const struct s2c_config *config);
+const char *s2c_config_workdir(const struct s2c_config *config);
+const char *s2c_config_label(const struct s2c_config *config, const char *key);
+const char *s2c_config_stop_signal(const struct s2c_config *config);
+const char *s2c_config_created(const struct s2c_config *config);
+void s2c_config_platform(const struct s2c_config *config, struct s2c_platform *out);
+/* Appended copies. */
+void s2c_config_env(const struct s2c_config *config, struct s2c_strv *out);
+void s2c_config_entrypoint(const struct s2c_config *config, struct s2c_strv *out);
+void s2c_config_cmd(const struct s2c_config *config, struct s2c_strv *out);
+void s2c_config_volumes(const struct s2c_config *config, struct s2c_strv *out);
+void s2c_config_exposed_ports(const struct s2c_config *config, struct s2c_strv *out);
+void s2c_config_onbuild(const struct s2c_config *config, struct s2c_strv *out);
+
+void s2c_config_set_user(struct s2c_config *config, const char *user);
+void s2c_config_set_workdir(struct s2c_config *config, const char *workdir);
+void s2c_config_set_label(struct s2c_config *config, const char *key, const char *value);
+void s2c_config_set_env(struct s2c_config *config, const char *assignment);
+/* An empty vector removes the member. */
+void s2c_config_set_entrypoint(struct s2c_config *config, const struct s2c_strv *argv);
+void s2c_config_set_cmd(struct s2c_config *config, const struct s2c_strv *argv);
+void s2c_config_add_port(struct s2c_config *config, const char *port);
+void s2c_config_add_volume(struct s2c_config *config, const char *path);
+void s2c_config_set_stop_signal(struct s2c_config *config, const char *signal);
+void s2c_config_set_created(struct s2c_config *config, const char *rfc3339);
+/* Removes OnBuild: triggers are not inherited by an application image. */
+void s2c_config_clear_onbuild(struct s2c_config *config);
+
+/*
+ * Adds a history entry and, unless diff_id is NULL (empty layer), the diffID. A base with
+ * layers but without history gets no history at all (its count could not match).
+ */
+struct s2c_history {
+	const char *created; /* RFC 3339 */
+	const char *created_by;
+	const char *comment; /* may be NULL */
+};
+void s2c_config_add_layer(struct s2c_config *config, const struct s2c_digest *diff_id,
+	const struct s2c_history *history);
+
+/*
+ * Applies one Dockerfile-like change: USER, WORKDIR, ENV K=V, LABEL K=V, CMD, ENTRYPOINT
+ * (JSON array or shell form), EXPOSE, VOLUME, STOPSIGNAL. S2C_EINVAL names the change.
+ */
+S2C_CHECK int s2c_config_change(
+	struct s2c_config *config, const char *change, struct s2c_error **err);
+
+#endif
