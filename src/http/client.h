@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * HTTP requests over TCP, TLS or a unix socket. The only module that knows curl. It
+ * knows nothing of registries: no authentication, no redirect to another origin with
+ * credentials, no decoding of Content-Encoding, no netrc, proxies from the environment.
+ */
+#ifndef S2C_HTTP_CLIENT_H
+#define S2C_HTTP_CLIENT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "util/stream.h"
+#include "util/strv.h"
+
+#define S2C_HTTP_URL_MAX 16384
+#define S2C_HTTP_HEADERS_MAX 100	      /* response header lines kept */
+#define S2C_HTTP_HEADER_BYTES_MAX (64u * 1024) /* of a whole response head */
+#define S2C_HTTP_BODY_MAX (8u * 1024 * 1024)  /* body kept in memory, hard cap */
+#define S2C_HTTP_REDIRECTS_MAX 5
+#define S2C_HTTP_ERROR_BODY_MAX (1024u * 1024) /* body kept of a 4xx or 5xx */
+/* A transfer slower than this for so long is S2C_ENET. */
+#define S2C_HTTP_LOW_SPEED_BYTES 1024
+#define S2C_HTTP_LOW_SPEED_SECONDS 30
+#define S2C_HTTP_CONNECT_SECONDS 30
+
+struct s2c_http;
+
+struct s2c_http_opts {
+	const char *unix_socket; /* connect there whatever the URL's host; NULL: TCP */
+	const char *ca_file;	 /* additional trusted certificates, PEM; NULL: system */
+	const char *client_cert; /* PEM files; NULL: none */
+	const char *client_key;
+	bool insecure_tls; /* accept any certificate: only when the user said so */
+};
+
+/* A client with its connection pool; used by one thread. */
+struct s2c_http *s2c_http_new(const struct s2c_http_opts *opts);
+void s2c_http_free(struct s2c_http *http);
+S2C_DEFINE_CLEAN(http, struct s2c_http *, s2c_http_free)
+
+struct s2c_http_request {
+	const char *method; /* "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE" */
+	const char *url;    /* absolute, http or https, without userinfo */
+	const struct s2c_strv *headers; /* "Name: value"; may be NULL */
+	/* A header such as "Authorization: ..." that is never sent to another origin. */
+	const char *secret_header;
+	/* Body: memory, or a reader of exactly body_len bytes (read once, no replay). */
+	const void *body;
+	struct s2c_reader *body_reader;
+	uint64_t body_len;
+	/*
+	 * Where the body of a 2xx goes; NULL: response.body. Bodies of other statuses
+	 * always go to response.body (cut at S2C_HTTP_ERROR_BODY_MAX).
+	 */
+	struct s2c_writer *sink;
+	uint64_t max_body; /* S2C_ELIMIT above; 0: S2C_HTTP_BODY_MAX */
+	/*
+	 * GET and HEAD follow up to S2C_HTTP_REDIRECTS_MAX redirects, never from https to
+	 * http; other methods never do. No secret_header to another origin.
+	 */
+	bool no_redirect;
+	const char *phase; /* emit PROGRESS under it; NULL: none */
+	const char *subject;
+};
+
+struct s2c_http_response {
+	int status;
+	struct s2c_strv headers; /* "name: value", names in lower case, in order */
+	struct s2c_buf body;
+	char *url; /* after redirects */
+};
+void s2c_http_response_release(struct s2c_http_response *response);
+#define CLEAN_HTTP_RESPONSE CLEAN(s2c_http_response_release)
+
+/* Value of the first header with this lower-case name, or NULL. Borrowed. */
+const char *s2c_http_header(const struct s2c_http_response *response, const char *name);
+
+/*
+ * One exchange. 0 for any complete response whatever its status; S2C_ENET for connection
+ * level failures, S2C_EPROTO for malformed ones, S2C_EAUTH for TLS trust failures.
+ * *response must be zeroed and is released by the caller.
+ */
+S2C_CHECK int s2c_http_perform(struct s2c_ctx *ctx, struct s2c_http *http,
+	const struct s2c_http_request *request, struct s2c_http_response *response,
+	struct s2c_error **err);
+
+/* A URL for messages: userinfo and query values removed. Caller frees. */
+char *s2c_http_redact(const char *url);
+
+/* Resolves a Location (absolute, path-absolute or relative) against a URL; caller frees. */
+S2C_CHECK int s2c_http_resolve(
+	const char *base, const char *location, char **out, struct s2c_error **err);
+
+/* True if both URLs have the same scheme, host and port. */
+bool s2c_http_same_origin(const char *a, const char *b);
+
+#endif

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One registry as a peer of the OCI distribution protocol 1.1: endpoint, authentication,
+ * manifests and blobs. What to move is decided in registry/transfer.
+ */
+#ifndef S2C_REGISTRY_REGISTRY_H
+#define S2C_REGISTRY_REGISTRY_H
+
+#include <s2c/reference.h>
+
+#include "http/client.h"
+#include "image/manifest.h"
+
+#define S2C_TOKEN_MAX (1024u * 1024)  /* bytes of a token response */
+#define S2C_REGISTRY_RETRIES 3
+
+struct s2c_registry_opts {
+	/* http is used for loopback registries, and for others only when this is set. */
+	bool plain_http;
+	bool insecure_tls;
+	const char *ca_file;  /* NULL: system */
+	const char *authfile; /* NULL: the usual places, see credentials.h */
+	unsigned retries;     /* 0: S2C_REGISTRY_RETRIES */
+};
+
+struct s2c_registry;
+
+/* A connection to the registry of `ref` for its repository. No request is made yet. */
+S2C_CHECK int s2c_registry_open(const struct s2c_reference *ref,
+	const struct s2c_registry_opts *opts, struct s2c_registry **out,
+	struct s2c_error **err);
+void s2c_registry_close(struct s2c_registry *registry);
+S2C_DEFINE_CLEAN(registry, struct s2c_registry *, s2c_registry_close)
+
+/*
+ * Fetches a manifest or index by tag or digest ("sha256:..."). The bytes are checked
+ * against the digest asked for, or against Docker-Content-Digest; *desc is filled.
+ */
+S2C_CHECK int s2c_registry_get_manifest(struct s2c_ctx *ctx, struct s2c_registry *registry,
+	const char *tag_or_digest, struct s2c_buf *body, struct s2c_descriptor *desc,
+	struct s2c_error **err);
+/* HEAD of a manifest: S2C_ENOENT when there is none. */
+S2C_CHECK int s2c_registry_head_manifest(struct s2c_ctx *ctx,
+	struct s2c_registry *registry, const char *tag_or_digest,
+	struct s2c_descriptor *desc, struct s2c_error **err);
+S2C_CHECK int s2c_registry_put_manifest(struct s2c_ctx *ctx, struct s2c_registry *registry,
+	const char *tag_or_digest, const struct s2c_descriptor *desc, const void *body,
+	struct s2c_error **err);
+
+/* Streams a blob into `sink`; more bytes than desc->size end it. Verified by the sink's
+ * owner (s2c_ingest_commit). */
+S2C_CHECK int s2c_registry_get_blob(struct s2c_ctx *ctx, struct s2c_registry *registry,
+	const struct s2c_descriptor *desc, struct s2c_writer *sink, struct s2c_error **err);
+/* *out_there tells whether the repository has the blob. */
+S2C_CHECK int s2c_registry_has_blob(struct s2c_ctx *ctx, struct s2c_registry *registry,
+	const struct s2c_digest *digest, bool *out_there, struct s2c_error **err);
+/*
+ * Tries to mount a blob from another repository of the same registry; *out_mounted false
+ * (no error) when the registry would rather have it uploaded.
+ */
+S2C_CHECK int s2c_registry_mount_blob(struct s2c_ctx *ctx, struct s2c_registry *registry,
+	const struct s2c_digest *digest, const char *from_repository, bool *out_mounted,
+	struct s2c_error **err);
+/*
+ * Uploads a blob by POST and one PUT. `open` makes a fresh reader for each attempt, so
+ * a body is never replayed blindly (token expiry, retry).
+ */
+struct s2c_blob_source {
+	int (*open)(void *self, struct s2c_reader **out, struct s2c_error **err);
+	void *self;
+};
+S2C_CHECK int s2c_registry_put_blob(struct s2c_ctx *ctx, struct s2c_registry *registry,
+	const struct s2c_descriptor *desc, const struct s2c_blob_source *source,
+	struct s2c_error **err);
+
+/* Fails early with S2C_EAUTH when pushing to the repository would not be allowed. */
+S2C_CHECK int s2c_registry_check_push(
+	struct s2c_ctx *ctx, struct s2c_registry *registry, struct s2c_error **err);
+
+#endif
