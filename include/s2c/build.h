@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The main job: application source + builder image -> runnable image.
+ */
+#ifndef S2C_BUILD_H
+#define S2C_BUILD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <s2c/store.h>
+
+enum s2c_pull_policy { S2C_PULL_IF_NOT_PRESENT, S2C_PULL_ALWAYS, S2C_PULL_NEVER };
+
+/* Everything a user can ask of a build. Strings are borrowed; NULL or 0: the default. */
+struct s2c_build_options {
+	const char *source;
+	const char *builder;
+	const char *tag;
+
+	const char *ref;
+	const char *context_dir;
+	const char *exclude;
+
+	const char *const *env;	      /* "NAME=VALUE", NULL-terminated; may be NULL */
+	const char *const *env_files; /* -E, NULL-terminated; may be NULL */
+
+	const char *scripts_url;
+	const char *destination;
+	const char *assemble_user;
+	const char *allowed_uids;
+
+	enum s2c_pull_policy pull_policy;
+	const char *oci_runtime;
+	const char *network; /* "isolated", "none", "host"; NULL: isolated where it works */
+	const char *memory, *cpus;
+	unsigned pids_limit;
+	unsigned timeout;	 /* seconds for the whole build */
+	const char *ca_bundle;	 /* file, or "host" */
+	bool keep_build_files;	 /* leave <destination>/src and scripts in the image */
+
+	const char *const *outputs; /* "oci:...", "docker-archive:...", "registry" */
+	bool push;		    /* as output "registry" */
+	bool tls_verify_off;	    /* this command may use plain http and any certificate */
+	const char *authfile;
+
+	int stdin_fd; /* for source "-" */
+};
+#define S2C_BUILD_OPTIONS_INIT                                                           \
+	{                                                                                \
+		.stdin_fd = 0                                                            \
+	}
+
+struct s2c_build_result {
+	char image_id[136];	     /* config digest */
+	char digest[136];	     /* manifest digest */
+	char name[513];		     /* full reference, or "" */
+	char pushed[650];	     /* "ref@digest" when pushed, or "" */
+	char *metadata;		     /* JSON for --metadata-file; owned */
+};
+void s2c_build_result_release(struct s2c_build_result *result);
+
+/* Runs the build. S2C_ECHILD: a script failed, s2c_error_status() is its exit status. */
+int s2c_build_run(struct s2c_ctx *ctx, struct s2c_store *store,
+	const struct s2c_build_options *options, struct s2c_build_result *out,
+	struct s2c_error **err);
+
+/*
+ * The plan without acting on it: a JSON document of what would be done with which values
+ * and where they come from. Reads the source and, when it is there, the builder image.
+ * Caller frees *out_json.
+ */
+int s2c_build_plan(struct s2c_ctx *ctx, struct s2c_store *store,
+	const struct s2c_build_options *options, char **out_json, struct s2c_error **err);
+
+#endif

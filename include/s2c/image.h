@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Images of the store for people: what the commands images, inspect, history, tag, rmi,
+ * pull, push, import, save, load and prune do.
+ */
+#ifndef S2C_IMAGE_H
+#define S2C_IMAGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <s2c/store.h>
+
+struct s2c_image_info {
+	char name[513]; /* full reference, or "" */
+	char id[136];	/* config digest */
+	char digest[136]; /* manifest digest */
+	uint64_t size;	/* bytes of all blobs */
+	char *created;	/* RFC 3339, or "" */
+};
+int s2c_images_list(struct s2c_ctx *ctx, struct s2c_store *store,
+	struct s2c_image_info **out, size_t *out_n, struct s2c_error **err);
+void s2c_images_free(struct s2c_image_info *images, size_t n);
+
+enum s2c_inspect_kind { S2C_INSPECT_DOCKER, S2C_INSPECT_MANIFEST, S2C_INSPECT_CONFIG };
+/* JSON text: `docker inspect` shape (an array of one), or the raw document. Caller frees. */
+int s2c_images_inspect(struct s2c_ctx *ctx, struct s2c_store *store, const char *image,
+	enum s2c_inspect_kind kind, char **out_json, struct s2c_error **err);
+
+struct s2c_history_row {
+	char *created, *created_by, *comment;
+	uint64_t size; /* of the layer blob; 0 for an empty layer */
+	bool empty;
+};
+/* Newest first. */
+int s2c_images_history(struct s2c_ctx *ctx, struct s2c_store *store, const char *image,
+	struct s2c_history_row **out, size_t *out_n, struct s2c_error **err);
+void s2c_history_free(struct s2c_history_row *rows, size_t n);
+
+int s2c_images_tag(struct s2c_ctx *ctx, struct s2c_store *store, const char *image,
+	const char *new_name, struct s2c_error **err);
+int s2c_images_remove(struct s2c_ctx *ctx, struct s2c_store *store, const char *image,
+	struct s2c_error **err);
+
+struct s2c_remote_options {
+	bool tls_verify_off; /* also allows plain http */
+	const char *ca_file;
+	const char *authfile;
+};
+/* out_digest: S2C's manifest digest, 136 bytes. */
+int s2c_images_pull(struct s2c_ctx *ctx, struct s2c_store *store, const char *ref,
+	const struct s2c_remote_options *options, char *out_digest, struct s2c_error **err);
+/* Pushes `image` to `destination` (NULL: its own name). */
+struct s2c_push_result {
+	char pushed[650]; /* "ref@digest" */
+};
+int s2c_images_push(struct s2c_ctx *ctx, struct s2c_store *store, const char *image,
+	const char *destination, const struct s2c_remote_options *options,
+	struct s2c_push_result *out, struct s2c_error **err);
+
+/*
+ * Makes a one-layer image of a root file system tar (plain, gzip, zstd; "-" is stdin_fd)
+ * and applies Dockerfile-like changes (NULL-terminated, may be NULL). id: 136 bytes.
+ */
+struct s2c_import_options {
+	const char *tar;
+	const char *name;
+	const char *const *changes;
+	int stdin_fd;
+};
+int s2c_images_import(struct s2c_ctx *ctx, struct s2c_store *store,
+	const struct s2c_import_options *options, char *out_id, struct s2c_error **err);
+
+int s2c_images_save(struct s2c_ctx *ctx, struct s2c_store *store, const char *image,
+	const char *destination, struct s2c_error **err);
+/* Names of what was loaded, newline separated; caller frees. */
+int s2c_images_load(struct s2c_ctx *ctx, struct s2c_store *store, const char *source,
+	char **out_names, struct s2c_error **err);
+
+struct s2c_prune_options {
+	bool dry_run, check, all; /* all: also images without a name */
+};
+struct s2c_prune_result {
+	uint64_t blobs, trees, works, bytes, damaged;
+};
+int s2c_images_prune(struct s2c_ctx *ctx, struct s2c_store *store,
+	const struct s2c_prune_options *options, struct s2c_prune_result *out,
+	struct s2c_error **err);
+
+#endif

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The plan of a build: every decision with its value and where the value comes from, made
+ * before anything runs and not changed afterwards. Pure, printable as JSON (--dry-run).
+ */
+#ifndef S2C_BUILD_PLAN_H
+#define S2C_BUILD_PLAN_H
+
+#include <s2c/build.h>
+#include <s2c/reference.h>
+
+#include "build/scripts.h"
+#include "image/passwd.h"
+#include "policy/policy.h"
+#include "store/archive.h"
+
+#define S2C_OUTPUTS_MAX 16
+
+/* What was found out about the outside before planning. All borrowed. */
+struct s2c_plan_facts {
+	const struct s2c_config *builder; /* config of the builder image */
+	const char *builder_name;	  /* full reference, as resolved */
+	const char *builder_digest;	  /* manifest digest */
+	const struct s2c_source_info *source;
+	const char *source_kind;
+	const char *source_env; /* text of .s2i/environment, or NULL */
+	size_t source_env_len;
+	const struct s2c_scripts *scripts;
+	const char *passwd, *group; /* of the builder image; NULL: none */
+	const struct s2c_strv *proxy_env; /* proxy variables of the host, for ca_bundle */
+};
+
+struct s2c_plan {
+	struct s2c_reference tag;
+	bool has_tag;
+	struct s2c_user user;	   /* of assemble */
+	const char *user_origin;   /* static string */
+	char *user_spec;	   /* as it was given */
+	char *image_user;	   /* USER of the result */
+	char *destination;	   /* absolute */
+	char *workdir;		   /* cwd of assemble */
+	struct s2c_strv assemble;  /* argv */
+	struct s2c_strv run;	   /* Cmd of the result */
+	struct s2c_strv env;	   /* S2I variables: they stay in the image */
+	struct s2c_strv build_env; /* whole environment of assemble */
+	struct s2c_strv excludes;  /* paths that never enter the layer */
+	enum s2c_network network;
+	bool network_asked;
+	struct s2c_limits limits;
+	struct s2c_config *config; /* of the result, without the new layer */
+	struct s2c_archive_spec outputs[S2C_OUTPUTS_MAX];
+	size_t n_outputs;
+	bool push;
+};
+
+/*
+ * Decides everything. S2C_EINVAL for options that make no sense, S2C_EDENIED for a user
+ * that is not allowed, each naming the option or label at fault.
+ */
+S2C_CHECK int s2c_plan_make(const struct s2c_build_options *options,
+	const struct s2c_plan_facts *facts, struct s2c_plan **out, struct s2c_error **err);
+void s2c_plan_free(struct s2c_plan *plan);
+S2C_DEFINE_CLEAN(plan, struct s2c_plan *, s2c_plan_free)
+
+/* The plan as JSON, with origins; values of variables that look secret are not hidden:
+ * the plan is for the person who gave them. Caller frees. */
+char *s2c_plan_json(const struct s2c_plan *plan, const struct s2c_build_options *options,
+	const struct s2c_plan_facts *facts);
+
+#endif

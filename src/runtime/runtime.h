@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Where builds run, for callers. A runtime is chosen by name from the table in runtime.c;
+ * all of them do the same operations with the same results (tests/contract).
+ */
+#ifndef S2C_RUNTIME_RUNTIME_H
+#define S2C_RUNTIME_RUNTIME_H
+
+#include "codec/entry.h"
+#include "policy/policy.h"
+#include "store/image.h"
+
+struct s2c_runtime;
+struct s2c_container;
+
+struct s2c_runtime_opts {
+	const char *name; /* "native" (default when NULL), later "engine" */
+	struct s2c_store *store;
+	const char *oci_runtime; /* native: program name or path; NULL: crun, then runc */
+};
+
+/* Opens and probes. S2C_EUNSUPPORTED says what is missing and how to get it. */
+S2C_CHECK int s2c_runtime_open(struct s2c_ctx *ctx, const struct s2c_runtime_opts *opts,
+	struct s2c_runtime **out, struct s2c_error **err);
+void s2c_runtime_close(struct s2c_runtime *runtime);
+S2C_DEFINE_CLEAN(runtime, struct s2c_runtime *, s2c_runtime_close)
+const char *s2c_runtime_name(const struct s2c_runtime *runtime);
+
+/* A host file or directory shown read-only in the container; never in an image. */
+struct s2c_mount {
+	const char *source;	 /* absolute host path, trusted */
+	const char *destination; /* absolute, resolved inside the container's root */
+};
+
+#define S2C_PORTS_MAX 64
+struct s2c_port {
+	uint16_t host, container; /* TCP */
+	char host_ip[46];	  /* "" = 127.0.0.1 */
+};
+
+struct s2c_container_opts {
+	const struct s2c_image *image;
+	enum s2c_network network;
+	bool network_required; /* fail instead of falling back from isolated to none */
+	struct s2c_limits limits;
+	/* The only user whose processes will run; fixes a single-id mapping. */
+	uint32_t uid, gid;
+	const struct s2c_mount *mounts;
+	size_t n_mounts;
+	const struct s2c_port *ports;
+	size_t n_ports;
+	const char *hostname; /* NULL: "s2c" */
+};
+
+/* Makes a container's file system out of an image (unpacks layers that are not yet). */
+S2C_CHECK int s2c_container_create(struct s2c_ctx *ctx, struct s2c_runtime *runtime,
+	const struct s2c_container_opts *opts, struct s2c_container **out,
+	struct s2c_error **err);
+
+/*
+ * Puts entries under `path`, an absolute directory resolved inside the container's root,
+ * made when missing; everything new belongs to the container's uid and gid. Only before
+ * the first run.
+ */
+S2C_CHECK int s2c_container_copy_in(struct s2c_ctx *ctx, struct s2c_container *container,
+	const char *path, struct s2c_entries *entries, struct s2c_error **err);
+
+/* Reads a regular file, resolved inside the container's root; buf's maximum holds. */
+S2C_CHECK int s2c_container_read_file(struct s2c_container *container, const char *path,
+	struct s2c_buf *buf, struct s2c_error **err);
+
+/* True if the path is a regular file with an execute bit (resolved inside). */
+bool s2c_container_has_program(struct s2c_container *container, const char *path);
+
+struct s2c_exec_opts {
+	const struct s2c_strv *argv; /* exec form; argv[0] absolute or found in env PATH */
+	const struct s2c_strv *env;  /* the whole environment */
+	const char *cwd;	     /* absolute inside; made when missing; NULL: "/" */
+	/* -1: no input, output as OUTPUT events line by line (stderr too). Borrowed. */
+	int fd_in, fd_out, fd_err;
+	bool keep_privileges_of_root; /* `s2c run` only: uid 0 gets a usual capability set */
+};
+
+/*
+ * Runs one process to its end, under verified uid, and kills whatever it left running.
+ * *out_status is its exit status (128 + signal). Failing to start it (no such program,
+ * not executable) is an error, as is the end of ctx.
+ */
+S2C_CHECK int s2c_container_run(struct s2c_ctx *ctx, struct s2c_container *container,
+	const struct s2c_exec_opts *opts, int *out_status, struct s2c_error **err);
+
+/* What changes in the image besides the files. */
+struct s2c_commit_opts {
+	const struct s2c_config *config; /* complete new config but for the new layer */
+	const struct s2c_strv *excludes; /* absolute paths left out with all below */
+	enum s2c_compression compression;
+	const char *created; /* RFC 3339, for history */
+	const char *created_by;
+};
+struct s2c_commit_result {
+	struct s2c_descriptor desc; /* of the manifest */
+	struct s2c_digest id;	    /* config digest */
+	uint64_t layer_size;	    /* 0: nothing changed */
+	uint64_t layer_entries;
+};
+
+/* Turns what changed into a layer and an image in the store (not named yet). */
+S2C_CHECK int s2c_container_commit(struct s2c_ctx *ctx, struct s2c_container *container,
+	const struct s2c_commit_opts *opts, struct s2c_commit_result *out,
+	struct s2c_error **err);
+
+/* Kills what runs and removes everything; NULL is fine. Never fails visibly. */
+void s2c_container_destroy(struct s2c_container *container);
+S2C_DEFINE_CLEAN(container, struct s2c_container *, s2c_container_destroy)
+
+#endif
