@@ -31,7 +31,7 @@ S2C_CHECK int s2c_buf_puts(struct s2c_buf *buf, const char *s, struct s2c_error 
 S2C_CHECK int s2c_buf_printf(struct s2c_buf *buf, struct s2c_error **err, const char *fmt,
 	...) S2C_PRINTF(3, 4);
 
-/* For text that the program sizes itself: aborts on programming error instead of failing. */
+/* For text that the program sizes itself: going past the maximum aborts. */
 void s2c_buf_must_printf(struct s2c_buf *buf, const char *fmt, ...) S2C_PRINTF(2, 3);
 
 /* Length 0, memory and maximum kept. */

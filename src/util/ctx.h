@@ -47,7 +47,7 @@ void s2c_emit_output(struct s2c_ctx *ctx, const char *line, size_t len);
 
 /*
  * A phase: PHASE_BEGIN now, PHASE_END with the elapsed time when it leaves scope.
- *     S2C_PHASE(ctx, "layer", ref) phase;
+ *     CLEAN_PHASE struct s2c_phase phase = s2c_phase_begin(ctx, "layer", ref);
  * `note` may be set to a static string ("reused") that PHASE_END reports as text.
  */
 struct s2c_phase {
@@ -57,7 +57,8 @@ struct s2c_phase {
 	const char *note;
 	uint64_t started_ms;
 };
-struct s2c_phase s2c_phase_begin(struct s2c_ctx *ctx, const char *name, const char *subject);
+struct s2c_phase s2c_phase_begin(
+	struct s2c_ctx *ctx, const char *name, const char *subject);
 void s2c_phase_end(struct s2c_phase *phase);
 #define CLEAN_PHASE CLEAN(s2c_phase_end)
 

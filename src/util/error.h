@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Errors, the write side. `return s2c_fail(err, S2C_EPROTO, "manifest of '%s': ...", ref);`
- * is one line and always -1. Callers add what only they know with s2c_wrap().
+ * Errors, the write side. `return s2c_fail(err, S2C_EPROTO, "manifest of '%s': ...",
+ * ref);` is one line and always -1. Callers add what only they know with s2c_wrap().
  *
  * Messages: no capital, no full stop, name the subject in single quotes, and end with
  * what to do when there is something to do: "cannot open 'x': permission denied".
@@ -30,6 +30,13 @@ int s2c_fail(struct s2c_error **err, enum s2c_code code, const char *fmt, ...)
  */
 int s2c_fail_errno(struct s2c_error **err, int errnum, const char *fmt, ...)
 	S2C_PRINTF(3, 4);
+
+/*
+ * Like s2c_fail with an errno kept beside it that the message words better than
+ * strerror would: `code` is chosen by the caller, nothing is appended.
+ */
+int s2c_fail_as(struct s2c_error **err, enum s2c_code code, int errnum, const char *fmt,
+	...) S2C_PRINTF(4, 5);
 
 /* Like s2c_fail with an HTTP or exit status kept beside it. */
 int s2c_fail_status(struct s2c_error **err, enum s2c_code code, int status,

@@ -14,8 +14,8 @@
 #include "util/ctx.h"
 
 /* open(2) with context in the error; O_CLOEXEC is added. dirfd may be AT_FDCWD. */
-S2C_CHECK int s2c_fs_open(int dirfd, const char *path, int flags, mode_t mode, int *out_fd,
-	struct s2c_error **err);
+S2C_CHECK int s2c_fs_open(int dirfd, const char *path, int flags, mode_t mode,
+	int *out_fd, struct s2c_error **err);
 
 /*
  * Opens `path` as a process chrooted to root_fd would: absolute paths and symlinks are
@@ -35,11 +35,12 @@ S2C_CHECK int s2c_fs_open_beneath(int dirfd, const char *path, int flags, mode_t
 	int *out_fd, struct s2c_error **err);
 
 /* mkdir -p; existing directories are fine. Follows symlinks: for trusted paths only. */
-S2C_CHECK int s2c_fs_mkdir_p(int dirfd, const char *path, mode_t mode, struct s2c_error **err);
+S2C_CHECK int s2c_fs_mkdir_p(
+	int dirfd, const char *path, mode_t mode, struct s2c_error **err);
 
 /* mkdir -p as seen from inside root_fd (see s2c_fs_open_in); *out_fd may be NULL. */
-S2C_CHECK int s2c_fs_mkdir_in(int root_fd, const char *path, mode_t mode, int *out_fd,
-	struct s2c_error **err);
+S2C_CHECK int s2c_fs_mkdir_in(
+	int root_fd, const char *path, mode_t mode, int *out_fd, struct s2c_error **err);
 
 /*
  * Removes a tree below dirfd without following symlinks or crossing into other mounts;

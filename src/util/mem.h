@@ -80,7 +80,7 @@ static inline void s2c_clean_fd(const int *fd)
 
 /* Hands a pointer over and leaves NULL behind. */
 #define TAKE(p)                                                                          \
-	({                                                                               \
+	__extension__({                                                                  \
 		__typeof__(p) s2c_taken_ = (p);                                          \
 		(p) = NULL;                                                              \
 		s2c_taken_;                                                              \

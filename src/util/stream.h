@@ -34,11 +34,11 @@ struct s2c_reader {
 
 struct s2c_writer_ops {
 	/* Takes all `len` bytes or fails; after a failure only free may be called. */
-	S2C_CHECK int (*write)(
-		struct s2c_writer *w, const void *buf, size_t len, struct s2c_error **err);
+	S2C_CHECK int (*write)(struct s2c_writer *w, const void *buf, size_t len,
+		struct s2c_error **err);
 	/*
-	 * Flushes what is held back and finishes `next` too; called at most once, no write
-	 * may follow. Without it the output is incomplete. NULL: nothing to flush.
+	 * Flushes what is held back and finishes `next` too; called at most once, no
+	 * write may follow. Without it the output is incomplete. NULL: nothing to flush.
 	 */
 	S2C_CHECK int (*finish)(struct s2c_writer *w, struct s2c_error **err);
 	/* Frees the writer; never its `next`, which belongs to who made it. Required. */
@@ -64,6 +64,11 @@ S2C_DEFINE_CLEAN(writer, struct s2c_writer *, s2c_writer_free)
 
 /* Reads fd from its current offset; closes it on free if `own`. */
 struct s2c_reader *s2c_reader_fd(int fd, bool own);
+/*
+ * The same for a pipe or a socket, where data may never come: waits under ctx, which must
+ * outlive the reader. A NULL ctx makes it s2c_reader_fd().
+ */
+struct s2c_reader *s2c_reader_pipe(struct s2c_ctx *ctx, int fd, bool own);
 /* Reads `len` bytes of borrowed memory. */
 struct s2c_reader *s2c_reader_mem(const void *data, size_t len);
 /*
@@ -75,6 +80,12 @@ struct s2c_reader *s2c_reader_limit(
 
 /* Writes to fd at its current offset; closes it on free if `own`. */
 struct s2c_writer *s2c_writer_fd(int fd, bool own);
+/*
+ * The same for a pipe or a socket: waits for room under ctx, which must outlive the
+ * writer. Makes the fd non-blocking. EPIPE is an error like others if the program ignores
+ * SIGPIPE.
+ */
+struct s2c_writer *s2c_writer_pipe(struct s2c_ctx *ctx, int fd, bool own);
 /* Appends to a buf, which is borrowed and whose maximum holds. */
 struct s2c_writer *s2c_writer_buf(struct s2c_buf *buf);
 /* Writes everything to both (borrowed). */

@@ -18,6 +18,7 @@ struct s2c_strv {
 
 #define S2C_STRV_INIT                                                                    \
 	{                                                                                \
+		.items = NULL                                                            \
 	}
 
 void s2c_strv_release(struct s2c_strv *v);

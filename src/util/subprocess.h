@@ -15,16 +15,18 @@
 #define S2C_PROCESS_FDS_MAX 8
 
 struct s2c_process_opts {
-	const struct s2c_strv *argv; /* argv[0] is looked up in PATH unless it has a slash */
-	const struct s2c_strv *env;  /* whole environment; NULL: that of s2c */
-	const char *cwd;	     /* NULL: that of s2c */
+	/* argv[0] is looked up in PATH unless it has a slash. */
+	const struct s2c_strv *argv;
+	const struct s2c_strv *env; /* whole environment; NULL: that of s2c */
+	const char *cwd;            /* NULL: that of s2c */
 	/* Descriptors for the child's 0, 1, 2; -1: /dev/null. Borrowed. */
 	int fd_in, fd_out, fd_err;
 	/* Extra descriptors, which become 3, 4, ... in the child. Borrowed. */
 	int extra_fds[S2C_PROCESS_FDS_MAX];
 	size_t n_extra_fds;
-	bool die_with_parent; /* PR_SET_PDEATHSIG SIGKILL */
-	bool new_session;     /* setsid, so that a kill reaches its children too */
+	/* PR_SET_PDEATHSIG SIGKILL. The "parent" is the thread that spawns. */
+	bool die_with_parent;
+	bool new_session; /* setsid, so that a kill reaches its children too */
 };
 #define S2C_PROCESS_OPTS_INIT                                                            \
 	{                                                                                \
@@ -32,8 +34,8 @@ struct s2c_process_opts {
 	}
 
 struct s2c_process {
-	pid_t pid; /* -1 when not running */
-	int pidfd; /* -1 when not running */
+	pid_t pid;  /* -1 when not running */
+	int pidfd;  /* -1 when not running */
 	bool group; /* kill the whole session */
 };
 #define S2C_PROCESS_INIT                                                                 \
@@ -59,7 +61,8 @@ void s2c_process_release(struct s2c_process *process);
 /*
  * Runs to the end with the given standard input (may be NULL) and collects standard
  * output and error in the bufs (may be NULL: discarded), whose maxima hold (S2C_ELIMIT
- * ends the process). opts->fd_in/out/err are ignored. Any exit status is success here.
+ * ends the process). The same buf for both takes them in the order they come.
+ * opts->fd_in/out/err are ignored. Any exit status is success here.
  */
 struct s2c_run_io {
 	const char *input;
