@@ -33,27 +33,30 @@ static const struct row environment_rows[] = {
 	{"http_proxy, https_proxy, no_proxy", "proxies for transfers by s2c itself"},
 };
 
+/* Prints words with line breaks; the cursor is at `column`, further lines begin at
+ * `indent`. */
 static void print_wrapped(FILE *out, const char *text, int indent, int column)
 {
-	while (*text) {
-		size_t word = strcspn(text, " \n");
+	bool first = true;
 
-		if (column + (int)word > WIDTH && column > indent) {
+	while (*text) {
+		int word = (int)strcspn(text, " \n");
+
+		if (!first && column + 1 + word > WIDTH) {
 			fprintf(out, "\n%*s", indent, "");
 			column = indent;
-		}
-		fwrite(text, 1, word, out);
-		column += (int)word;
-		text += word;
-		if (*text == '\n') {
-			fprintf(out, "\n%*s", indent, "");
-			column = indent;
-			text++;
-		} else if (*text == ' ') {
-			text += strspn(text, " ");
-			if (*text && column < WIDTH)
-				putc(' ', out);
+		} else if (!first && column > indent) {
+			putc(' ', out);
 			column++;
+		}
+		fwrite(text, 1, (size_t)word, out);
+		column += word;
+		text += word + strspn(text + word, " ");
+		first = false;
+		for (; *text == '\n'; text++) {
+			fprintf(out, "\n%*s", text[1] == '\n' ? 0 : indent, "");
+			column = indent;
+			first = true;
 		}
 	}
 	putc('\n', out);

@@ -140,7 +140,8 @@ static void clean_term(struct s2c_term **term)
 
 static void clean_store(struct s2c_store **store)
 {
-	s2c_store_close(*store);
+	if (*store)
+		s2c_store_close(*store);
 }
 
 /* Opens what the command needs and does it. */
