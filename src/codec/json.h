@@ -19,9 +19,15 @@
 struct s2c_json;
 
 struct s2c_json_limits {
-	size_t bytes; /* 0: S2C_JSON_BYTES_MAX */
+	size_t bytes;   /* 0: S2C_JSON_BYTES_MAX */
 	unsigned depth; /* 0: S2C_JSON_DEPTH_MAX */
 	unsigned nodes; /* 0: S2C_JSON_NODES_MAX */
+	/*
+	 * Keys that differ by case only are two keys: for documents with maps of free
+	 * names (labels, annotations). Their reader checks the objects whose keys have a
+	 * meaning with s2c_json_check_keys().
+	 */
+	bool mixed_case;
 };
 #define S2C_JSON_BYTES_MAX (4u * 1024 * 1024)
 #define S2C_JSON_DEPTH_MAX 32
@@ -34,6 +40,12 @@ void s2c_json_free(struct s2c_json *root);
 S2C_DEFINE_CLEAN(json, struct s2c_json *, s2c_json_free)
 #define CLEAN_JSON CLEAN(s2c_clean_json)
 
+/*
+ * S2C_EPROTO if two keys of `object` (not of what is below it) are equal but for case.
+ * Case is that of other decoders: ASCII, and U+017F and U+212A, which fold to s and k.
+ */
+S2C_CHECK int s2c_json_check_keys(const struct s2c_json *object, struct s2c_error **err);
+
 /* Deep copy; caller owns. */
 struct s2c_json *s2c_json_copy(const struct s2c_json *node);
 
@@ -41,6 +53,10 @@ bool s2c_json_is_object(const struct s2c_json *node);
 bool s2c_json_is_array(const struct s2c_json *node);
 bool s2c_json_is_string(const struct s2c_json *node);
 bool s2c_json_is_null(const struct s2c_json *node);
+/* A number; its exact text (as it was read or printed), or NULL. Borrowed. */
+const char *s2c_json_number(const struct s2c_json *node);
+/* A boolean; *out is its value. */
+bool s2c_json_is_bool(const struct s2c_json *node, bool *out);
 
 /* Exact-case member or NULL (also when `object` is NULL or no object). Borrowed. */
 const struct s2c_json *s2c_json_get(const struct s2c_json *object, const char *key);
@@ -78,7 +94,8 @@ S2C_CHECK int s2c_json_get_array(const struct s2c_json *object, const char *key,
 S2C_CHECK int s2c_json_get_strv(const struct s2c_json *object, const char *key,
 	enum s2c_presence presence, struct s2c_strv *out, struct s2c_error **err);
 
-/* Building. Setters copy strings, take ownership of nodes, replace an equal key in place. */
+/* Building. Setters copy strings, take ownership of nodes, replace an equal key in place.
+ */
 struct s2c_json *s2c_json_new_object(void);
 struct s2c_json *s2c_json_new_array(void);
 void s2c_json_set(struct s2c_json *object, const char *key, struct s2c_json *value);
@@ -98,7 +115,8 @@ void s2c_json_add_int(struct s2c_json *array, int64_t value);
 /*
  * Prints: members in their order (sort them with s2c_json_sort for canonical form),
  * integers exactly, UTF-8 kept, no HTML escapes, no trailing newline. Strings that are
- * not UTF-8 (own building) get U+FFFD. Caller frees.
+ * not UTF-8 (own building) get U+FFFD for each byte that is none. Pretty: four blanks a
+ * level. Caller frees.
  */
 enum s2c_json_style { S2C_JSON_COMPACT, S2C_JSON_PRETTY };
 char *s2c_json_print(const struct s2c_json *node, enum s2c_json_style style);
