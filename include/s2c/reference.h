@@ -25,7 +25,7 @@ struct s2c_reference {
 /*
  * Parses; neither tag nor digest gives tag "latest". S2C_EINVAL names what is wrong.
  * The docker.io aliases (index.docker.io, registry-1.docker.io) become docker.io, and
- * docker.io/x becomes docker.io/library/x.
+ * docker.io/x becomes docker.io/library/x; a registry comes out in lower case.
  */
 int s2c_reference_parse(
 	const char *text, struct s2c_reference *out, struct s2c_error **err);
