@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * s2c build: from words to struct s2c_build_options, and from the result to standard
+ * output and the files asked for.
+ */
+#include <fcntl.h>
+#include <stdio.h>
+
+#include <s2c/build.h>
+
+#include "cli/command.h"
+#include "util/fs.h"
+
+struct args {
+	struct s2c_build_options o;
+	struct s2c_strv env, env_files, outputs;
+	const char *pull_policy;
+	const char *iidfile, *digest_file, *metadata_file;
+	const char *tls_verify_value;
+	bool dry_run;
+};
+
+#define ARG(field) offsetof(struct args, field)
+
+static const struct s2c_option options[] = {
+	{"env", 'e', S2C_OPT_LIST, ARG(env), "NAME=VALUE",
+		"set a variable for assemble and for the image", NULL},
+	{"environment-file", 'E', S2C_OPT_LIST, ARG(env_files), "FILE",
+		"read variables from a file of NAME=VALUE lines", NULL},
+	{"ref", 'r', S2C_OPT_STR, ARG(o.ref), "REF",
+		"branch, tag or commit of a git source to build", NULL},
+	{"context-dir", 0, S2C_OPT_STR, ARG(o.context_dir), "DIR",
+		"directory inside the source to build instead of all of it", NULL},
+	{"exclude", 0, S2C_OPT_STR, ARG(o.exclude), "REGEX",
+		"leave out paths of the source that match; the default leaves out .git, "
+		"'' "
+		"nothing",
+		NULL},
+	{"scripts-url", 's', S2C_OPT_STR, ARG(o.scripts_url), "URL",
+		"where assemble and run come from: http, https, file or image URL", NULL},
+	{"destination", 'd', S2C_OPT_STR, ARG(o.destination), "DIR",
+		"directory in the build container that gets src and scripts", NULL},
+	{"assemble-user", 0, S2C_OPT_STR, ARG(o.assemble_user), "USER",
+		"user that runs assemble, a number or a name of the builder image", NULL},
+	{"allowed-uids", 'u', S2C_OPT_STR, ARG(o.allowed_uids), "RANGES",
+		"user ids that may run assemble, such as 1001,2000- (default: 1-)", NULL},
+	{"pull-policy", 'p', S2C_OPT_STR, ARG(pull_policy), "POLICY",
+		"when to pull the builder image", "always|if-not-present|never"},
+	{"network", 0, S2C_OPT_STR, ARG(o.network), "MODE",
+		"network of the build (default: isolated where the host can, else none)",
+		"isolated|none|host"},
+	{"memory", 0, S2C_OPT_STR, ARG(o.memory), "SIZE",
+		"memory limit, such as 512m or 2g", NULL},
+	{"cpus", 0, S2C_OPT_STR, ARG(o.cpus), "NUMBER", "CPU limit, such as 1.5", NULL},
+	{"pids-limit", 0, S2C_OPT_UINT, ARG(o.pids_limit), "NUMBER",
+		"most processes at once (default: 4096)", NULL},
+	{"timeout", 0, S2C_OPT_UINT, ARG(o.timeout), "SECONDS",
+		"end the build after this time", NULL},
+	{"oci-runtime", 0, S2C_OPT_STR, ARG(o.oci_runtime), "PROGRAM",
+		"OCI runtime to use, a name or path (default: crun, else runc)", NULL},
+	{"ca-bundle", 0, S2C_OPT_STR, ARG(o.ca_bundle), "FILE|host",
+		"trust these certificates during the build, and pass proxy variables on; "
+		"neither enters the image",
+		NULL},
+	{"keep-build-files", 0, S2C_OPT_FLAG, ARG(o.keep_build_files), NULL,
+		"leave the copied source and scripts in the image", NULL},
+	{"output", 'o', S2C_OPT_LIST, ARG(outputs), "DEST",
+		"also write the image: oci:DIR, oci-archive:FILE, docker-archive:FILE, "
+		"or "
+		"registry to push it",
+		NULL},
+	{"push", 0, S2C_OPT_FLAG, ARG(o.push), NULL, "push the image to TAG's registry",
+		NULL},
+	{"tls-verify", 0, S2C_OPT_STR, ARG(tls_verify_value), "true|false",
+		"false: plain http and any certificate are fine for this command",
+		"true|false"},
+	{"authfile", 0, S2C_OPT_STR, ARG(o.authfile), "FILE",
+		"registry credentials to use instead of the usual files", NULL},
+	{"iidfile", 0, S2C_OPT_STR, ARG(iidfile), "FILE", "write the image id to a file",
+		NULL},
+	{"digest-file", 0, S2C_OPT_STR, ARG(digest_file), "FILE",
+		"write the manifest digest to a file", NULL},
+	{"metadata-file", 0, S2C_OPT_STR, ARG(metadata_file), "FILE",
+		"write names, digests and layers as JSON to a file", NULL},
+	{"dry-run", 0, S2C_OPT_FLAG, ARG(dry_run), NULL,
+		"print the plan as JSON and do nothing", NULL},
+	{0},
+};
+
+static enum s2c_pull_policy policy_of(const char *name)
+{
+	if (name && streq(name, "always"))
+		return S2C_PULL_ALWAYS;
+	if (name && streq(name, "never"))
+		return S2C_PULL_NEVER;
+	return S2C_PULL_IF_NOT_PRESENT;
+}
+
+static const char *const *list_of(const struct s2c_strv *v)
+{
+	return v->len ? (const char *const *)v->items : NULL;
+}
+
+static int write_result(
+	const char *path, const char *text, const char *end, struct s2c_error **err)
+{
+	CLEAN_FREE char *line = xasprintf("%s%s", text, end);
+
+	if (!path)
+		return 0;
+	if (s2c_fs_write_file(AT_FDCWD, path, line, strlen(line), 0644, err))
+		return s2c_wrap(err, "the image was built, but its record was not");
+	return 0;
+}
+
+static int dry_run(
+	struct s2c_call *call, const struct s2c_build_options *o, struct s2c_error **err)
+{
+	CLEAN_FREE char *json = NULL;
+
+	if (s2c_build_plan(call->ctx, call->store, o, &json, err))
+		return -1;
+	puts(json);
+	return 0;
+}
+
+static int build(struct s2c_call *call, struct s2c_error **err)
+{
+	struct args *args = call->args;
+	struct s2c_build_options *o = &args->o;
+	CLEAN(s2c_build_result_release) struct s2c_build_result result = {0};
+
+	o->source = call->operands.items[0];
+	o->builder = call->operands.items[1];
+	o->tag = call->operands.len > 2 ? call->operands.items[2] : NULL;
+	o->env = list_of(&args->env);
+	o->env_files = list_of(&args->env_files);
+	o->outputs = list_of(&args->outputs);
+	o->pull_policy = policy_of(args->pull_policy);
+	o->tls_verify_off = args->tls_verify_value &&
+			    streq(args->tls_verify_value, "false");
+	if (args->dry_run)
+		return dry_run(call, o, err);
+	if (s2c_build_run(call->ctx, call->store, o, &result, err))
+		return -1;
+	if (write_result(args->iidfile, result.image_id, "", err) ||
+		write_result(args->digest_file, result.digest, "", err) ||
+		(result.metadata &&
+			write_result(args->metadata_file, result.metadata, "\n", err)))
+		return -1;
+	puts(*result.pushed ? result.pushed : result.image_id);
+	return 0;
+}
+
+const struct s2c_command s2c_cmd_build = {
+	.name = "build",
+	.summary = "build an image from source and a builder image",
+	.operands = "SOURCE BUILDER [TAG]",
+	.description = "Puts the source into a container of the builder image, runs the "
+		       "builder's "
+		       "assemble script in it as a fixed user that is not root, and "
+		       "makes an image "
+		       "of what changed, whose command is the builder's run script.\n\n"
+		       "SOURCE is a directory, a git URL or repository, a tar file "
+		       "(plain, gzip or "
+		       "zstd), or - for a tar on standard input. BUILDER is an image of "
+		       "the store, "
+		       "or a name with its registry, which is pulled. Without TAG the "
+		       "image has no "
+		       "name but its id, which is printed.",
+	.examples = "  s2c build ./app builder/python myapp\n"
+		    "  s2c build https://git.example/team/app.git#v1 builder/python \\\n"
+		    "      registry.example/team/app:v1 --push\n"
+		    "  tar c . | s2c build - builder/python myapp\n",
+	.options = options,
+	.args_size = sizeof(struct args),
+	.min_operands = 2,
+	.max_operands = 3,
+	.needs = S2C_NEEDS_STORE,
+	.run = build,
+};

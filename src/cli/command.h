@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Commands as data. One table per command says which options and operands it takes;
+ * parsing (options.c), --help and the manual page (help.c) and shell completion
+ * (completion.c) are all made from it.
+ */
+#ifndef S2C_CLI_COMMAND_H
+#define S2C_CLI_COMMAND_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <s2c/context.h>
+#include <s2c/error.h>
+#include <s2c/store.h>
+
+#include "util/strv.h"
+
+/* Exit statuses, documented in s2c(1). */
+enum s2c_exit {
+	S2C_EXIT_DONE = 0,
+	S2C_EXIT_FAILED = 1,
+	S2C_EXIT_USAGE = 2,  /* wrong usage or invalid input */
+	S2C_EXIT_SCRIPT = 3, /* a build script failed */
+	S2C_EXIT_AUTH = 4,   /* credentials refused, or denied by policy */
+	S2C_EXIT_TIMEOUT = 124,
+	S2C_EXIT_CANCELLED = 130,
+};
+
+enum s2c_option_kind {
+	S2C_OPT_FLAG, /* bool */
+	S2C_OPT_STR,  /* const char * */
+	S2C_OPT_UINT, /* unsigned */
+	S2C_OPT_LIST, /* struct s2c_strv, repeatable */
+};
+
+struct s2c_option {
+	const char *name; /* without dashes; NULL ends a table */
+	char letter;      /* 0: none */
+	enum s2c_option_kind kind;
+	size_t offset;       /* of the value in the command's argument struct */
+	const char *metavar; /* "FILE"; NULL for flags */
+	const char *help;    /* one sentence without full stop */
+	const char *choices; /* "a|b|c": the only values; NULL: any */
+};
+
+struct s2c_global {
+	const char *root; /* NULL: the default */
+	const char *log_level;
+	const char *log_format;
+	const char *progress;
+	bool quiet;
+	bool help;
+};
+
+/* What a running command gets. */
+struct s2c_call {
+	const struct s2c_global *global;
+	const char *root; /* of the store: resolved default or --root */
+	struct s2c_ctx *ctx;
+	struct s2c_store *store; /* NULL unless the command needs one */
+	void *args;              /* its argument struct */
+	struct s2c_strv operands;
+};
+
+enum s2c_needs { S2C_NEEDS_NOTHING, S2C_NEEDS_STORE };
+
+struct s2c_command {
+	const char *name;
+	const char *summary;              /* one line */
+	const char *operands;             /* "SOURCE BUILDER [TAG]" */
+	const char *description;          /* paragraphs separated by blank lines */
+	const char *examples;             /* lines, or NULL */
+	const struct s2c_option *options; /* ends with a NULL name; may be NULL */
+	size_t args_size;
+	int min_operands, max_operands; /* max -1: any number */
+	enum s2c_needs needs;
+	/*
+	 * Does it. Returns an exit status (0 or that of the process it ran), or -1 with
+	 * *err set. Results go to standard output.
+	 */
+	int (*run)(struct s2c_call *call, struct s2c_error **err);
+};
+
+/* All commands in the order of help, ended by NULL; main.c. */
+extern const struct s2c_command *const s2c_commands[];
+/* Options that every command takes. */
+extern const struct s2c_option s2c_global_options[];
+
+/* The command of a name, or NULL. */
+const struct s2c_command *s2c_command_find(const char *name);
+
+extern const struct s2c_command s2c_cmd_build, s2c_cmd_run, s2c_cmd_images,
+	s2c_cmd_inspect, s2c_cmd_history, s2c_cmd_tag, s2c_cmd_rmi, s2c_cmd_pull,
+	s2c_cmd_push, s2c_cmd_import, s2c_cmd_save, s2c_cmd_load, s2c_cmd_prune,
+	s2c_cmd_doctor, s2c_cmd_completion, s2c_cmd_version, s2c_cmd_help;
+
+/* Frees the lists of an argument struct and the struct. */
+void s2c_args_free(const struct s2c_command *command, void *args);
+
+/*
+ * Parses what follows a command's name into `args` (zeroed, args_size) and operands;
+ * global options are accepted anywhere before "--". S2C_EINVAL names the option.
+ */
+struct s2c_parse {
+	const struct s2c_command *command;
+	struct s2c_global *global;
+	void *args;
+	struct s2c_strv *operands;
+};
+S2C_CHECK int s2c_options_parse(
+	const struct s2c_parse *parse, char **argv, struct s2c_error **err);
+/*
+ * Parses global options before the command's name; *out_used is how many of argv were
+ * consumed.
+ */
+S2C_CHECK int s2c_options_parse_global(
+	struct s2c_global *global, char **argv, size_t *out_used, struct s2c_error **err);
+
+#endif

@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Option parsing from the tables: --name VALUE, --name=VALUE, -n VALUE, -nVALUE, flags
+ * bundled as -ab, --flag=true|false, "--" ends options. Values land in the command's
+ * argument struct by offset; there is no switch over option names anywhere.
+ */
+#include "cli/command.h"
+
+#include <errno.h>
+#include <limits.h>
+
+#include "util/error.h"
+
+static const struct s2c_option *find_long(
+	const struct s2c_option *table, const char *name, size_t len)
+{
+	for (const struct s2c_option *o = table; o && o->name; o++)
+		if (strlen(o->name) == len && memcmp(o->name, name, len) == 0)
+			return o;
+	return NULL;
+}
+
+static const struct s2c_option *find_letter(const struct s2c_option *table, char letter)
+{
+	for (const struct s2c_option *o = table; o && o->name; o++)
+		if (o->letter == letter)
+			return o;
+	return NULL;
+}
+
+static bool is_choice(const char *choices, const char *value)
+{
+	size_t len = strlen(value);
+	const char *p = choices;
+
+	for (;;) {
+		size_t n = strcspn(p, "|");
+
+		if (n == len && memcmp(p, value, len) == 0)
+			return true;
+		if (!p[n])
+			return false;
+		p += n + 1;
+	}
+}
+
+static int set_uint(unsigned *slot, const struct s2c_option *o, const char *value,
+	struct s2c_error **err)
+{
+	char *end;
+	unsigned long n;
+
+	errno = 0;
+	n = strtoul(value, &end, 10);
+	if (*value < '0' || *value > '9' || *end || errno || n > UINT_MAX)
+		return s2c_fail(err, S2C_EINVAL,
+			"option '--%s': '%s' is not a whole number", o->name, value);
+	*slot = (unsigned)n;
+	return 0;
+}
+
+static int set_flag(
+	bool *slot, const struct s2c_option *o, const char *value, struct s2c_error **err)
+{
+	if (value && !streq(value, "true") && !streq(value, "false"))
+		return s2c_fail(err, S2C_EINVAL,
+			"option '--%s' takes no value but 'true' or 'false'", o->name);
+	*slot = !value || streq(value, "true");
+	return 0;
+}
+
+static int set_value(
+	void *base, const struct s2c_option *o, const char *value, struct s2c_error **err)
+{
+	void *slot = (char *)base + o->offset;
+
+	if (o->choices && !is_choice(o->choices, value))
+		return s2c_fail(err, S2C_EINVAL, "option '--%s': '%s' is none of %s",
+			o->name, value, o->choices);
+	switch (o->kind) {
+	case S2C_OPT_FLAG:
+		return set_flag(slot, o, value, err);
+	case S2C_OPT_STR:
+		*(const char **)slot = value;
+		return 0;
+	case S2C_OPT_UINT:
+		return set_uint(slot, o, value, err);
+	case S2C_OPT_LIST:
+		s2c_strv_add(slot, value);
+		return 0;
+	}
+	return 0;
+}
+
+/* Where an option was found: its table entry and the struct its value goes to. */
+struct match {
+	const struct s2c_option *option;
+	void *base;
+};
+
+static struct match lookup(const struct s2c_parse *p, const char *name, size_t len)
+{
+	const struct s2c_option *own = p->command ? p->command->options : NULL;
+	const struct s2c_option *all = s2c_global_options;
+	const struct s2c_option *o;
+
+	o = len == 1 ? find_letter(own, *name) : find_long(own, name, len);
+	if (o)
+		return (struct match){o, p->args};
+	o = len == 1 ? find_letter(all, *name) : find_long(all, name, len);
+	return (struct match){o, p->global};
+}
+
+static int unknown(const struct s2c_parse *p, const char *dashes, const char *name,
+	int len, struct s2c_error **err)
+{
+	return s2c_fail(err, S2C_EINVAL, "unknown option '%s%.*s'; see 's2c%s%s --help'",
+		dashes, len, name, p->command ? " " : "",
+		p->command ? p->command->name : "");
+}
+
+/* --name or --name=VALUE at argv[0]; returns how many words it took, or -1. */
+static int parse_long(const struct s2c_parse *p, char **argv, struct s2c_error **err)
+{
+	const char *name = argv[0] + 2;
+	size_t len = strcspn(name, "=");
+	const char *value = name[len] ? name + len + 1 : NULL;
+	struct match m = lookup(p, name, len);
+
+	if (!m.option || len < 2)
+		return unknown(p, "--", name, (int)len, err);
+	if (m.option->kind == S2C_OPT_FLAG || value)
+		return set_value(m.base, m.option, value, err) ? -1 : 1;
+	if (!argv[1])
+		return s2c_fail(err, S2C_EINVAL, "option '--%s' needs a value (%s)",
+			m.option->name, m.option->metavar);
+	return set_value(m.base, m.option, argv[1], err) ? -1 : 2;
+}
+
+/* -a, -abc, -nVALUE or -n VALUE at argv[0]; returns how many words it took, or -1. */
+static int parse_short(const struct s2c_parse *p, char **argv, struct s2c_error **err)
+{
+	for (const char *c = argv[0] + 1; *c; c++) {
+		struct match m = lookup(p, c, 1);
+
+		if (!m.option)
+			return unknown(p, "-", c, 1, err);
+		if (m.option->kind == S2C_OPT_FLAG) {
+			if (set_value(m.base, m.option, NULL, err))
+				return -1;
+			continue;
+		}
+		if (c[1])
+			return set_value(m.base, m.option, c + 1, err) ? -1 : 1;
+		if (!argv[1])
+			return s2c_fail(err, S2C_EINVAL,
+				"option '-%c' needs a value (%s)", *c, m.option->metavar);
+		return set_value(m.base, m.option, argv[1], err) ? -1 : 2;
+	}
+	return 1;
+}
+
+/* One option at argv[0], which begins with '-'. */
+static int parse_option(const struct s2c_parse *p, char **argv, struct s2c_error **err)
+{
+	return argv[0][1] == '-' ? parse_long(p, argv, err) : parse_short(p, argv, err);
+}
+
+static bool is_option(const char *word)
+{
+	return word[0] == '-' && word[1];
+}
+
+int s2c_options_parse_global(
+	struct s2c_global *global, char **argv, size_t *out_used, struct s2c_error **err)
+{
+	struct s2c_parse p = {.global = global};
+	char **at = argv;
+
+	while (*at && is_option(*at)) {
+		int used = parse_option(&p, at, err);
+
+		if (used < 0)
+			return -1;
+		at += used;
+	}
+	*out_used = (size_t)(at - argv);
+	return 0;
+}
+
+static int check_count(const struct s2c_parse *p, struct s2c_error **err)
+{
+	const struct s2c_command *c = p->command;
+	int n = (int)p->operands->len;
+	bool few = n < c->min_operands;
+
+	if (p->global->help || (!few && (c->max_operands < 0 || n <= c->max_operands)))
+		return 0;
+	return s2c_fail(err, S2C_EINVAL, "too %s arguments; usage: s2c %s [OPTIONS]%s%s",
+		few ? "few" : "many", c->name, *c->operands ? " " : "", c->operands);
+}
+
+int s2c_options_parse(const struct s2c_parse *parse, char **argv, struct s2c_error **err)
+{
+	bool only_operands = false;
+
+	while (*argv) {
+		int used = 1;
+
+		if (only_operands || !is_option(*argv)) {
+			s2c_strv_add(parse->operands, *argv);
+		} else if (streq(*argv, "--")) {
+			only_operands = true;
+		} else {
+			used = parse_option(parse, argv, err);
+			if (used < 0)
+				return -1;
+		}
+		argv += used;
+	}
+	return check_count(parse, err);
+}
+
+void s2c_args_free(const struct s2c_command *command, void *args)
+{
+	if (!args)
+		return;
+	for (const struct s2c_option *o = command->options; o && o->name; o++)
+		if (o->kind == S2C_OPT_LIST)
+			s2c_strv_release((struct s2c_strv *)((char *)args + o->offset));
+	free(args);
+}

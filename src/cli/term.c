@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * How events look. A sink is a table entry; the live line is redrawn at most ten times a
+ * second and always ended before anything else is printed. Text of peers was made safe
+ * to print by the library before it became an event.
+ */
+#include "cli/term.h"
+
+#include <string.h>
+#include <sys/ioctl.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "util/mem.h"
+
+#define REDRAW_MS 100
+#define BAR_WIDTH 24
+
+struct sink_ops {
+	const char *name;
+	void (*emit)(struct s2c_term *term, const struct s2c_event *event);
+};
+
+struct s2c_term {
+	const struct sink_ops *ops;
+	enum s2c_level level;
+	bool live;         /* a live line is on the screen */
+	bool terse;        /* no phases, no script output */
+	uint64_t drawn_ms; /* when it was last drawn */
+};
+
+static uint64_t now_ms(void)
+{
+	struct timespec t;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+void s2c_format_size(uint64_t bytes, char out[S2C_SIZE_TEXT])
+{
+	static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
+	double value = (double)bytes;
+	size_t unit = 0;
+
+	while (value >= 1024 && unit + 1 < ARRAY_SIZE(units)) {
+		value /= 1024;
+		unit++;
+	}
+	(void)snprintf(out, S2C_SIZE_TEXT, "%.*f %s", unit ? 1 : 0, value, units[unit]);
+}
+
+static const char *level_word(enum s2c_level level)
+{
+	static const char *const words[] = {"error", "warning", "info", "debug"};
+
+	return words[level];
+}
+
+static const char *or_empty(const char *text)
+{
+	return text ? text : "";
+}
+
+static void end_live(struct s2c_term *term)
+{
+	if (term->live)
+		fputs("\r\033[K", stderr);
+	term->live = false;
+}
+
+static void print_phase_end(const struct s2c_event *e)
+{
+	fprintf(stderr, "%-9s %6.2fs  %s", e->phase, (double)e->elapsed_ms / 1000,
+		or_empty(e->subject));
+	if (e->text)
+		fprintf(stderr, " (%s)", e->text);
+	putc('\n', stderr);
+}
+
+static void print_log(const struct s2c_event *e)
+{
+	if (e->level == S2C_INFO)
+		fprintf(stderr, "%s\n", e->text);
+	else
+		fprintf(stderr, "%s: %s\n", level_word(e->level), e->text);
+}
+
+static void plain_emit(struct s2c_term *term, const struct s2c_event *e)
+{
+	switch (e->kind) {
+	case S2C_EVENT_PHASE_BEGIN:
+	case S2C_EVENT_PROGRESS:
+		return;
+	case S2C_EVENT_PHASE_END:
+		if (!term->terse)
+			print_phase_end(e);
+		return;
+	case S2C_EVENT_OUTPUT:
+		if (!term->terse)
+			fprintf(stderr, "%s\n", e->text);
+		return;
+	case S2C_EVENT_LOG:
+		if (e->level <= term->level)
+			print_log(e);
+		return;
+	}
+}
+
+static unsigned columns(void)
+{
+	struct winsize size;
+
+	if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 20)
+		return size.ws_col;
+	return 80;
+}
+
+/* "[#####.......] 3.0 MiB / 9.1 MiB", "3.0 MiB" or "". */
+static void format_progress(const struct s2c_event *e, char *out, size_t len)
+{
+	char bar[BAR_WIDTH + 1] = "", done[S2C_SIZE_TEXT], total[S2C_SIZE_TEXT];
+	size_t filled = BAR_WIDTH;
+
+	s2c_format_size(e->current, done);
+	if (!e->total) {
+		(void)snprintf(out, len, "%s", e->current ? done : "");
+		return;
+	}
+	s2c_format_size(e->total, total);
+	if (e->current < e->total)
+		filled = (size_t)((double)e->current / (double)e->total * BAR_WIDTH);
+	memset(bar, '.', BAR_WIDTH);
+	memset(bar, '#', filled);
+	(void)snprintf(out, len, "[%s] %s / %s", bar, done, total);
+}
+
+static void draw(struct s2c_term *term, const struct s2c_event *e)
+{
+	char line[512], progress[128];
+	unsigned width = columns() - 1;
+
+	format_progress(e, progress, sizeof(progress));
+	(void)snprintf(line, sizeof(line), "%-9s %s%s%s", e->phase, progress,
+		*progress ? "  " : "", or_empty(e->subject));
+	if (width < sizeof(line))
+		line[width] = '\0';
+	fprintf(stderr, "\r\033[K%s", line);
+	term->live = true;
+	term->drawn_ms = now_ms();
+}
+
+static void tty_emit(struct s2c_term *term, const struct s2c_event *e)
+{
+	bool begin = e->kind == S2C_EVENT_PHASE_BEGIN;
+
+	if (!begin && e->kind != S2C_EVENT_PROGRESS) {
+		end_live(term);
+		plain_emit(term, e);
+	} else if (!term->terse && (begin || now_ms() - term->drawn_ms >= REDRAW_MS)) {
+		draw(term, e);
+	}
+}
+
+void s2c_print_json_string(FILE *f, const char *text)
+{
+	putc('"', f);
+	for (const unsigned char *p = (const unsigned char *)text; *p; p++) {
+		if (*p == '"' || *p == '\\')
+			fprintf(f, "\\%c", *p);
+		else if (*p < 0x20 || *p == 0x7f)
+			fprintf(f, "\\u%04x", *p);
+		else
+			putc(*p, f);
+	}
+	putc('"', f);
+}
+
+static void json_member(const char *key, const char *value)
+{
+	if (!value)
+		return;
+	fprintf(stderr, ",\"%s\":", key);
+	s2c_print_json_string(stderr, value);
+}
+
+static void json_print(const struct s2c_event *e)
+{
+	static const char *const kinds[] = {
+		[S2C_EVENT_PHASE_BEGIN] = "phase-begin",
+		[S2C_EVENT_PHASE_END] = "phase-end",
+		[S2C_EVENT_PROGRESS] = "progress",
+		[S2C_EVENT_OUTPUT] = "output",
+		[S2C_EVENT_LOG] = "log",
+	};
+	struct timespec t;
+
+	(void)clock_gettime(CLOCK_REALTIME, &t);
+	fprintf(stderr, "{\"time\":%lld.%03ld,\"event\":\"%s\"", (long long)t.tv_sec,
+		t.tv_nsec / 1000000, kinds[e->kind]);
+	if (e->kind == S2C_EVENT_LOG)
+		json_member("level", level_word(e->level));
+	json_member("phase", e->phase);
+	json_member("subject", e->subject);
+	json_member("text", e->text);
+	if (e->kind == S2C_EVENT_PROGRESS)
+		fprintf(stderr, ",\"current\":%llu,\"total\":%llu",
+			(unsigned long long)e->current, (unsigned long long)e->total);
+	if (e->kind == S2C_EVENT_PHASE_END)
+		fprintf(stderr, ",\"elapsed_ms\":%llu",
+			(unsigned long long)e->elapsed_ms);
+	fputs("}\n", stderr);
+}
+
+static void json_emit(struct s2c_term *term, const struct s2c_event *e)
+{
+	if (e->kind == S2C_EVENT_LOG ? e->level > term->level : term->terse)
+		return;
+	if (e->kind == S2C_EVENT_PROGRESS) {
+		if (now_ms() - term->drawn_ms < REDRAW_MS)
+			return;
+		term->drawn_ms = now_ms();
+	}
+	json_print(e);
+}
+
+static const struct sink_ops sinks[] = {
+	{.name = "plain", .emit = plain_emit},
+	{.name = "tty", .emit = tty_emit},
+	{.name = "json", .emit = json_emit},
+};
+
+static const struct sink_ops *sink_by_name(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(sinks); i++)
+		if (streq(sinks[i].name, name))
+			return &sinks[i];
+	return &sinks[0];
+}
+
+struct s2c_term *s2c_term_new(const struct s2c_term_opts *opts)
+{
+	struct s2c_term *term = xcalloc(1, sizeof(*term));
+	const char *name = opts->progress;
+
+	if (streq(name, "auto"))
+		name = isatty(STDERR_FILENO) ? "tty" : "plain";
+	if (streq(opts->format, "json"))
+		name = "json";
+	term->ops = sink_by_name(name);
+	term->level = opts->quiet ? S2C_ERROR : opts->level;
+	term->terse = opts->quiet || streq(opts->progress, "none");
+	return term;
+}
+
+static void emit(void *self, const struct s2c_event *event)
+{
+	struct s2c_term *term = self;
+
+	term->ops->emit(term, event);
+}
+
+struct s2c_sink s2c_term_sink(struct s2c_term *term)
+{
+	return (struct s2c_sink){.emit = emit, .self = term};
+}
+
+void s2c_term_error(struct s2c_term *term, const struct s2c_error *err)
+{
+	end_live(term);
+	if (term->ops->emit == json_emit)
+		json_print(&(struct s2c_event){.kind = S2C_EVENT_LOG,
+			.level = S2C_ERROR,
+			.text = s2c_error_message(err)});
+	else
+		fprintf(stderr, "s2c: %s\n", s2c_error_message(err));
+}
+
+void s2c_term_free(struct s2c_term *term)
+{
+	if (!term)
+		return;
+	end_live(term);
+	free(term);
+}
