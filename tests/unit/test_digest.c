@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Digests: the grammar, known hashes, and the two streams. */
-#include "check.h"
+#include "helper.h"
 
 #include "codec/digest.h"
 
@@ -44,13 +44,13 @@ static void test_parse(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(good); i++) {
 		struct s2c_digest d;
 
-		check_ok(s2c_digest_parse(good[i], &d, &err));
+		assert_ok(s2c_digest_parse(good[i], &d, &terr));
 		assert_string_equal(d.str, good[i]);
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
 		struct s2c_digest d = {"untouched"};
 
-		check_fails(s2c_digest_parse(bad[i].text, &d, &err), S2C_EINVAL,
+		assert_fails(s2c_digest_parse(bad[i].text, &d, &terr), S2C_EINVAL,
 			bad[i].words);
 		assert_string_equal(d.str, "untouched");
 	}
@@ -61,8 +61,8 @@ static void test_parts(void **state)
 	struct s2c_digest a, b, unset = {""};
 	char text[13];
 
-	check_ok(s2c_digest_parse(ABC, &a, &err));
-	check_ok(s2c_digest_parse(ABC512, &b, &err));
+	assert_ok(s2c_digest_parse(ABC, &a, &terr));
+	assert_ok(s2c_digest_parse(ABC512, &b, &terr));
 	assert_true(s2c_digest_equal(&a, &a));
 	assert_false(s2c_digest_equal(&a, &b));
 	assert_string_equal(s2c_digest_algo(&a), "sha256");
@@ -104,17 +104,17 @@ static void test_writer(void **state)
 	CLEAN_WRITER struct s2c_writer *w = s2c_writer_digest(inner, &first, &size);
 	CLEAN_WRITER struct s2c_writer *sink = s2c_writer_digest(NULL, NULL, &size);
 
-	check_ok(s2c_write(w, "ab", 2, &err));
-	check_ok(s2c_write(w, "c", 1, &err));
+	assert_ok(s2c_write(w, "ab", 2, &terr));
+	assert_ok(s2c_write(w, "c", 1, &terr));
 	assert_string_equal(first.str, "");
 	assert_int_equal(size, 7);
-	check_ok(s2c_finish(w, &err));
+	assert_ok(s2c_finish(w, &terr));
 	assert_string_equal(first.str, ABC);
 	assert_string_equal(second.str, ABC);
 	assert_int_equal(size, 3);
 	assert_string_equal(s2c_buf_str(&buf), "abc");
-	check_ok(s2c_write(sink, "abcd", 4, &err));
-	check_ok(s2c_finish(sink, &err));
+	assert_ok(s2c_write(sink, "abcd", 4, &terr));
+	assert_ok(s2c_finish(sink, &terr));
 	assert_int_equal(size, 4);
 }
 
@@ -126,7 +126,7 @@ static void test_writer_full(void **state)
 	struct s2c_digest d = {""};
 	CLEAN_WRITER struct s2c_writer *w = s2c_writer_digest(end, &d, NULL);
 
-	check_fails(s2c_write(w, "abc", 3, &err), S2C_ELIMIT, "");
+	assert_fails(s2c_write(w, "abc", 3, &terr), S2C_ELIMIT, "2");
 	assert_string_equal(d.str, "");
 }
 
@@ -173,11 +173,12 @@ static void test_reader(void **state)
 		CLEAN_READER struct s2c_reader *r = s2c_reader_digest(
 			s2c_reader_mem(rows[row].content, len), true, &check);
 		if (!rows[row].words) {
-			check_ok(drain(r, piece, &err));
-			check_ok(drain(r, piece, &err));
+			assert_ok(drain(r, piece, &terr));
+			assert_ok(drain(r, piece, &terr));
 		} else {
-			check_fails(drain(r, piece, &err), S2C_EDIGEST, rows[row].words);
-			check_fails(drain(r, piece, &err), S2C_EDIGEST, "blob 'x'");
+			assert_fails(
+				drain(r, piece, &terr), S2C_EDIGEST, rows[row].words);
+			assert_fails(drain(r, piece, &terr), S2C_EDIGEST, "blob 'x'");
 		}
 	}
 }

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* JSON: what is a document, what comes back out, typed access, building. */
-#include "check.h"
+#include "helper.h"
 
 #include <locale.h>
-#include <stdio.h>
 
 #include "codec/json.h"
 
@@ -58,7 +57,7 @@ static void test_round_trip(void **state)
 		CLEAN_JSON struct s2c_json *node = NULL, *copy = NULL;
 		CLEAN_FREE char *text = NULL, *again = NULL;
 
-		check_ok(parse(rows[i].text, &node, &err));
+		assert_ok(parse(rows[i].text, &node, &terr));
 		text = s2c_json_print(node, S2C_JSON_COMPACT);
 		assert_string_equal(
 			text, rows[i].printed ? rows[i].printed : rows[i].text);
@@ -159,7 +158,8 @@ static void test_refused(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		struct s2c_json *node = NULL;
 
-		check_fails(parse(rows[i].text, &node, &err), S2C_EPROTO, rows[i].words);
+		assert_fails(
+			parse(rows[i].text, &node, &terr), S2C_EPROTO, rows[i].words);
 		assert_null(node);
 	}
 }
@@ -181,8 +181,8 @@ static void test_nul(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		struct s2c_json *node = NULL;
 
-		check_fails(s2c_json_parse(rows[i].text, rows[i].len,
-				    (struct s2c_json_limits){0}, &node, &err),
+		assert_fails(s2c_json_parse(rows[i].text, rows[i].len,
+				     (struct s2c_json_limits){0}, &node, &terr),
 			S2C_EPROTO, rows[i].words);
 	}
 }
@@ -199,8 +199,8 @@ static void test_prefixes(void **state)
 		struct s2c_json *node = NULL;
 
 		memcpy(exact, text, len);
-		check_fails(s2c_json_parse(
-				    exact, len, (struct s2c_json_limits){0}, &node, &err),
+		assert_fails(s2c_json_parse(exact, len, (struct s2c_json_limits){0},
+				     &node, &terr),
 			S2C_EPROTO, "line 1");
 	}
 }
@@ -213,17 +213,17 @@ static void test_limits(void **state)
 	struct s2c_json *none = NULL;
 	CLEAN_FREE char *deep = xcalloc(1, 100001);
 
-	check_ok(s2c_json_parse("[[[]]]", 6, depth, &a, &err));
-	check_fails(s2c_json_parse("[[[{}]]]", 8, depth, &none, &err), S2C_ELIMIT,
+	assert_ok(s2c_json_parse("[[[]]]", 6, depth, &a, &terr));
+	assert_fails(s2c_json_parse("[[[{}]]]", 8, depth, &none, &terr), S2C_ELIMIT,
 		"nested deeper than 3");
-	check_ok(s2c_json_parse("[1,2,3]", 7, nodes, &b, &err));
-	check_fails(s2c_json_parse("[1,2,3,4]", 9, nodes, &none, &err), S2C_ELIMIT,
+	assert_ok(s2c_json_parse("[1,2,3]", 7, nodes, &b, &terr));
+	assert_fails(s2c_json_parse("[1,2,3,4]", 9, nodes, &none, &terr), S2C_ELIMIT,
 		"more than 4 values");
-	check_ok(s2c_json_parse("[1,22]", 6, bytes, &c, &err));
-	check_fails(s2c_json_parse("[1,222]", 7, bytes, &none, &err), S2C_ELIMIT,
+	assert_ok(s2c_json_parse("[1,22]", 6, bytes, &c, &terr));
+	assert_fails(s2c_json_parse("[1,222]", 7, bytes, &none, &terr), S2C_ELIMIT,
 		"larger than 6 bytes");
 	memset(deep, '[', 100000);
-	check_fails(parse(deep, &none, &err), S2C_ELIMIT, "nested deeper than 32");
+	assert_fails(parse(deep, &none, &terr), S2C_ELIMIT, "nested deeper than 32");
 }
 
 /* Many keys, all different and all alike: the check must not be quadratic. */
@@ -236,13 +236,13 @@ static void test_many_keys(void **state)
 	for (int i = 1; i < 150000; i++)
 		s2c_buf_must_printf(&text, ",\"k%d\":0", i);
 	s2c_buf_must_printf(&text, "}");
-	check_ok(s2c_json_parse(
-		text.data, text.len, (struct s2c_json_limits){0}, &node, &err));
+	assert_ok(s2c_json_parse(
+		text.data, text.len, (struct s2c_json_limits){0}, &node, &terr));
 	assert_int_equal(s2c_json_len(node), 150000);
 	text.len--;
 	s2c_buf_must_printf(&text, ",\"K77777\":0}");
-	check_fails(s2c_json_parse(text.data, text.len, (struct s2c_json_limits){0},
-			    &node, &err),
+	assert_fails(s2c_json_parse(text.data, text.len, (struct s2c_json_limits){0},
+			     &node, &terr),
 		S2C_EPROTO, "duplicate key 'K77777'");
 }
 
@@ -255,16 +255,16 @@ static void test_mixed_case(void **state)
 	struct s2c_json *none = NULL;
 	const struct s2c_json *config, *labels;
 
-	check_fails(parse(text, &none, &err), S2C_EPROTO, "duplicate key 'vendor'");
-	check_ok(s2c_json_parse(text, strlen(text), limits, &node, &err));
-	check_fails(s2c_json_parse("{\"a\":1,\"a\":2}", 13, limits, &none, &err),
+	assert_fails(parse(text, &none, &terr), S2C_EPROTO, "duplicate key 'vendor'");
+	assert_ok(s2c_json_parse(text, strlen(text), limits, &node, &terr));
+	assert_fails(s2c_json_parse("{\"a\":1,\"a\":2}", 13, limits, &none, &terr),
 		S2C_EPROTO, "duplicate key 'a'");
 	config = s2c_json_get(node, "config");
 	labels = s2c_json_get(config, "Labels");
-	check_ok(s2c_json_check_keys(node, &err));
-	check_ok(s2c_json_check_keys(config, &err));
-	check_ok(s2c_json_check_keys(NULL, &err));
-	check_fails(s2c_json_check_keys(labels, &err), S2C_EPROTO, "is there twice");
+	assert_ok(s2c_json_check_keys(node, &terr));
+	assert_ok(s2c_json_check_keys(config, &terr));
+	assert_ok(s2c_json_check_keys(NULL, &terr));
+	assert_fails(s2c_json_check_keys(labels, &terr), S2C_EPROTO, "is there twice");
 }
 
 static void test_getters(void **state)
@@ -280,57 +280,58 @@ static void test_getters(void **state)
 	int64_t i = 42;
 	bool b = false;
 
-	check_ok(parse(text, &node, &err));
-	check_ok(s2c_json_get_str(node, "none", S2C_OPTIONAL, &s, &err));
-	check_ok(s2c_json_get_str(node, "n", S2C_OPTIONAL, &s, &err));
-	check_ok(s2c_json_get_str(node, "S", S2C_OPTIONAL, &s, &err));
-	check_ok(s2c_json_get_str(NULL, "s", S2C_OPTIONAL, &s, &err));
-	check_ok(s2c_json_get_str(s2c_json_get(node, "s"), "s", S2C_OPTIONAL, &s, &err));
+	assert_ok(parse(text, &node, &terr));
+	assert_ok(s2c_json_get_str(node, "none", S2C_OPTIONAL, &s, &terr));
+	assert_ok(s2c_json_get_str(node, "n", S2C_OPTIONAL, &s, &terr));
+	assert_ok(s2c_json_get_str(node, "S", S2C_OPTIONAL, &s, &terr));
+	assert_ok(s2c_json_get_str(NULL, "s", S2C_OPTIONAL, &s, &terr));
+	assert_ok(
+		s2c_json_get_str(s2c_json_get(node, "s"), "s", S2C_OPTIONAL, &s, &terr));
 	assert_string_equal(s, "kept");
-	check_fails(s2c_json_get_str(node, "none", S2C_REQUIRED, &s, &err), S2C_EPROTO,
+	assert_fails(s2c_json_get_str(node, "none", S2C_REQUIRED, &s, &terr), S2C_EPROTO,
 		"'none' is missing");
-	check_fails(s2c_json_get_str(node, "n", S2C_REQUIRED, &s, &err), S2C_EPROTO,
+	assert_fails(s2c_json_get_str(node, "n", S2C_REQUIRED, &s, &terr), S2C_EPROTO,
 		"'n' must be a string");
-	check_fails(s2c_json_get_str(node, "i", S2C_OPTIONAL, &s, &err), S2C_EPROTO,
+	assert_fails(s2c_json_get_str(node, "i", S2C_OPTIONAL, &s, &terr), S2C_EPROTO,
 		"'i' must be a string");
-	check_ok(s2c_json_get_str(node, "s", S2C_REQUIRED, &s, &err));
+	assert_ok(s2c_json_get_str(node, "s", S2C_REQUIRED, &s, &terr));
 	assert_string_equal(s, "x");
 
-	check_ok(s2c_json_get_int(node, "none", S2C_OPTIONAL, &i, &err));
+	assert_ok(s2c_json_get_int(node, "none", S2C_OPTIONAL, &i, &terr));
 	assert_int_equal(i, 42);
-	check_ok(s2c_json_get_int(node, "i", S2C_REQUIRED, &i, &err));
+	assert_ok(s2c_json_get_int(node, "i", S2C_REQUIRED, &i, &terr));
 	assert_int_equal(i, -7);
-	check_ok(s2c_json_get_int(node, "big", S2C_REQUIRED, &i, &err));
+	assert_ok(s2c_json_get_int(node, "big", S2C_REQUIRED, &i, &terr));
 	assert_true(i == INT64_MAX);
-	check_fails(s2c_json_get_int(node, "bigger", S2C_REQUIRED, &i, &err), S2C_EPROTO,
-		"out of range");
-	check_fails(s2c_json_get_int(node, "f", S2C_REQUIRED, &i, &err), S2C_EPROTO,
+	assert_fails(s2c_json_get_int(node, "bigger", S2C_REQUIRED, &i, &terr),
+		S2C_EPROTO, "out of range");
+	assert_fails(s2c_json_get_int(node, "f", S2C_REQUIRED, &i, &terr), S2C_EPROTO,
 		"must be an integer");
-	check_fails(s2c_json_get_int(node, "e", S2C_REQUIRED, &i, &err), S2C_EPROTO,
+	assert_fails(s2c_json_get_int(node, "e", S2C_REQUIRED, &i, &terr), S2C_EPROTO,
 		"must be an integer");
-	check_fails(s2c_json_get_int(node, "s", S2C_REQUIRED, &i, &err), S2C_EPROTO,
+	assert_fails(s2c_json_get_int(node, "s", S2C_REQUIRED, &i, &terr), S2C_EPROTO,
 		"must be an integer");
 	assert_true(i == INT64_MAX);
 
-	check_ok(s2c_json_get_bool(node, "t", S2C_REQUIRED, &b, &err));
+	assert_ok(s2c_json_get_bool(node, "t", S2C_REQUIRED, &b, &terr));
 	assert_true(b);
-	check_fails(s2c_json_get_bool(node, "i", S2C_OPTIONAL, &b, &err), S2C_EPROTO,
+	assert_fails(s2c_json_get_bool(node, "i", S2C_OPTIONAL, &b, &terr), S2C_EPROTO,
 		"must be a boolean");
-	check_ok(s2c_json_get_object(node, "o", S2C_REQUIRED, &member, &err));
+	assert_ok(s2c_json_get_object(node, "o", S2C_REQUIRED, &member, &terr));
 	assert_int_equal(s2c_json_len(member), 1);
-	check_fails(s2c_json_get_object(node, "a", S2C_OPTIONAL, &member, &err),
+	assert_fails(s2c_json_get_object(node, "a", S2C_OPTIONAL, &member, &terr),
 		S2C_EPROTO, "must be an object");
-	check_ok(s2c_json_get_array(node, "a", S2C_REQUIRED, &member, &err));
+	assert_ok(s2c_json_get_array(node, "a", S2C_REQUIRED, &member, &terr));
 	assert_int_equal(s2c_json_len(member), 2);
 	assert_null(s2c_json_key(s2c_json_first(member)));
-	check_fails(s2c_json_get_array(node, "o", S2C_OPTIONAL, &member, &err),
+	assert_fails(s2c_json_get_array(node, "o", S2C_OPTIONAL, &member, &terr),
 		S2C_EPROTO, "must be an array");
 
-	check_fails(s2c_json_get_strv(node, "m", S2C_REQUIRED, &v, &err), S2C_EPROTO,
+	assert_fails(s2c_json_get_strv(node, "m", S2C_REQUIRED, &v, &terr), S2C_EPROTO,
 		"'m' must be an array of strings");
 	assert_int_equal(v.len, 0);
-	check_ok(s2c_json_get_strv(node, "n", S2C_OPTIONAL, &v, &err));
-	check_ok(s2c_json_get_strv(node, "a", S2C_REQUIRED, &v, &err));
+	assert_ok(s2c_json_get_strv(node, "n", S2C_OPTIONAL, &v, &terr));
+	assert_ok(s2c_json_get_strv(node, "a", S2C_REQUIRED, &v, &terr));
 	assert_int_equal(v.len, 2);
 	assert_string_equal(v.items[1], "q");
 }
@@ -418,7 +419,7 @@ static void test_locale(void **state)
 
 	if (!setlocale(LC_ALL, "de_DE.UTF-8") && !setlocale(LC_ALL, "C.UTF-8"))
 		skip();
-	check_ok(parse("[1.5,1e3]", &node, &err));
+	assert_ok(parse("[1.5,1e3]", &node, &terr));
 	text = s2c_json_print(node, S2C_JSON_COMPACT);
 	assert_string_equal(text, "[1.5,1e3]");
 	(void)setlocale(LC_ALL, "C");

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Image references: what parses to what, what is refused with which words. */
-#include "check.h"
+#include "helper.h"
 
 #include <s2c/reference.h>
-#include <stdio.h>
 
 #define HEX64 "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 #define D256 "sha256:" HEX64
@@ -170,13 +169,13 @@ static void test_good(void **state)
 		char text[S2C_REFERENCE_MAX + 1], again[S2C_REFERENCE_MAX + 1];
 		struct s2c_reference ref, second;
 
-		check_ok(s2c_reference_parse(row->text, &ref, &err));
+		assert_ok(s2c_reference_parse(row->text, &ref, &terr));
 		assert_string_equal(ref.registry, row->registry);
 		assert_string_equal(ref.repository, row->repository);
 		assert_string_equal(ref.tag, row->tag);
 		assert_string_equal(ref.digest, row->digest);
 		s2c_reference_format(&ref, text);
-		check_ok(s2c_reference_parse(text, &second, &err));
+		assert_ok(s2c_reference_parse(text, &second, &terr));
 		assert_memory_equal(&ref, &second, sizeof(ref));
 		s2c_reference_format(&second, again);
 		assert_string_equal(text, again);
@@ -190,7 +189,7 @@ static void test_bad(void **state)
 
 		memset(&ref, 0x5a, sizeof(ref));
 		before = ref;
-		check_fails(s2c_reference_parse(bad[i].text, &ref, &err), S2C_EINVAL,
+		assert_fails(s2c_reference_parse(bad[i].text, &ref, &terr), S2C_EINVAL,
 			bad[i].words);
 		assert_memory_equal(&ref, &before, sizeof(ref));
 	}
@@ -201,12 +200,12 @@ static void test_text(void **state)
 	char text[S2C_REFERENCE_MAX + 1];
 	struct s2c_reference ref;
 
-	check_ok(s2c_reference_parse("index.docker.io/a:1@" D256, &ref, &err));
+	assert_ok(s2c_reference_parse("index.docker.io/a:1@" D256, &ref, &terr));
 	s2c_reference_format(&ref, text);
 	assert_string_equal(text, "docker.io/library/a:1@" D256);
 	s2c_reference_name(&ref, text);
 	assert_string_equal(text, "docker.io/library/a");
-	check_ok(s2c_reference_parse("a/b", &ref, &err));
+	assert_ok(s2c_reference_parse("a/b", &ref, &terr));
 	s2c_reference_format(&ref, text);
 	assert_string_equal(text, "a/b:latest");
 	s2c_reference_name(&ref, text);
@@ -221,12 +220,12 @@ static void test_total(void **state)
 	int len = snprintf(text, sizeof(text), "%s:%s@%s", A100 A100 A50, A128, D512);
 
 	assert_true(len > S2C_REFERENCE_MAX);
-	check_fails(s2c_reference_parse(text, &ref, &err), S2C_EINVAL, "longer than");
+	assert_fails(s2c_reference_parse(text, &ref, &terr), S2C_EINVAL, "longer than");
 	/* 512 bytes as given, and 8 more with the library/ of Docker Hub. */
 	len = snprintf(text, sizeof(text), "docker.io/%.*s:%s@%s",
 		S2C_REFERENCE_MAX - 10 - 1 - 128 - 1 - 135, A100 A100 A100, A128, D512);
 	assert_int_equal(len, S2C_REFERENCE_MAX);
-	check_fails(s2c_reference_parse(text, &ref, &err), S2C_EINVAL, "too long");
+	assert_fails(s2c_reference_parse(text, &ref, &terr), S2C_EINVAL, "too long");
 }
 
 int main(void)
