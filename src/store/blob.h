@@ -24,7 +24,8 @@ S2C_CHECK int s2c_blob_open(struct s2c_store *store, const struct s2c_digest *di
 S2C_CHECK int s2c_blob_read(struct s2c_store *store, const struct s2c_digest *digest,
 	struct s2c_buf *buf, struct s2c_error **err);
 
-/* Writing: ingest -> s2c_write(...) -> commit; freeing without commit removes the temp. */
+/* Writing: ingest -> s2c_write(...) -> commit; freeing without commit removes the temp.
+ */
 struct s2c_ingest;
 S2C_CHECK int s2c_ingest_begin(
 	struct s2c_store *store, struct s2c_ingest **out, struct s2c_error **err);

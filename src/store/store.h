@@ -2,11 +2,12 @@
 /*
  * The store inside the library. On disk, below its root (0700):
  *
- *   oci-layout index.json blobs/sha256/<hex>   an OCI image layout, readable by others' tools
- *   trees/<diffID hex>/                        a layer unpacked in overlay form, complete
- *   work/<name>/                               a running command's own directory + lock
- *   tmp/                                       unfinished blobs and trees
- *   lock                                       flock: shared for use, exclusive for gc
+ *   oci-layout index.json blobs/sha256/<hex>   an OCI image layout, readable by others'
+ * tools trees/<diffID hex>/                        a layer unpacked in overlay form,
+ * complete work/<name>/                               a running command's own, flock on
+ * itself tmp/<name>/                                its unfinished blobs and trees,
+ * likewise lock                                       flock: shared for use, exclusive
+ * for gc index.lock                                 flock: exclusive to change index.json
  *
  * Names are index.json annotations "org.opencontainers.image.ref.name" holding the full
  * form of a reference. A blob or tree is either complete and verified under its name or
@@ -44,8 +45,8 @@ S2C_CHECK int s2c_store_resolve(struct s2c_store *store, const struct s2c_refere
 	struct s2c_descriptor *out, struct s2c_error **err);
 /*
  * Resolves what a person typed: a reference, or a prefix (>= 6 hex digits, unique) of an
- * image id (config digest) or manifest digest. *out_name (S2C_REFERENCE_MAX + 1 bytes, may
- * be NULL) is the name it has, or "".
+ * image id (config digest) or manifest digest. *out_name (S2C_REFERENCE_MAX + 1 bytes,
+ * may be NULL) is the name it has, or "".
  */
 S2C_CHECK int s2c_store_find(struct s2c_store *store, const char *text,
 	struct s2c_descriptor *out, char *out_name, struct s2c_error **err);
@@ -67,16 +68,22 @@ S2C_CHECK int s2c_store_list(struct s2c_store *store, struct s2c_store_name **ou
 
 struct s2c_gc_opts {
 	bool dry_run;
-	bool check; /* also re-hash every blob; damaged ones are named and removed */
+	bool check;    /* also re-hash every blob; damaged ones are named and removed */
 	bool untagged; /* also drop kept manifests without a name */
 };
 struct s2c_gc_result {
-	uint64_t blobs, trees, works; /* removed */
+	uint64_t blobs, trees, works; /* removed, or with dry_run: that would be */
 	uint64_t bytes;
-	uint64_t damaged; /* with check */
+	uint64_t damaged; /* with check; not counted in blobs */
 };
-/* Removes what no name reaches; waits for running commands (exclusive lock). */
+/*
+ * Removes what no name reaches; waits for running commands (exclusive lock), but not for
+ * a dry run. Refuses (S2C_EPROTO, S2C_EDIGEST, S2C_ENOENT) when index.json or the
+ * manifest of an image cannot be read, as then it cannot know. After a failure with
+ * S2C_ECANCELED or S2C_ETIMEOUT the lock may be gone: only s2c_store_close() may follow.
+ */
 S2C_CHECK int s2c_store_gc(struct s2c_ctx *ctx, struct s2c_store *store,
-	const struct s2c_gc_opts *opts, struct s2c_gc_result *out, struct s2c_error **err);
+	const struct s2c_gc_opts *opts, struct s2c_gc_result *out,
+	struct s2c_error **err);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Work directories: what one running command owns on disk (overlay upper, bundle, staged
- * source). Each holds a flock on its "lock" file while its process lives; opening the
- * store removes those whose lock is free.
+ * source). Each is claimed by a flock on the directory while its process lives; opening
+ * the store removes those that nobody claims.
  */
 #ifndef S2C_STORE_WORK_H
 #define S2C_STORE_WORK_H
@@ -24,8 +24,9 @@ S2C_DEFINE_CLEAN(work, struct s2c_work *, s2c_work_free)
 
 /*
  * Records a directory outside of the store (a cgroup) that is to be removed with rmdir(2)
- * when the work directory is swept after its process was killed. Written durably before
- * the directory is made; at most S2C_WORK_LEFTOVERS_MAX.
+ * when the work directory is freed, or swept after its process was killed. To be called
+ * before the directory is made, parents before children; at most S2C_WORK_LEFTOVERS_MAX.
+ * While one of them is busy (EBUSY) the work directory is left alone too.
  */
 #define S2C_WORK_LEFTOVERS_MAX 64
 S2C_CHECK int s2c_work_note_leftover(

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Work directories: making one, noting what of it lies outside of the store, removing it,
+ * and removing that of a dead process. Nothing is mounted in one by then: mounts are made
+ * in private mount namespaces, which end with their processes.
+ */
+#include "store/work.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+
+#include "store/internal.h"
+#include "util/fault.h"
+#include "util/fs.h"
+#include "util/strv.h"
+
+#define LEFTOVERS "leftovers"
+#define LEFTOVERS_BYTES_MAX (S2C_WORK_LEFTOVERS_MAX * (PATH_MAX + 1))
+
+struct s2c_work {
+	struct s2c_claim claim;
+	char *path;
+	struct s2c_strv leftovers;
+};
+
+int s2c_work_create(struct s2c_store *store, const char *prefix, struct s2c_work **out,
+	struct s2c_error **err)
+{
+	struct s2c_claim claim = S2C_CLAIM_INIT;
+	struct s2c_work *work;
+
+	if (s2c_claim_make(store->work_fd, prefix, &claim, err) < 0)
+		return s2c_wrap(err, "store '%s'", store->path);
+	work = xcalloc(1, sizeof(*work));
+	work->claim = claim;
+	work->path = xasprintf("%s/work/%s", store->path, claim.name);
+	*out = work;
+	return 0;
+}
+
+int s2c_work_fd(const struct s2c_work *work)
+{
+	return work->claim.fd;
+}
+
+const char *s2c_work_path(const struct s2c_work *work)
+{
+	return work->path;
+}
+
+const char *s2c_work_name(const struct s2c_work *work)
+{
+	return work->claim.name;
+}
+
+int s2c_work_note_leftover(
+	struct s2c_work *work, const char *absolute_path, struct s2c_error **err)
+{
+	CLEAN_BUF struct s2c_buf line = S2C_BUF_INIT(PATH_MAX + 1);
+	CLEAN_FD int fd = -1;
+
+	if (absolute_path[0] != '/' || strchr(absolute_path, '\n') ||
+		strlen(absolute_path) >= PATH_MAX)
+		return s2c_fail(err, S2C_EINVAL,
+			"cannot note '%s' for cleaning up: no absolute path of one line",
+			absolute_path);
+	if (work->leftovers.len >= S2C_WORK_LEFTOVERS_MAX)
+		return s2c_fail(err, S2C_ELIMIT, "more than %d directories to clean up",
+			S2C_WORK_LEFTOVERS_MAX);
+	/*
+	 * One write of a whole line survives the death of this process; syncing would
+	 * only help against a reboot, which such directories do not survive themselves.
+	 */
+	if (s2c_buf_printf(&line, err, "%s\n", absolute_path) < 0 ||
+		s2c_fs_open(work->claim.fd, LEFTOVERS, O_WRONLY | O_CREAT | O_APPEND,
+			0600, &fd, err) < 0 ||
+		s2c_fs_write_all(fd, line.data, line.len, err) < 0)
+		return s2c_wrap(err, "work directory '%s'", work->path);
+	s2c_strv_add(&work->leftovers, absolute_path);
+	return 0;
+}
+
+/*
+ * Removes the noted directories, the last one first, as children are noted after their
+ * parents. A busy one still has processes: then the work directory is in use as well.
+ */
+static int remove_leftovers(int work_fd, struct s2c_error **err)
+{
+	CLEAN_BUF struct s2c_buf text = S2C_BUF_INIT(LEFTOVERS_BYTES_MAX);
+	CLEAN_ERROR struct s2c_error *missing = NULL;
+	char *end;
+
+	if (s2c_fs_read_file(work_fd, LEFTOVERS, &text, &missing) < 0) {
+		if (s2c_error_code(missing) == S2C_ENOENT)
+			return 0;
+		s2c_error_move(err, &missing);
+		return -1;
+	}
+	/* Half a line at the end: its directory was never made. */
+	end = text.len ? memrchr(text.data, '\n', text.len) : NULL;
+	while (end) {
+		char *nl = memrchr(text.data, '\n', (size_t)(end - text.data));
+
+		*end = '\0';
+		if (rmdir(nl ? nl + 1 : text.data) < 0 && errno == EBUSY)
+			return s2c_fail(err, S2C_EIO, "'%s' is still in use",
+				nl ? nl + 1 : text.data);
+		end = nl;
+	}
+	return 0;
+}
+
+int s2c_work_sweep(struct s2c_ctx *ctx, struct s2c_claim *claim, struct s2c_error **err)
+{
+	if (s2c_fault_point("store.work.sweep", err) < 0)
+		return -1;
+	if (remove_leftovers(claim->fd, err) < 0)
+		return -1;
+	s2c_emit_log(ctx, S2C_DEBUG, "removing work directory '%s' of a dead process",
+		claim->name);
+	return s2c_claim_remove(claim, err);
+}
+
+void s2c_work_free(struct s2c_work *work)
+{
+	CLEAN_ERROR struct s2c_error *left = NULL;
+
+	if (!work)
+		return;
+	/* What cannot be removed now is removed by the next command. */
+	if (work->leftovers.len == 0 || remove_leftovers(work->claim.fd, &left) == 0)
+		(void)!s2c_claim_remove(&work->claim, &left);
+	s2c_claim_release(&work->claim);
+	s2c_strv_release(&work->leftovers);
+	free(work->path);
+	free(work);
+}
