@@ -1,0 +1,120 @@
+"""The command line itself."""
+import json
+import os
+import pty
+import re
+import subprocess
+
+import pytest
+
+from support import PROGRAM, clean_env
+
+COMMANDS = """build run images inspect history tag rmi pull push import save load prune doctor
+completion version help""".split()
+
+
+def call(*args, **kwargs):
+    return subprocess.run([PROGRAM, *args], env=clean_env(), capture_output=True, text=True, timeout=60, **kwargs)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help(command):
+    for args in ((command, "--help"), ("help", command), (command, "-h")):
+        done = call(*args)
+        assert done.returncode == 0 and done.stderr == ""
+        assert done.stdout.startswith(f"Usage: s2c {command} ")
+        assert max(map(len, done.stdout.split("\n"))) < 80
+
+
+def test_overview_names_every_command():
+    out = call("--help").stdout
+    assert [line.split()[0] for line in out.split("Commands:\n")[1].split("\n\n")[0].split("\n")] == COMMANDS
+
+
+@pytest.mark.parametrize("args", [(), ("frob",), ("build",), ("build", "a"), ("build", "--frob", "a", "b"),
+                                  ("build", "--pull-policy", "maybe", "a", "b"), ("build", "--timeout", "x", "a", "b"),
+                                  ("build", "--timeout"), ("tag", "a"), ("images", "x"), ("--frob",), ("-Z",),
+                                  ("completion", "tcsh"), ("help", "frob"), ("build", "a", "b", "c", "d")])
+def test_wrong_usage(args):
+    done = call(*args)
+    assert done.returncode == 2 and done.stdout == ""
+
+
+def test_help_covers_every_option_in_man_and_completion():
+    for command in COMMANDS:
+        options = set(re.findall(r"--[a-z][a-z-]+", call(command, "--help").stdout.split("Options:")[-1].split("Examples:")[0]))
+        page = call("help", "--man", command).stdout.replace("\\-", "-")
+        bash = call("completion", "bash").stdout
+        for option in options:
+            assert option in bash
+            assert option in page or option in call("help", "--man").stdout.replace("\\-", "-"), (command, option)
+
+
+@pytest.mark.parametrize("shell", ["bash"])
+def test_completion_is_a_script(shell):
+    out = call("completion", shell).stdout
+    assert subprocess.run([shell, "-n"], input=out, text=True).returncode == 0
+    script = out + '\nCOMP_WORDS=(s2c bui); COMP_CWORD=1; _s2c; echo "${COMPREPLY[@]}"' + \
+        '\nCOMP_WORDS=(s2c build --pull-policy ""); COMP_CWORD=3; _s2c; echo "${COMPREPLY[@]}"'
+    done = subprocess.run([shell], input=script, text=True, capture_output=True)
+    assert done.stdout.split("\n")[:2] == ["build", "always if-not-present never"]
+
+
+def test_json_events(s2c, builder, app):
+    done = s2c.run("--log-format", "json", "build", app, "builder/test", "myapp")
+    assert done.returncode == 0
+    events = [json.loads(line) for line in done.stderr.strip().split("\n")]
+    phases = [e["phase"] for e in events if e["event"] == "phase-end"]
+    assert "assemble" in phases and "commit" in phases
+    assert any(e["event"] == "output" and e["text"] == "assemble runs" for e in events)
+    done = s2c.run("--log-format", "json", "build", app, "builder/nothing")
+    last = json.loads(done.stderr.strip().split("\n")[-1])
+    assert (last["event"], last["level"]) == ("log", "error")
+
+
+def test_quiet(s2c, builder, app):
+    done = s2c.run("-q", "build", app, "builder/test", "myapp")
+    assert done.returncode == 0 and done.stderr == "" and done.stdout.startswith("sha256:")
+
+
+def test_output_of_scripts_cannot_drive_the_terminal(s2c, builder, app):
+    builder.make("builder/esc", assemble="#!/bin/sh\nprintf 'a\\033]0;owned\\007b\\n'\n")
+    done = s2c.run("build", app, "builder/esc")
+    assert done.returncode == 0 and "\033" not in done.stderr and "\007" not in done.stderr
+
+
+def test_terminal_shows_live_lines(s2c, builder, app):
+    parent, child = pty.openpty()
+    process = subprocess.Popen(s2c.command("build", app, "builder/test", "myapp"), env=clean_env(), stdin=subprocess.DEVNULL,
+                               stdout=subprocess.DEVNULL, stderr=child)
+    os.close(child)
+    seen = b""
+    while True:
+        try:
+            piece = os.read(parent, 65536)
+        except OSError:
+            break
+        if not piece:
+            break
+        seen += piece
+    os.close(parent)
+    assert process.wait(timeout=60) == 0
+    assert b"\r\033[K" in seen and b"assemble" in seen
+
+
+def test_doctor(s2c):
+    done = s2c.run("doctor")
+    assert done.returncode in (0, 1)
+    assert "oci-runtime" in done.stdout
+
+
+def test_version():
+    assert re.fullmatch(r"s2c \d+\.\d+\.\d+", call("version").stdout.strip())
+
+
+def test_store_of_someone_else(tmp_path):
+    root = tmp_path / "store"
+    root.mkdir()
+    root.chmod(0o777)
+    done = call("--root", str(root), "images")
+    assert done.returncode == 4 and str(root) in done.stderr
