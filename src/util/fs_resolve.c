@@ -265,7 +265,9 @@ static int open_confined(int dirfd, const char *path, int flags, mode_t mode,
 
 	if (s2c_fault_point("fs.open", err) < 0)
 		return -1;
-	fd = resolve(dirfd, path, flags | O_CLOEXEC | O_NOCTTY, mode, how);
+	/* openat2 refuses flags that mean nothing for O_PATH. */
+	flags |= flags & O_PATH ? O_CLOEXEC : O_CLOEXEC | O_NOCTTY;
+	fd = resolve(dirfd, path, flags, mode, how);
 	if (fd >= 0)
 		return fd;
 	if (errno == EXDEV)

@@ -223,7 +223,10 @@ int s2c_process_spawn(const struct s2c_process_opts *opts,
 	assert(opts->argv->len && opts->n_extra_fds <= S2C_PROCESS_FDS_MAX);
 	if (s2c_fault_point("process.spawn", err) < 0)
 		return -1;
-	program = s2c_find_program(opts->argv->items[0]);
+	/* A path is left to exec, which knows why it cannot be run. */
+	program = strchr(opts->argv->items[0], '/')
+			  ? xstrdup(opts->argv->items[0])
+			  : s2c_find_program(opts->argv->items[0]);
 	if (!program)
 		return s2c_fail(err, S2C_ENOENT,
 			"cannot run '%s': no such program; install it or check PATH",

@@ -6,7 +6,7 @@ import pathlib
 import sys
 
 LINES_MAX, COLUMNS_MAX = 700, 100
-PATTERNS = ["src/**/*.[ch]", "include/**/*.h", "tests/**/*.[ch]", "tests/**/*.py"]
+PATTERNS = ["src/**/*.[ch]", "include/**/*.h", "tests/**/*.[ch]", "tests/lint/*.py"]
 
 
 def findings(rel, text):
