@@ -11,7 +11,7 @@
 #include "image/manifest.h"
 
 #define S2C_CONFIG_MAX (4u * 1024 * 1024) /* bytes of a config */
-#define S2C_CONFIG_ENV_MAX 4096		  /* variables */
+#define S2C_CONFIG_ENV_MAX 4096           /* variables */
 #define S2C_CONFIG_LABELS_MAX 4096
 #define S2C_LABELS_BYTES_MAX 10240 /* S2I's cap on the sum of key and value bytes */
 
@@ -23,8 +23,8 @@ struct s2c_config {
 };
 
 /* Parses and validates the parts s2c reads. */
-S2C_CHECK int s2c_config_parse(const char *text, size_t len, struct s2c_config **out,
-	struct s2c_error **err);
+S2C_CHECK int s2c_config_parse(
+	const char *text, size_t len, struct s2c_config **out, struct s2c_error **err);
 /* A minimal config for a platform, without layers. */
 struct s2c_config *s2c_config_new(const struct s2c_platform *platform);
 struct s2c_config *s2c_config_copy(const struct s2c_config *config);

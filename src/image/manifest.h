@@ -11,11 +11,11 @@
 #include "codec/digest.h"
 #include "codec/json.h"
 
-#define S2C_MANIFEST_MAX (4u * 1024 * 1024)  /* bytes of a manifest or index */
-#define S2C_LAYERS_MAX 127		     /* moby's limit, and overlay's */
-#define S2C_INDEX_MANIFESTS_MAX 1000	     /* descriptors in an index */
-#define S2C_INDEX_DEPTH_MAX 3		     /* nested indexes */
-#define S2C_BLOB_SIZE_MAX (1ull << 40)	     /* bytes of one blob */
+#define S2C_MANIFEST_MAX (4u * 1024 * 1024) /* bytes of a manifest or index */
+#define S2C_LAYERS_MAX 127                  /* moby's limit, and overlay's */
+#define S2C_INDEX_MANIFESTS_MAX 1000        /* descriptors in an index */
+#define S2C_INDEX_DEPTH_MAX 3               /* nested indexes */
+#define S2C_BLOB_SIZE_MAX (1ull << 40)      /* bytes of one blob */
 #define S2C_MEDIA_TYPE_MAX 255
 
 #define S2C_MT_OCI_MANIFEST "application/vnd.oci.image.manifest.v1+json"
@@ -35,12 +35,15 @@ enum s2c_media_kind {
 	S2C_MEDIA_MANIFEST,
 	S2C_MEDIA_INDEX,
 	S2C_MEDIA_CONFIG,
-	S2C_MEDIA_LAYER,	 /* one we can unpack */
+	S2C_MEDIA_LAYER,         /* one we can unpack */
 	S2C_MEDIA_FOREIGN_LAYER, /* nondistributable */
-	S2C_MEDIA_SCHEMA1,	 /* refused with its own sentence */
+	S2C_MEDIA_SCHEMA1,       /* refused with its own sentence */
 };
 
-/* What a media type is, and for layers how it is compressed (*out may be NULL). */
+/*
+ * What a media type is, and for layers how it is compressed (*out may be NULL).
+ * Parameters behind ';' do not count.
+ */
 enum s2c_media_kind s2c_media_kind(const char *media_type, enum s2c_compression *out);
 
 struct s2c_platform {
@@ -60,15 +63,20 @@ struct s2c_descriptor {
 	struct s2c_digest digest;
 	uint64_t size;
 	struct s2c_platform platform; /* of an index entry; "" when absent */
-	struct s2c_json *annotations; /* object or NULL; owned */
+	struct s2c_json *annotations; /* object of strings or NULL; owned */
+	struct s2c_json *urls; /* array of strings or NULL; of foreign layers; owned */
 };
 void s2c_descriptor_release(struct s2c_descriptor *desc);
+/* Deep copy into memory that holds no descriptor yet. */
 void s2c_descriptor_copy(struct s2c_descriptor *dst, const struct s2c_descriptor *src);
 #define CLEAN_DESCRIPTOR CLEAN(s2c_descriptor_release)
 
-/* One descriptor object; validates digest grammar, size range and media type length. */
-S2C_CHECK int s2c_descriptor_from_json(const struct s2c_json *node,
-	struct s2c_descriptor *out, struct s2c_error **err);
+/*
+ * One descriptor object; validates digest grammar, size range, and length and characters
+ * of the media type (it ends up in HTTP headers). S2C_EPROTO.
+ */
+S2C_CHECK int s2c_descriptor_from_json(
+	const struct s2c_json *node, struct s2c_descriptor *out, struct s2c_error **err);
 struct s2c_json *s2c_descriptor_to_json(const struct s2c_descriptor *desc);
 
 struct s2c_manifest {
@@ -82,7 +90,9 @@ struct s2c_manifest {
 /*
  * Parses a manifest. `media_type` is what the transport or descriptor said ("" when it
  * said nothing); a mediaType field that differs, and documents with both "layers" and
- * "manifests", are S2C_EPROTO (CVE-2021-41190). Schema 1 is S2C_EUNSUPPORTED.
+ * "manifests", are S2C_EPROTO (CVE-2021-41190). Types that say nothing about an image, as
+ * "application/json", count as "". Schema 1 is S2C_EUNSUPPORTED, more than S2C_LAYERS_MAX
+ * layers are S2C_ELIMIT, no layers at all S2C_EPROTO.
  */
 S2C_CHECK int s2c_manifest_parse(const char *text, size_t len, const char *media_type,
 	struct s2c_manifest **out, struct s2c_error **err);
@@ -105,16 +115,19 @@ struct s2c_index {
 	size_t n_manifests;
 	struct s2c_json *annotations;
 };
+/* The same rules; an index may be empty. */
 S2C_CHECK int s2c_index_parse(const char *text, size_t len, const char *media_type,
 	struct s2c_index **out, struct s2c_error **err);
 void s2c_index_free(struct s2c_index *index);
 S2C_DEFINE_CLEAN(index, struct s2c_index *, s2c_index_free)
 #define CLEAN_INDEX CLEAN(s2c_clean_index)
+/* The bytes of an OCI index; the types of its entries stay. Caller frees. */
 char *s2c_index_print(const struct s2c_index *index);
 
 /*
  * The entry for a platform: os and architecture must match, an equal variant is
- * preferred, "unknown/unknown" (attestations) is skipped. NULL when there is none.
+ * preferred, then none, then the lowest; "unknown/unknown" (attestations) is skipped.
+ * NULL when there is none. arm64/v8 is arm64. Borrowed from the index.
  */
 const struct s2c_descriptor *s2c_index_choose(
 	const struct s2c_index *index, const struct s2c_platform *platform);

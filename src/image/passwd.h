@@ -16,7 +16,7 @@
 
 struct s2c_user {
 	uint32_t uid, gid;
-	char name[64]; /* login name of the uid in passwd, or "" */
+	char name[64];  /* login name of the uid in passwd, or "" */
 	char home[256]; /* of passwd, or "/" */
 };
 
