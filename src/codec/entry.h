@@ -14,12 +14,12 @@
 #include "util/stream.h"
 
 /* Named maxima for entries from anywhere. */
-#define S2C_ENTRY_PATH_MAX 65536	       /* bytes of a path */
-#define S2C_ENTRY_NAME_MAX 255		       /* bytes of a path component */
-#define S2C_ENTRY_LINK_MAX 4095		       /* bytes of a link target */
-#define S2C_ENTRY_XATTRS_MAX 256	       /* attributes of an entry */
-#define S2C_ENTRY_XATTR_VALUE_MAX 65536	       /* bytes of one value */
-#define S2C_ENTRY_ID_MAX 4294967294u	       /* uid and gid: 2^32-2 */
+#define S2C_ENTRY_PATH_MAX 65536        /* bytes of a path */
+#define S2C_ENTRY_NAME_MAX 255          /* bytes of a component; of ".wh.x": of "x" */
+#define S2C_ENTRY_LINK_MAX 4095         /* bytes of a link target */
+#define S2C_ENTRY_XATTRS_MAX 256        /* attributes of an entry */
+#define S2C_ENTRY_XATTR_VALUE_MAX 65536 /* bytes of one value */
+#define S2C_ENTRY_ID_MAX 4294967294u    /* uid and gid: 2^32-2 */
 
 enum s2c_entry_type {
 	S2C_ENTRY_FILE,
@@ -58,6 +58,7 @@ struct s2c_entry {
 
 #define S2C_ENTRY_INIT                                                                   \
 	{                                                                                \
+		0                                                                        \
 	}
 
 /* Frees what the entry holds and zeroes it. */
@@ -67,6 +68,13 @@ void s2c_entry_release(struct s2c_entry *entry);
 /* Adds a copy of an attribute, keeping order; S2C_ELIMIT above the maxima. */
 S2C_CHECK int s2c_entry_add_xattr(struct s2c_entry *entry, const char *name,
 	const void *value, size_t len, struct s2c_error **err);
+
+/*
+ * Whether an attribute travels with a file: security.capability and user.*, but nothing
+ * that an overlay, a security module or s2c itself reads (user.overlay.*,
+ * user.fuseoverlayfs.*, user.s2c.*, trusted.*, security.selinux, ...).
+ */
+bool s2c_entry_xattr_kept(const char *name);
 
 /*
  * Brings a path from an archive into the form above: strips "./" and trailing "/",
@@ -87,8 +95,8 @@ struct s2c_entries;
 
 struct s2c_entries_ops {
 	/*
-	 * The next entry, borrowed until the next call, or *out = NULL at the end. Data of
-	 * the previous entry that was not read is skipped.
+	 * The next entry, borrowed until the next call, or *out = NULL at the end. Data
+	 * of the previous entry that was not read is skipped.
 	 */
 	S2C_CHECK int (*next)(struct s2c_entries *e, struct s2c_ctx *ctx,
 		const struct s2c_entry **out, struct s2c_error **err);

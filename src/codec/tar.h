@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Tar on libarchive; the only module that knows it. Reading accepts ustar, GNU, PAX (also
- * sparse); writing is deterministic PAX: the same entries give the same bytes whatever
- * the locale, host and day. No file system work happens here.
+ * Tar. Reading accepts ustar, GNU, PAX (also sparse); writing is deterministic PAX: the
+ * same entries give the same bytes whatever the locale, host and day. No file system work
+ * happens here, and no library is used: tar_read.c and tar_write.c say why.
  */
 #ifndef S2C_CODEC_TAR_H
 #define S2C_CODEC_TAR_H
@@ -11,7 +11,7 @@
 
 struct s2c_tar_limits {
 	uint64_t entries;    /* 0: S2C_TAR_ENTRIES_MAX */
-	uint64_t bytes;	     /* sum of file sizes; 0: S2C_TAR_BYTES_MAX */
+	uint64_t bytes;      /* sum of file sizes; 0: S2C_TAR_BYTES_MAX */
 	uint64_t file_bytes; /* one file; 0: S2C_TAR_BYTES_MAX */
 };
 #define S2C_TAR_ENTRIES_MAX 4000000u
@@ -43,6 +43,9 @@ S2C_CHECK int s2c_tar_writer_entry(struct s2c_tar_writer *tar,
 	const struct s2c_entry *entry, struct s2c_error **err);
 S2C_CHECK int s2c_tar_writer_data(
 	struct s2c_tar_writer *tar, const void *data, size_t len, struct s2c_error **err);
+/* All data of the current FILE out of the stream that it came from. */
+S2C_CHECK int s2c_tar_write_data(
+	struct s2c_tar_writer *tar, struct s2c_entries *entries, struct s2c_error **err);
 /* Writes the end of archive (two zero blocks, no further padding). */
 S2C_CHECK int s2c_tar_writer_finish(struct s2c_tar_writer *tar, struct s2c_error **err);
 
