@@ -13,14 +13,17 @@
 struct s2c_extractor;
 
 struct s2c_extract_opts {
-	bool force_owner; /* give everything to uid/gid below instead of the entry's ids */
+	bool force_owner; /* give everything to uid/gid below instead of the entry's ids
+			   */
 	uint32_t uid, gid;
-	bool no_owner;	     /* leave ownership as created (single-id user namespace) */
-	bool no_special;     /* refuse devices, fifos, sockets (S2C_EINVAL) */
-	bool skip_devices;   /* pass over device nodes that cannot be made (EPERM) */
-	bool keep_existing;  /* S2C_EEXIST instead of replacing a non-directory */
-	bool no_xattrs;	     /* ignore extended attributes */
-	mode_t mode_mask;    /* bits to keep of the mode; 0: 07777 */
+	bool no_owner;      /* leave ownership as created (single-id user namespace) */
+	bool no_special;    /* refuse devices, fifos, sockets (S2C_EINVAL) */
+	bool skip_devices;  /* pass over device nodes that cannot be made (EPERM) */
+	bool keep_existing; /* S2C_EEXIST instead of replacing a non-directory */
+	bool no_xattrs;     /* ignore extended attributes */
+	/* With no_owner: the attribute in which directories keep "uid:gid", or NULL. */
+	const char *owner_xattr;
+	mode_t mode_mask; /* bits to keep of the mode; 0: 07777 */
 };
 
 /* root_fd is borrowed; it must be a directory that no one else can write to. */
@@ -38,9 +41,16 @@ S2C_DEFINE_CLEAN(extractor, struct s2c_extractor *, s2c_extractor_free)
 S2C_CHECK int s2c_extractor_add(struct s2c_extractor *x, struct s2c_ctx *ctx,
 	const struct s2c_entry *entry, struct s2c_entries *data, struct s2c_error **err);
 /* Opens the parent directory of `path` (made when missing): for layer/unpack. */
-S2C_CHECK int s2c_extractor_parent(struct s2c_extractor *x, const char *path,
-	int *out_fd, const char **out_name, struct s2c_error **err);
+S2C_CHECK int s2c_extractor_parent(struct s2c_extractor *x, const char *path, int *out_fd,
+	const char **out_name, struct s2c_error **err);
 S2C_CHECK int s2c_extractor_finish(struct s2c_extractor *x, struct s2c_error **err);
+
+/*
+ * Opens the directory at an entry's path below root_fd without following links, however
+ * long the path is (the kernel's calls end at 4096 bytes).
+ */
+S2C_CHECK int s2c_extract_open_dir(
+	int root_fd, const char *path, int *out_fd, struct s2c_error **err);
 
 /* All of a stream, then finish. *out_entries / *out_bytes may be NULL. */
 struct s2c_extract_count {
@@ -48,7 +58,7 @@ struct s2c_extract_count {
 	uint64_t bytes;
 };
 S2C_CHECK int s2c_extract_all(struct s2c_ctx *ctx, struct s2c_entries *entries,
-	int root_fd, const struct s2c_extract_opts *opts, struct s2c_extract_count *out_count,
-	struct s2c_error **err);
+	int root_fd, const struct s2c_extract_opts *opts,
+	struct s2c_extract_count *out_count, struct s2c_error **err);
 
 #endif
