@@ -32,9 +32,9 @@ BANNED = [
     (r"^\s*(out|cleanup|fail|error|done|end)\s*:(?!:)", "CLEAN scopes instead of labels", []),
 ]
 # Calls that must name close-on-exec, or pass flags made elsewhere.
-OPENING = re.compile(r"(?<![\w.>])(open|openat|memfd_create|socket|socketpair|pipe2|"
-                     r"accept4|eventfd|signalfd|timerfd_create|epoll_create1|inotify_init1|open_by_handle_at|"
-                     r"mkostemp|fopen)\s*\(")
+OPENING = re.compile(
+    r"(?<![\w.>])(open|openat|memfd_create|socket|socketpair|pipe2|accept4|eventfd|fopen|"
+    r"signalfd|timerfd_create|epoll_create1|inotify_init1|open_by_handle_at|mkostemp)\s*\(")
 BLANK = re.compile(r"//[^\n]*|/\*.*?\*/|\"(?:\\.|[^\"\\\n])*\"|'(?:\\.|[^'\\\n])+'", re.S)
 
 
