@@ -14,9 +14,9 @@
 #include "util/strv.h"
 
 #define S2C_HTTP_URL_MAX 16384
-#define S2C_HTTP_HEADERS_MAX 100	      /* response header lines kept */
+#define S2C_HTTP_HEADERS_MAX 100               /* response header lines kept */
 #define S2C_HTTP_HEADER_BYTES_MAX (64u * 1024) /* of a whole response head */
-#define S2C_HTTP_BODY_MAX (8u * 1024 * 1024)  /* body kept in memory, hard cap */
+#define S2C_HTTP_BODY_MAX (8u * 1024 * 1024)   /* body kept in memory, hard cap */
 #define S2C_HTTP_REDIRECTS_MAX 5
 #define S2C_HTTP_ERROR_BODY_MAX (1024u * 1024) /* body kept of a 4xx or 5xx */
 /* A transfer slower than this for so long is S2C_ENET. */
@@ -28,7 +28,7 @@ struct s2c_http;
 
 struct s2c_http_opts {
 	const char *unix_socket; /* connect there whatever the URL's host; NULL: TCP */
-	const char *ca_file;	 /* additional trusted certificates, PEM; NULL: system */
+	const char *ca_file;     /* additional trusted certificates, PEM; NULL: system */
 	const char *client_cert; /* PEM files; NULL: none */
 	const char *client_key;
 	bool insecure_tls; /* accept any certificate: only when the user said so */
@@ -88,7 +88,8 @@ S2C_CHECK int s2c_http_perform(struct s2c_ctx *ctx, struct s2c_http *http,
 /* A URL for messages: userinfo and query values removed. Caller frees. */
 char *s2c_http_redact(const char *url);
 
-/* Resolves a Location (absolute, path-absolute or relative) against a URL; caller frees. */
+/* Resolves a Location (absolute, path-absolute or relative) against a URL; caller frees.
+ */
 S2C_CHECK int s2c_http_resolve(
 	const char *base, const char *location, char **out, struct s2c_error **err);
 

@@ -1,0 +1,637 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * HTTP exchanges over curl_multi. All waiting is curl_multi_poll with the context's
+ * cancel fd beside curl's own, and the deadline as timeout. Redirects are followed by
+ * hand so that what may go where is decided here and not by an option. Nothing that curl
+ * traces is ever shown: its trace holds headers, and headers hold secrets.
+ */
+#include "http/client.h"
+
+#include <ctype.h>
+#include <curl/curl.h>
+#include <fcntl.h>
+#include <strings.h>
+
+#include "http/url.h"
+#include "util/fs.h"
+
+#ifndef S2C_VERSION
+#define S2C_VERSION "dev"
+#endif
+
+#define CA_BYTES_MAX (16u * 1024 * 1024)
+#define HEADS_MAX 10 /* heads of one answer: 1xx before the final one */
+
+struct s2c_http {
+	CURLM *multi; /* owns the connections */
+	CURL *easy;   /* reset before each hop */
+	char *unix_socket, *ca_file, *client_cert, *client_key;
+	bool insecure_tls;
+	struct s2c_buf ca; /* trusted certificates, when they are ours to put together */
+	bool ca_ready;
+};
+
+/* One hop: what the callbacks need. */
+struct hop {
+	struct s2c_ctx *ctx;
+	const struct s2c_http_request *request;
+	struct s2c_http_response *response;
+	struct s2c_error *error; /* the reason when a callback stopped the transfer */
+	uint64_t sent, received, max_body;
+	size_t head_bytes;
+	unsigned heads;
+	bool cut; /* stopped on purpose: enough of an error body was read */
+};
+
+static char *dup_or_null(const char *s)
+{
+	return s ? xstrdup(s) : NULL;
+}
+
+struct s2c_http *s2c_http_new(const struct s2c_http_opts *opts)
+{
+	struct s2c_http *http = xcalloc(1, sizeof(*http));
+
+	/* Fails for want of memory only, and then no multi handle is to be had either. */
+	CURLcode ready = curl_global_init(CURL_GLOBAL_DEFAULT);
+	http->multi = s2c_must(ready == CURLE_OK ? curl_multi_init() : NULL);
+	http->easy = s2c_must(curl_easy_init());
+	http->ca.max = CA_BYTES_MAX;
+	if (opts) {
+		http->unix_socket = dup_or_null(opts->unix_socket);
+		http->ca_file = dup_or_null(opts->ca_file);
+		http->client_cert = dup_or_null(opts->client_cert);
+		http->client_key = dup_or_null(opts->client_key);
+		http->insecure_tls = opts->insecure_tls;
+	}
+	return http;
+}
+
+void s2c_http_free(struct s2c_http *http)
+{
+	if (!http)
+		return;
+	curl_easy_cleanup(http->easy);
+	curl_multi_cleanup(http->multi);
+	free(http->unix_socket);
+	free(http->ca_file);
+	free(http->client_cert);
+	free(http->client_key);
+	s2c_buf_release(&http->ca);
+	free(http);
+	curl_global_cleanup();
+}
+
+void s2c_http_response_release(struct s2c_http_response *response)
+{
+	s2c_strv_release(&response->headers);
+	s2c_buf_release(&response->body);
+	free(response->url);
+	*response = (struct s2c_http_response){0};
+}
+
+const char *s2c_http_header(const struct s2c_http_response *response, const char *name)
+{
+	size_t n = strlen(name);
+
+	s2c_strv_foreach (line, &response->headers)
+		if (strncmp(line, name, n) == 0 && line[n] == ':' && line[n + 1] == ' ')
+			return line + n + 2;
+	return NULL;
+}
+
+/* ---- callbacks ---- */
+
+/* RFC 9110 5.6.2 */
+static bool token_char(unsigned char c)
+{
+	return isalnum(c) || (c && strchr("!#$%&'*+-.^_`|~", c));
+}
+
+static int take_status(struct hop *hop, const char *line, size_t len)
+{
+	struct s2c_http_response *response = hop->response;
+
+	if (++hop->heads > HEADS_MAX)
+		return s2c_fail(&hop->error, S2C_ELIMIT,
+			"more than %d interim answers to one request", HEADS_MAX);
+	s2c_strv_release(&response->headers);
+	response->headers = (struct s2c_strv)S2C_STRV_INIT;
+	response->status = 0;
+	hop->head_bytes = 0;
+	const char *sp = memchr(line, ' ', len);
+	if (sp && len - (size_t)(sp - line) >= 4)
+		for (int i = 1; i <= 3 && isdigit((unsigned char)sp[i]); i++)
+			response->status = response->status * 10 + (sp[i] - '0');
+	if (response->status < 100)
+		return s2c_fail(&hop->error, S2C_EPROTO, "an answer without a status");
+	return 0;
+}
+
+static int take_header(struct hop *hop, const char *line, size_t len)
+{
+	struct s2c_http_response *response = hop->response;
+
+	hop->head_bytes += len;
+	while (len && (line[len - 1] == '\n' || line[len - 1] == '\r'))
+		len--;
+	if (len >= 5 && memcmp(line, "HTTP/", 5) == 0)
+		return take_status(hop, line, len);
+	if (len == 0)
+		return 0;
+	if (hop->head_bytes > S2C_HTTP_HEADER_BYTES_MAX)
+		return s2c_fail(&hop->error, S2C_ELIMIT,
+			"the head of an answer is larger than %u bytes",
+			S2C_HTTP_HEADER_BYTES_MAX);
+	if (response->headers.len >= S2C_HTTP_HEADERS_MAX)
+		return s2c_fail(&hop->error, S2C_ELIMIT,
+			"an answer has more than %d header lines", S2C_HTTP_HEADERS_MAX);
+	size_t name = 0;
+	while (name < len && token_char((unsigned char)line[name]))
+		name++;
+	if (name == 0 || name == len || line[name] != ':' || memchr(line, '\0', len))
+		return s2c_fail(
+			&hop->error, S2C_EPROTO, "a malformed header line in an answer");
+	size_t value = name + 1, end = len;
+	while (value < end && (line[value] == ' ' || line[value] == '\t'))
+		value++;
+	while (end > value && (line[end - 1] == ' ' || line[end - 1] == '\t'))
+		end--;
+	CLEAN_FREE char *kept = xasprintf(
+		"%.*s: %.*s", (int)name, line, (int)(end - value), line + value);
+	for (size_t i = 0; i < name; i++)
+		kept[i] = (char)tolower((unsigned char)kept[i]);
+	s2c_strv_add_take(&response->headers, TAKE(kept));
+	return 0;
+}
+
+static size_t on_header(char *data, size_t size, size_t n, void *self)
+{
+	struct hop *hop = self;
+
+	(void)size;
+	return take_header(hop, data, n) < 0 ? 0 : n;
+}
+
+static size_t on_body(char *data, size_t size, size_t n, void *self)
+{
+	struct hop *hop = self;
+	struct s2c_http_response *response = hop->response;
+	bool good = response->status >= 200 && response->status < 300;
+
+	(void)size;
+	if (!good) {
+		size_t room = S2C_HTTP_ERROR_BODY_MAX - response->body.len;
+		size_t take = n < room ? n : room;
+		if (take && s2c_buf_add(&response->body, data, take, &hop->error) < 0)
+			return 0;
+		hop->cut = take < n;
+		return hop->cut ? 0 : n;
+	}
+	if (n > hop->max_body - hop->received) {
+		s2c_fail(&hop->error, S2C_ELIMIT, "the answer is larger than %llu bytes",
+			(unsigned long long)hop->max_body);
+		return 0;
+	}
+	hop->received += n;
+	int rc = hop->request->sink ? s2c_write(hop->request->sink, data, n, &hop->error)
+				    : s2c_buf_add(&response->body, data, n, &hop->error);
+	return rc < 0 ? 0 : n;
+}
+
+static size_t on_upload(char *data, size_t size, size_t n, void *self)
+{
+	struct hop *hop = self;
+	uint64_t left = hop->request->body_len - hop->sent;
+	size_t want = size * n;
+
+	if (want > left)
+		want = (size_t)left;
+	if (want == 0)
+		return 0;
+	ssize_t got = s2c_read(hop->request->body_reader, data, want, &hop->error);
+	if (got == 0)
+		s2c_fail(&hop->error, S2C_EIO,
+			"what is sent ended after %llu of %llu bytes",
+			(unsigned long long)hop->sent,
+			(unsigned long long)hop->request->body_len);
+	if (got <= 0)
+		return CURL_READFUNC_ABORT;
+	hop->sent += (uint64_t)got;
+	return (size_t)got;
+}
+
+/* A reader cannot go back. Saying so makes curl fail instead of sending half a body. */
+static int on_seek(void *self, curl_off_t offset, int origin)
+{
+	const struct hop *hop = self;
+
+	if (hop->sent == 0 && offset == 0 && origin == SEEK_SET)
+		return CURL_SEEKFUNC_OK;
+	return CURL_SEEKFUNC_FAIL;
+}
+
+static int on_progress(void *self, curl_off_t down_total, curl_off_t down,
+	curl_off_t up_total, curl_off_t up)
+{
+	struct hop *hop = self;
+	bool sending = hop->request->body_reader != NULL;
+	curl_off_t now = sending ? up : down, total = sending ? up_total : down_total;
+
+	if (hop->response->status < 300 && now > 0)
+		s2c_emit_progress(hop->ctx, hop->request->phase, hop->request->subject,
+			(uint64_t)now, total > 0 ? (uint64_t)total : 0);
+	return 0;
+}
+
+/* ---- one hop ---- */
+
+#define SET(easy, option, value)                                                         \
+	do {                                                                             \
+		CURLcode set_rc_ = curl_easy_setopt(easy, option, value);                \
+		if (set_rc_ != CURLE_OK)                                                 \
+			return s2c_fail(err, S2C_EUNSUPPORTED,                           \
+				"this libcurl does not take " #option ": %s",            \
+				curl_easy_strerror(set_rc_));                            \
+	} while (0)
+
+/*
+ * Trust: the system's certificates, which SSL_CERT_FILE and SSL_CERT_DIR may name as for
+ * OpenSSL and the curl tool (libcurl itself does not look at them), plus ca_file.
+ */
+static int load_ca(struct s2c_http *http, struct s2c_error **err)
+{
+	const char *system = getenv("SSL_CERT_FILE");
+	char *compiled = NULL;
+
+	if (http->ca_ready)
+		return 0;
+	if (!system || !*system) {
+		(void)curl_easy_getinfo(http->easy, CURLINFO_CAINFO, &compiled);
+		system = compiled;
+	}
+	s2c_buf_clear(&http->ca);
+	if (system && access(system, R_OK) == 0 &&
+		s2c_fs_read_file(AT_FDCWD, system, &http->ca, err) < 0)
+		return s2c_wrap(err, "trusted certificates");
+	if (s2c_buf_puts(&http->ca, "\n", err) < 0)
+		return s2c_wrap(err, "trusted certificates");
+	if (http->ca_file &&
+		s2c_fs_read_file(AT_FDCWD, http->ca_file, &http->ca, err) < 0)
+		return s2c_wrap(err, "trusted certificates");
+	http->ca_ready = true;
+	return 0;
+}
+
+static int set_tls(struct s2c_http *http, struct s2c_error **err)
+{
+	CURL *easy = http->easy;
+	const char *file = getenv("SSL_CERT_FILE"), *dir = getenv("SSL_CERT_DIR");
+
+	SET(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+	SET(easy, CURLOPT_SSL_VERIFYPEER, http->insecure_tls ? 0L : 1L);
+	SET(easy, CURLOPT_SSL_VERIFYHOST, http->insecure_tls ? 0L : 2L);
+	if (http->ca_file) {
+		if (load_ca(http, err) < 0)
+			return -1;
+		struct curl_blob blob = {.data = http->ca.data,
+			.len = http->ca.len,
+			.flags = CURL_BLOB_NOCOPY};
+		SET(easy, CURLOPT_CAINFO_BLOB, &blob);
+	} else if (file && *file) {
+		SET(easy, CURLOPT_CAINFO, file);
+	}
+	if (dir && *dir)
+		SET(easy, CURLOPT_CAPATH, dir);
+	if (http->client_cert)
+		SET(easy, CURLOPT_SSLCERT, http->client_cert);
+	if (http->client_key)
+		SET(easy, CURLOPT_SSLKEY, http->client_key);
+	return 0;
+}
+
+static int set_limits(CURL *easy, struct s2c_error **err)
+{
+	SET(easy, CURLOPT_NOSIGNAL, 1L);
+	SET(easy, CURLOPT_QUICK_EXIT, 1L); /* do not join a resolver thread on cancel */
+	SET(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+	SET(easy, CURLOPT_DISALLOW_USERNAME_IN_URL, 1L);
+	SET(easy, CURLOPT_PATH_AS_IS, 1L);
+	SET(easy, CURLOPT_FOLLOWLOCATION, 0L);
+	SET(easy, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
+	SET(easy, CURLOPT_HEADEROPT, (long)CURLHEADER_SEPARATE);
+	SET(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+	/* curl 7.88 uploads slowly and stalls over HTTP/2 (its issues 8965, 10627). */
+	SET(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+	SET(easy, CURLOPT_BUFFERSIZE, 512L * 1024);
+	SET(easy, CURLOPT_UPLOAD_BUFFERSIZE, 2L * 1024 * 1024);
+	SET(easy, CURLOPT_TCP_KEEPALIVE, 1L);
+	SET(easy, CURLOPT_LOW_SPEED_LIMIT, (long)S2C_HTTP_LOW_SPEED_BYTES);
+	SET(easy, CURLOPT_LOW_SPEED_TIME, (long)S2C_HTTP_LOW_SPEED_SECONDS);
+	SET(easy, CURLOPT_CONNECTTIMEOUT, (long)S2C_HTTP_CONNECT_SECONDS);
+	SET(easy, CURLOPT_USERAGENT, "s2c/" S2C_VERSION);
+	return 0;
+}
+
+static int set_method(struct hop *hop, CURL *easy, struct s2c_error **err)
+{
+	const struct s2c_http_request *request = hop->request;
+
+	if (streq(request->method, "HEAD")) {
+		SET(easy, CURLOPT_NOBODY, 1L);
+		return 0;
+	}
+	if (streq(request->method, "GET")) {
+		SET(easy, CURLOPT_HTTPGET, 1L);
+		return 0;
+	}
+	if (request->body_reader) {
+		SET(easy, CURLOPT_UPLOAD, 1L);
+		SET(easy, CURLOPT_INFILESIZE_LARGE, (curl_off_t)request->body_len);
+		SET(easy, CURLOPT_READFUNCTION, on_upload);
+		SET(easy, CURLOPT_READDATA, (void *)hop);
+		SET(easy, CURLOPT_SEEKFUNCTION, on_seek);
+		SET(easy, CURLOPT_SEEKDATA, (void *)hop);
+	} else if (!streq(request->method, "DELETE") || request->body_len) {
+		SET(easy, CURLOPT_POST, 1L);
+		SET(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body_len);
+		SET(easy, CURLOPT_POSTFIELDS,
+			request->body_len ? (const char *)request->body : "");
+	}
+	SET(easy, CURLOPT_CUSTOMREQUEST, request->method);
+	return 0;
+}
+
+static int set_callbacks(struct hop *hop, CURL *easy, struct s2c_error **err)
+{
+	SET(easy, CURLOPT_HEADERFUNCTION, on_header);
+	SET(easy, CURLOPT_HEADERDATA, (void *)hop);
+	SET(easy, CURLOPT_WRITEFUNCTION, on_body);
+	SET(easy, CURLOPT_WRITEDATA, (void *)hop);
+	if (hop->request->phase) {
+		SET(easy, CURLOPT_NOPROGRESS, 0L);
+		SET(easy, CURLOPT_XFERINFOFUNCTION, on_progress);
+		SET(easy, CURLOPT_XFERINFODATA, (void *)hop);
+	}
+	return 0;
+}
+
+static void clean_slist(struct curl_slist **list)
+{
+	curl_slist_free_all(*list);
+}
+
+static int add_header(struct curl_slist **list, const char *line, struct s2c_error **err)
+{
+	if (strpbrk(line, "\r\n"))
+		return s2c_fail(err, S2C_EINVAL, "a request header holds a line break");
+	*list = s2c_must(curl_slist_append(*list, line));
+	return 0;
+}
+
+static bool has_header(const struct s2c_strv *headers, const char *prefix)
+{
+	if (!headers)
+		return false;
+	s2c_strv_foreach (line, headers)
+		if (strncasecmp(line, prefix, strlen(prefix)) == 0)
+			return true;
+	return false;
+}
+
+static int make_headers(const struct s2c_http_request *request, bool with_secret,
+	struct curl_slist **list, struct s2c_error **err)
+{
+	/* No "Expect: 100-continue": registries and proxies stall on it or refuse it. */
+	if (add_header(list, "Expect:", err) < 0)
+		return -1;
+	/* curl would call every body a form. */
+	if (!has_header(request->headers, "content-type:") &&
+		add_header(list, "Content-Type:", err) < 0)
+		return -1;
+	if (request->headers)
+		s2c_strv_foreach (line, request->headers)
+			if (add_header(list, line, err) < 0)
+				return -1;
+	if (with_secret && request->secret_header)
+		return add_header(list, request->secret_header, err);
+	return 0;
+}
+
+/* Runs the easy handle to its end; 0 with *out_result, or -1 when the context ended. */
+static int run(struct s2c_ctx *ctx, struct s2c_http *http, CURLcode *out_result,
+	struct s2c_error **err)
+{
+	struct curl_waitfd cancel = {
+		.fd = s2c_ctx_cancel_fd(ctx), .events = CURL_WAIT_POLLIN};
+	CURLMsg *msg;
+	int running = 1, left;
+
+	while (running) {
+		CURLMcode mc = curl_multi_perform(http->multi, &running);
+		if (mc == CURLM_OK && running) {
+			int ms = s2c_ctx_remaining_ms(ctx);
+			if (ms < 0 || ms > 1000)
+				ms = 1000;
+			if (s2c_ctx_check(ctx, err) < 0)
+				return -1;
+			mc = curl_multi_poll(
+				http->multi, &cancel, cancel.fd >= 0 ? 1 : 0, ms, NULL);
+		}
+		if (mc != CURLM_OK)
+			return s2c_fail(err, S2C_EIO, "transfer loop: %s",
+				curl_multi_strerror(mc));
+	}
+	*out_result = CURLE_FAILED_INIT;
+	while ((msg = curl_multi_info_read(http->multi, &left)))
+		if (msg->msg == CURLMSG_DONE && msg->easy_handle == http->easy)
+			*out_result = msg->data.result;
+	return 0;
+}
+
+static int explain(CURLcode rc, const struct s2c_url *url, const char *detail,
+	struct s2c_error **err)
+{
+	const char *text = *detail ? detail : curl_easy_strerror(rc);
+	const char *scheme = url->https ? "https" : "http";
+
+	switch ((int)rc) {
+	case CURLE_COULDNT_RESOLVE_HOST:
+	case CURLE_COULDNT_RESOLVE_PROXY:
+	case CURLE_COULDNT_CONNECT:
+		return s2c_fail(err, S2C_ENET,
+			"cannot reach '%s' port %u: %s; check the name and the network",
+			url->host, url->port, text);
+	case CURLE_PEER_FAILED_VERIFICATION:
+	case CURLE_SSL_CACERT_BADFILE:
+	case CURLE_SSL_ISSUER_ERROR:
+	case CURLE_SSL_CERTPROBLEM:
+		return s2c_fail(err, S2C_EAUTH,
+			"the certificate of '%s' is not trusted: %s; add its CA to the "
+			"system's certificates or name it with SSL_CERT_FILE",
+			url->host, text);
+	case CURLE_SSL_CONNECT_ERROR:
+		if (strstr(text, "wrong version number") || strstr(text, "packet length"))
+			return s2c_fail(err, S2C_EPROTO,
+				"'%s' port %u does not speak TLS; for a registry on "
+				"plain "
+				"http say --tls-verify=false",
+				url->host, url->port);
+		return s2c_fail(err, S2C_ENET, "TLS with '%s' port %u: %s", url->host,
+			url->port, text);
+	case CURLE_OPERATION_TIMEDOUT:
+		return s2c_fail(err, S2C_ENET, "'%s' port %u does not answer: %s",
+			url->host, url->port, text);
+	case CURLE_UNSUPPORTED_PROTOCOL:
+	case CURLE_WEIRD_SERVER_REPLY:
+	case CURLE_BAD_CONTENT_ENCODING:
+	case CURLE_HTTP_RETURNED_ERROR:
+		return s2c_fail(err, S2C_EPROTO,
+			"'%s' port %u does not speak proper %s: %s", url->host, url->port,
+			scheme, text);
+	case CURLE_OUT_OF_MEMORY:
+		return s2c_fail(err, S2C_ELIMIT, "'%s': %s", url->host, text);
+	default:
+		return s2c_fail(err, S2C_ENET, "connection to '%s' port %u: %s",
+			url->host, url->port, text);
+	}
+}
+
+static int hop_setup(struct s2c_http *http, struct hop *hop, const char *url,
+	const struct s2c_url *parsed, struct s2c_error **err)
+{
+	CURL *easy = http->easy;
+
+	curl_easy_reset(easy);
+	if (set_limits(easy, err) < 0 || set_tls(http, err) < 0 ||
+		set_method(hop, easy, err) < 0 || set_callbacks(hop, easy, err) < 0)
+		return -1;
+	SET(easy, CURLOPT_URL, url);
+	if (http->unix_socket)
+		SET(easy, CURLOPT_UNIX_SOCKET_PATH, http->unix_socket);
+	/* A proxy of the environment is not meant for this machine itself. */
+	if (s2c_host_kind(parsed->host) == S2C_HOST_LOOPBACK)
+		SET(easy, CURLOPT_NOPROXY, "*");
+	return 0;
+}
+
+/* One request and its answer, without redirects. */
+static int perform_hop(struct s2c_http *http, struct hop *hop, const char *url,
+	bool with_secret, struct s2c_error **err)
+{
+	CLEAN(clean_slist) struct curl_slist *headers = NULL;
+	char detail[CURL_ERROR_SIZE] = "";
+	struct s2c_url parsed;
+	CURLcode result;
+
+	if (s2c_url_parse(url, &parsed, err) < 0)
+		return -1;
+	if (parsed.has_userinfo)
+		return s2c_fail(
+			err, S2C_EINVAL, "a URL for '%s' holds credentials", parsed.host);
+	if (hop_setup(http, hop, url, &parsed, err) < 0 ||
+		make_headers(hop->request, with_secret, &headers, err) < 0)
+		return -1;
+	SET(http->easy, CURLOPT_HTTPHEADER, headers);
+	SET(http->easy, CURLOPT_ERRORBUFFER, detail);
+	if (curl_multi_add_handle(http->multi, http->easy) != CURLM_OK)
+		return s2c_fail(err, S2C_EIO, "cannot start a transfer");
+	int rc = run(hop->ctx, http, &result, err);
+	(void)curl_multi_remove_handle(http->multi, http->easy);
+	/* The handle must not point at this frame any more. */
+	(void)curl_easy_setopt(http->easy, CURLOPT_ERRORBUFFER, NULL);
+	(void)curl_easy_setopt(http->easy, CURLOPT_HTTPHEADER, NULL);
+	if (rc < 0) {
+		s2c_error_free(hop->error);
+		hop->error = NULL;
+		return -1;
+	}
+	if (hop->error) {
+		s2c_error_move(err, &hop->error);
+		return s2c_wrap(err, "'%s'", parsed.host);
+	}
+	if (result != CURLE_OK && !hop->cut)
+		return explain(result, &parsed, detail, err);
+	if (hop->response->status < 200)
+		return s2c_fail(
+			err, S2C_EPROTO, "'%s' sent no final answer", parsed.host);
+	return 0;
+}
+
+static bool is_redirect(int status)
+{
+	return status == 301 || status == 302 || status == 303 || status == 307 ||
+	       status == 308;
+}
+
+/* Where a redirect leads, or an error. Caller frees *out. */
+static int next_url(const char *url, const struct s2c_http_response *response, char **out,
+	struct s2c_error **err)
+{
+	const char *location = s2c_http_header(response, "location");
+	CLEAN_FREE char *next = NULL;
+	struct s2c_url from, to;
+
+	if (s2c_url_parse(url, &from, err) < 0)
+		return -1;
+	if (!location)
+		return s2c_fail(err, S2C_EPROTO, "'%s' redirects to nowhere (status %d)",
+			from.host, response->status);
+	if (s2c_http_resolve(url, location, &next, err) < 0 ||
+		s2c_url_parse(next, &to, err) < 0)
+		return -1;
+	if (from.https && !to.https)
+		return s2c_fail(err, S2C_EPROTO,
+			"'%s' redirects from https to http, to '%s': refused", from.host,
+			to.host);
+	*out = TAKE(next);
+	return 0;
+}
+
+static void trace(struct s2c_ctx *ctx, const struct hop *hop, const char *url)
+{
+	if (!s2c_trace("http"))
+		return;
+	CLEAN_FREE char *shown = s2c_http_redact(url);
+	s2c_emit_log(ctx, S2C_DEBUG, "http: %s %s -> %d, sent %llu, received %llu",
+		hop->request->method, shown, hop->response->status,
+		(unsigned long long)hop->sent, (unsigned long long)hop->received);
+}
+
+int s2c_http_perform(struct s2c_ctx *ctx, struct s2c_http *http,
+	const struct s2c_http_request *request, struct s2c_http_response *response,
+	struct s2c_error **err)
+{
+	CLEAN_FREE char *url = xstrdup(request->url);
+	bool follow = !request->no_redirect &&
+		      (streq(request->method, "GET") || streq(request->method, "HEAD"));
+	bool with_secret = true;
+
+	for (unsigned hops = 0;; hops++) {
+		s2c_http_response_release(response);
+		response->body.max = S2C_HTTP_BODY_MAX;
+		struct hop hop = {.ctx = ctx,
+			.request = request,
+			.response = response,
+			.max_body = request->max_body ? request->max_body
+						      : S2C_HTTP_BODY_MAX};
+		int rc = perform_hop(http, &hop, url, with_secret, err);
+		trace(ctx, &hop, url);
+		if (rc < 0)
+			return -1;
+		response->url = xstrdup(url);
+		if (!follow || !is_redirect(response->status))
+			return 0;
+		if (hops == S2C_HTTP_REDIRECTS_MAX)
+			return s2c_fail(err, S2C_EPROTO, "more than %d redirects",
+				S2C_HTTP_REDIRECTS_MAX);
+		CLEAN_FREE char *next = NULL;
+		if (next_url(url, response, &next, err) < 0)
+			return -1;
+		/* Once another origin was asked, the secret stays at home for good. */
+		if (!s2c_http_same_origin(request->url, next))
+			with_secret = false;
+		free(url);
+		url = TAKE(next);
+	}
+}
