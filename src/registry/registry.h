@@ -11,7 +11,7 @@
 #include "http/client.h"
 #include "image/manifest.h"
 
-#define S2C_TOKEN_MAX (1024u * 1024)  /* bytes of a token response */
+#define S2C_TOKEN_MAX (1024u * 1024) /* bytes of a token response */
 #define S2C_REGISTRY_RETRIES 3
 
 struct s2c_registry_opts {
@@ -36,21 +36,22 @@ S2C_DEFINE_CLEAN(registry, struct s2c_registry *, s2c_registry_close)
  * Fetches a manifest or index by tag or digest ("sha256:..."). The bytes are checked
  * against the digest asked for, or against Docker-Content-Digest; *desc is filled.
  */
-S2C_CHECK int s2c_registry_get_manifest(struct s2c_ctx *ctx, struct s2c_registry *registry,
-	const char *tag_or_digest, struct s2c_buf *body, struct s2c_descriptor *desc,
-	struct s2c_error **err);
+S2C_CHECK int s2c_registry_get_manifest(struct s2c_ctx *ctx,
+	struct s2c_registry *registry, const char *tag_or_digest, struct s2c_buf *body,
+	struct s2c_descriptor *desc, struct s2c_error **err);
 /* HEAD of a manifest: S2C_ENOENT when there is none. */
 S2C_CHECK int s2c_registry_head_manifest(struct s2c_ctx *ctx,
 	struct s2c_registry *registry, const char *tag_or_digest,
 	struct s2c_descriptor *desc, struct s2c_error **err);
-S2C_CHECK int s2c_registry_put_manifest(struct s2c_ctx *ctx, struct s2c_registry *registry,
-	const char *tag_or_digest, const struct s2c_descriptor *desc, const void *body,
-	struct s2c_error **err);
+S2C_CHECK int s2c_registry_put_manifest(struct s2c_ctx *ctx,
+	struct s2c_registry *registry, const char *tag_or_digest,
+	const struct s2c_descriptor *desc, const void *body, struct s2c_error **err);
 
 /* Streams a blob into `sink`; more bytes than desc->size end it. Verified by the sink's
  * owner (s2c_ingest_commit). */
 S2C_CHECK int s2c_registry_get_blob(struct s2c_ctx *ctx, struct s2c_registry *registry,
-	const struct s2c_descriptor *desc, struct s2c_writer *sink, struct s2c_error **err);
+	const struct s2c_descriptor *desc, struct s2c_writer *sink,
+	struct s2c_error **err);
 /* *out_there tells whether the repository has the blob. */
 S2C_CHECK int s2c_registry_has_blob(struct s2c_ctx *ctx, struct s2c_registry *registry,
 	const struct s2c_digest *digest, bool *out_there, struct s2c_error **err);

@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One request to a registry: the first attempt is anonymous, a 401 is answered, failures
+ * of the network and of an overloaded registry are tried again after a wait. A body is
+ * never sent twice from the same reader.
+ */
+#include "registry/exchange.h"
+
+#include <ctype.h>
+#include <sys/random.h>
+#include <time.h>
+
+#include "codec/json.h"
+#include "http/url.h"
+
+#define ANSWERS_MAX 3 /* challenges answered for one request */
+#define WORDS_MAX 300 /* bytes of a registry's own words in an error */
+
+/* Counts what reaches a sink, for nothing may be repeated after the first byte. */
+struct counting {
+	struct s2c_writer base;
+	struct s2c_writer *next;
+	uint64_t bytes;
+};
+
+static int counting_write(
+	struct s2c_writer *w, const void *buf, size_t len, struct s2c_error **err)
+{
+	struct counting *c = (struct counting *)w;
+
+	c->bytes += len;
+	return s2c_write(c->next, buf, len, err);
+}
+
+static const struct s2c_writer_ops counting_ops = {.write = counting_write};
+
+/* ---- waiting ---- */
+
+int s2c_retry_after_ms(const char *value, long long now)
+{
+	long long seconds = 0;
+	struct tm tm = {0};
+
+	if (isdigit((unsigned char)*value)) {
+		for (; isdigit((unsigned char)*value); value++)
+			if (seconds <= S2C_RETRY_WAIT_MAX_MS)
+				seconds = seconds * 10 + (*value - '0');
+		if (*value)
+			return 0;
+	} else {
+		const char *end = strptime(value, "%a, %d %b %Y %H:%M:%S GMT", &tm);
+		if (!end || *end)
+			return 0;
+		seconds = (long long)timegm(&tm) - now;
+	}
+	if (seconds <= 0)
+		return 0;
+	return seconds < S2C_RETRY_WAIT_MAX_MS / 1000 ? (int)seconds * 1000
+						      : S2C_RETRY_WAIT_MAX_MS;
+}
+
+int s2c_exchange_floor_ms(const struct s2c_http_response *response)
+{
+	const char *asked = s2c_http_header(response, "retry-after");
+
+	return asked ? s2c_retry_after_ms(asked, (long long)time(NULL)) : 0;
+}
+
+int s2c_exchange_wait(struct s2c_ctx *ctx, const struct s2c_registry *registry,
+	const char *why, unsigned attempt, int floor_ms, struct s2c_error **err)
+{
+	int ms = S2C_RETRY_FIRST_MS << (attempt < 7 ? attempt : 7);
+	uint32_t jitter = 0;
+	int ready;
+
+	if (getrandom(&jitter, sizeof(jitter), GRND_NONBLOCK) == (ssize_t)sizeof(jitter))
+		ms += (int)(jitter % (unsigned)(ms / 2));
+	if (ms < floor_ms)
+		ms = floor_ms;
+	s2c_emit_log(ctx, S2C_WARN, "%s; retry %u of %u in %d.%d s", why, attempt + 1,
+		registry->retries, ms / 1000, ms % 1000 / 100);
+	return s2c_ctx_poll(ctx, NULL, 0, ms, &ready, err);
+}
+
+static bool worth_a_retry(int status)
+{
+	static const int statuses[] = {408, 429, 500, 502, 503, 504, 499, 522};
+
+	for (size_t i = 0; i < ARRAY_SIZE(statuses); i++)
+		if (status == statuses[i])
+			return true;
+	return false;
+}
+
+/* ---- errors ---- */
+
+/* "CODE: message" of an error document, or its beginning; caller frees. */
+static char *words_of(const struct s2c_http_response *response)
+{
+	CLEAN_JSON struct s2c_json *root = NULL;
+	struct s2c_json_limits limits = {.bytes = S2C_HTTP_ERROR_BODY_MAX};
+	const char *code = NULL, *message = NULL;
+	const char *body = s2c_buf_str(&response->body);
+	size_t len = response->body.len;
+
+	if (s2c_json_parse(body, len, limits, &root, NULL) == 0) {
+		const struct s2c_json *first = s2c_json_first(
+			s2c_json_get(root, "errors"));
+		code = s2c_json_str(s2c_json_get(first, "code"));
+		message = s2c_json_str(s2c_json_get(first, "message"));
+	}
+	if (code || message)
+		return xasprintf("%s%s%s", code ? code : "", code && message ? ": " : "",
+			message ? message : "");
+	return xstrndup(body, len < WORDS_MAX ? len : WORDS_MAX);
+}
+
+int s2c_exchange_fail(const struct s2c_registry *registry, const char *what,
+	const struct s2c_http_response *response, struct s2c_error **err)
+{
+	CLEAN_FREE char *words = words_of(response);
+	int status = response->status;
+
+	/* Some registries repeat what they were sent. */
+	if (registry->auth)
+		s2c_auth_scrub(registry->auth, words);
+	if (strlen(words) > WORDS_MAX)
+		words[WORDS_MAX] = '\0';
+	for (char *p = words; *p; p++)
+		if (*p == '\n' || *p == '\r')
+			*p = ' ';
+	const char *open = *words ? " (" : "", *close = *words ? ")" : "";
+	if (status == 401)
+		return s2c_fail_status(err, S2C_EAUTH, status,
+			"%s: '%s' refused access%s%s%s; log in again or correct the auth "
+			"file",
+			what, registry->host, open, words, close);
+	if (status == 403)
+		return s2c_fail_status(err, S2C_EAUTH, status,
+			"%s: '%s' denies access to repository '%s'%s%s%s; ask its owner "
+			"for the "
+			"permission",
+			what, registry->host, registry->repository, open, words, close);
+	if (status == 404)
+		return s2c_fail_status(err, S2C_ENOENT, status, "%s: not in '%s'%s%s%s",
+			what, registry->host, open, words, close);
+	if (worth_a_retry(status))
+		return s2c_fail_status(err, S2C_ENET, status,
+			"%s: '%s' answers with status %d%s%s%s; try again later", what,
+			registry->host, status, open, words, close);
+	return s2c_fail_status(err, S2C_EPROTO, status,
+		"%s: '%s' answers with status %d%s%s%s", what, registry->host, status,
+		open, words, close);
+}
+
+/* ---- authentication ---- */
+
+static int make_auth(
+	struct s2c_ctx *ctx, struct s2c_registry *registry, struct s2c_error **err)
+{
+	CLEAN_CREDENTIALS struct s2c_credentials creds = {0};
+
+	if (registry->auth)
+		return 0;
+	if (s2c_credentials_find(ctx, registry->authfile, registry->registry,
+		    registry->repository, &creds, err) < 0)
+		return -1;
+	registry->has_credentials = creds.username || creds.identity_token;
+	registry->auth = s2c_auth_new(registry->base, &creds);
+	return 0;
+}
+
+/* A refusal for want of credentials should say where they would be found. */
+static int no_credentials(
+	const struct s2c_registry *registry, const char *why, struct s2c_error **err)
+{
+	CLEAN_STRV struct s2c_strv files = S2C_STRV_INIT;
+	struct s2c_buf list = S2C_BUF_INIT(S2C_ERROR_MESSAGE_MAX);
+	CLEAN_FREE char *looked = NULL;
+
+	s2c_credentials_files(registry->authfile, &files);
+	s2c_strv_foreach (path, &files)
+		if (s2c_buf_printf(&list, NULL, "%s'%s'", list.len ? ", " : "", path) < 0)
+			break;
+	looked = s2c_buf_take(&list);
+	return s2c_fail_status(err, S2C_EAUTH, 401,
+		"%s (looked in %s); if the image is private log in with 'docker login "
+		"%s', or "
+		"name an auth file",
+		why, *looked ? looked : "no file: HOME is not set", registry->registry);
+}
+
+static int answer(struct s2c_ctx *ctx, struct s2c_registry *registry,
+	const struct s2c_http_response *response, const char *scope,
+	struct s2c_error **err)
+{
+	CLEAN_ERROR struct s2c_error *cause = NULL;
+
+	if (make_auth(ctx, registry, err) < 0)
+		return -1;
+	if (s2c_auth_answer(
+		    ctx, registry->auth, registry->http, response, scope, &cause) == 0)
+		return 0;
+	if (s2c_error_code(cause) == S2C_EAUTH && s2c_error_status(cause) &&
+		!registry->has_credentials)
+		return no_credentials(registry, s2c_error_message(cause), err);
+	s2c_error_move(err, &cause);
+	return -1;
+}
+
+/* ---- the request ---- */
+
+static int send_once(struct s2c_ctx *ctx, struct s2c_registry *registry,
+	const struct s2c_call *call, struct s2c_writer *sink,
+	struct s2c_http_response *response, struct s2c_error **err)
+{
+	CLEAN_READER struct s2c_reader *reader = NULL;
+	CLEAN_FREE char *url = NULL;
+
+	if (call->url)
+		url = xstrdup(call->url);
+	else
+		url = xasprintf(
+			"%s/v2/%s/%s", registry->base, registry->repository, call->path);
+	if (call->source && call->source->open(call->source->self, &reader, err) < 0)
+		return -1;
+	struct s2c_http_request request = {.method = call->method,
+		.url = url,
+		.headers = call->headers,
+		.body = call->body,
+		.body_reader = reader,
+		.body_len = call->body_len,
+		.sink = sink,
+		.max_body = call->max_body,
+		.phase = call->phase,
+		.subject = call->subject};
+	/* An upload may be sent to another host, which has no business with our secret.
+	 */
+	if (registry->auth && s2c_http_same_origin(url, registry->base))
+		request.secret_header = s2c_auth_header(registry->auth, call->scope);
+	if (s2c_http_perform(ctx, registry->http, &request, response, err) < 0)
+		return -1;
+	if (s2c_trace("registry"))
+		s2c_emit_log(ctx, S2C_DEBUG, "registry: %s %s -> %d%s", call->method,
+			call->path ? call->path : "(upload)", response->status,
+			request.secret_header ? ", authorized" : "");
+	return 0;
+}
+
+/* True, with the scheme changed, if the peer may simply not speak TLS. */
+static bool fall_back(struct s2c_registry *registry, enum s2c_code code)
+{
+	if (!registry->may_be_http || registry->settled ||
+		(code != S2C_EPROTO && code != S2C_ENET))
+		return false;
+	registry->settled = true;
+	free(registry->base);
+	registry->base = xasprintf("http://%s", registry->host);
+	return true;
+}
+
+/* The challenge of a 401, or the proof that our header is good. */
+static int authenticate(struct s2c_ctx *ctx, struct s2c_registry *registry,
+	const struct s2c_call *call, const struct s2c_http_response *response,
+	unsigned *answers, struct s2c_error **err)
+{
+	/* What another host thinks of our credentials is not to be answered with any. */
+	if (!s2c_http_same_origin(response->url, registry->base))
+		return 0;
+	if (response->status != 401) {
+		if (registry->auth)
+			s2c_auth_accepted(registry->auth, call->scope);
+		return 0;
+	}
+	if (*answers == ANSWERS_MAX)
+		return 0;
+	(*answers)++;
+	return answer(ctx, registry, response, call->scope, err) < 0 ? -1 : 1;
+}
+
+int s2c_exchange(struct s2c_ctx *ctx, struct s2c_registry *registry,
+	const struct s2c_call *call, struct s2c_http_response *response,
+	struct s2c_error **err)
+{
+	struct counting sink = {.base.ops = &counting_ops, .next = call->sink};
+	unsigned attempt = 0, answers = 0;
+
+	registry->cut = false;
+	for (;;) {
+		CLEAN_ERROR struct s2c_error *cause = NULL;
+		int rc = send_once(ctx, registry, call, call->sink ? &sink.base : NULL,
+			response, &cause);
+		if (rc < 0 && sink.bytes == 0 &&
+			fall_back(registry, s2c_error_code(cause)))
+			continue;
+		if (rc == 0) {
+			registry->settled = true;
+			rc = authenticate(
+				ctx, registry, call, response, &answers, &cause);
+			if (rc > 0)
+				continue;
+		}
+		bool failed = rc < 0 ? s2c_error_code(cause) == S2C_ENET
+				     : worth_a_retry(response->status);
+		if (!failed || call->once || attempt == registry->retries || sink.bytes) {
+			registry->cut = rc < 0 && failed && sink.bytes;
+			if (rc < 0)
+				s2c_error_move(err, &cause);
+			return rc;
+		}
+		CLEAN_FREE char *why = rc < 0 ? xstrdup(s2c_error_message(cause))
+					      : xasprintf("'%s' answers with status %d",
+							registry->host, response->status);
+		int floor_ms = rc < 0 ? 0 : s2c_exchange_floor_ms(response);
+		if (s2c_exchange_wait(ctx, registry, why, attempt++, floor_ms, err) < 0)
+			return -1;
+	}
+}

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Inside the registry room: one request to a registry with everything around it, that is
+ * scheme, authentication, retries. What requests mean is in registry.c and upload.c.
+ */
+#ifndef S2C_REGISTRY_EXCHANGE_H
+#define S2C_REGISTRY_EXCHANGE_H
+
+#include "registry/auth.h"
+#include "registry/registry.h"
+
+/* First wait before a retry, doubled each time, plus jitter. */
+#define S2C_RETRY_FIRST_MS 250
+/* The longest wait, also when the registry asks for more (Retry-After). */
+#define S2C_RETRY_WAIT_MAX_MS 60000
+
+struct s2c_registry {
+	char *registry; /* "host[:port]" as in the reference */
+	char *host;     /* "host[:port]" to connect to */
+	char *repository;
+	char *base;       /* "https://host[:port]" */
+	bool may_be_http; /* not TLS: try http, then keep to what worked */
+	bool settled;     /* the scheme is known */
+	char *pull_scope, *push_scope;
+	char *authfile;
+	unsigned retries;
+	struct s2c_http *http;
+	struct s2c_auth *auth; /* made at the first challenge */
+	bool has_credentials;
+	bool cut; /* the last exchange broke off with bytes in its sink */
+	/* An upload that a refused mount left open (distribution-spec: to be used). */
+	char *session_url;
+	struct s2c_digest session_digest;
+};
+
+struct s2c_call {
+	const char *method;
+	const char *path; /* below /v2/<repository>/ */
+	const char *url;  /* absolute, instead of path */
+	const char *scope;
+	const struct s2c_strv *headers;
+	const void *body;
+	uint64_t body_len;
+	const struct s2c_blob_source *source; /* instead of body: a reader for each try */
+	struct s2c_writer *sink;
+	uint64_t max_body;
+	const char *phase, *subject; /* of PROGRESS events; NULL: none */
+	bool once;                   /* no retry but the one after a 401 */
+};
+
+/*
+ * Does it. 0 with any status that is not worth a retry any more; *response as for
+ * s2c_http_perform(). Once bytes are in `sink` there is no retry: they cannot be undone.
+ */
+S2C_CHECK int s2c_exchange(struct s2c_ctx *ctx, struct s2c_registry *registry,
+	const struct s2c_call *call, struct s2c_http_response *response,
+	struct s2c_error **err);
+
+/*
+ * Turns a status that was not wanted into an error about `what` ("manifest 'x'"), with
+ * the registry's own words, free of secrets. Always -1.
+ */
+int s2c_exchange_fail(const struct s2c_registry *registry, const char *what,
+	const struct s2c_http_response *response, struct s2c_error **err);
+
+/*
+ * The media type a document claims or shows: "" when it is neither a manifest nor an
+ * index. `out` has S2C_MEDIA_TYPE_MAX + 1 bytes.
+ */
+S2C_CHECK int s2c_document_type(
+	const struct s2c_buf *body, char *out, struct s2c_error **err);
+
+/*
+ * Says why, then waits before try number `attempt` + 1 (counted from 0), at least
+ * `floor_ms`. Fails only when the context ends.
+ */
+S2C_CHECK int s2c_exchange_wait(struct s2c_ctx *ctx, const struct s2c_registry *registry,
+	const char *why, unsigned attempt, int floor_ms, struct s2c_error **err);
+
+/* The wait that an answer asks for, in milliseconds; 0: none. */
+int s2c_exchange_floor_ms(const struct s2c_http_response *response);
+
+/*
+ * Retry-After in milliseconds: seconds or an HTTP date, `now` in Unix time; 0 when it
+ * says nothing sensible. Pure.
+ */
+int s2c_retry_after_ms(const char *value, long long now);
+
+#endif

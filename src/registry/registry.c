@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The reading half of the distribution protocol, and opening a registry. What arrives is
+ * checked against the digest that was asked for, or the one that the registry states.
+ */
+#include "registry/registry.h"
+
+#include <strings.h>
+
+#include "http/url.h"
+#include "image/manifest.h"
+#include "registry/exchange.h"
+
+#define ACCEPT_MANIFESTS                                                                 \
+	"Accept: " S2C_MT_OCI_MANIFEST ", " S2C_MT_OCI_INDEX ", " S2C_MT_DOCKER_MANIFEST \
+	", " S2C_MT_DOCKER_LIST
+
+int s2c_registry_open(const struct s2c_reference *ref,
+	const struct s2c_registry_opts *opts, struct s2c_registry **out,
+	struct s2c_error **err)
+{
+	static const struct s2c_registry_opts defaults;
+	struct s2c_url url;
+
+	if (!opts)
+		opts = &defaults;
+	if (!*ref->registry)
+		return s2c_fail(err, S2C_EINVAL,
+			"'%s' names no registry: write REGISTRY/%s", ref->repository,
+			ref->repository);
+	const char *host = streq(ref->registry, "docker.io") ? "registry-1.docker.io"
+							     : ref->registry;
+	CLEAN_FREE char *base = xasprintf("https://%s", host);
+	if (s2c_url_parse(base, &url, err) < 0)
+		return s2c_wrap(err, "registry '%s'", ref->registry);
+	if (*url.rest || url.has_userinfo)
+		return s2c_fail(err, S2C_EINVAL, "'%s' is no registry", ref->registry);
+	struct s2c_registry *registry = xcalloc(1, sizeof(*registry));
+	registry->registry = xstrdup(ref->registry);
+	registry->host = xstrdup(host);
+	registry->repository = xstrdup(ref->repository);
+	registry->base = TAKE(base);
+	registry->may_be_http = opts->plain_http ||
+				s2c_host_kind(url.host) == S2C_HOST_LOOPBACK;
+	registry->pull_scope = xasprintf("repository:%s:pull", ref->repository);
+	registry->push_scope = xasprintf("repository:%s:pull,push", ref->repository);
+	registry->authfile = opts->authfile ? xstrdup(opts->authfile) : NULL;
+	registry->retries = opts->retries ? opts->retries : S2C_REGISTRY_RETRIES;
+	registry->http = s2c_http_new(&(struct s2c_http_opts){
+		.ca_file = opts->ca_file, .insecure_tls = opts->insecure_tls});
+	*out = registry;
+	return 0;
+}
+
+void s2c_registry_close(struct s2c_registry *registry)
+{
+	if (!registry)
+		return;
+	s2c_auth_free(registry->auth);
+	s2c_http_free(registry->http);
+	free(registry->registry);
+	free(registry->host);
+	free(registry->repository);
+	free(registry->base);
+	free(registry->pull_scope);
+	free(registry->push_scope);
+	free(registry->authfile);
+	free(registry->session_url);
+	free(registry);
+}
+
+/* ---- manifests ---- */
+
+static char *what_manifest(const struct s2c_registry *registry, const char *tag_or_digest)
+{
+	return xasprintf("image '%s/%s%s%s'", registry->registry, registry->repository,
+		strchr(tag_or_digest, ':') ? "@" : ":", tag_or_digest);
+}
+
+/* Content-Type without parameters, when it is one of a manifest or index; else "". */
+static void type_of_header(const struct s2c_http_response *response, char *out)
+{
+	const char *value = s2c_http_header(response, "content-type");
+	size_t len = value ? strcspn(value, "; \t") : 0;
+
+	*out = '\0';
+	if (len == 0 || len > S2C_MEDIA_TYPE_MAX)
+		return;
+	memcpy(out, value, len);
+	out[len] = '\0';
+	if (s2c_media_kind(out, NULL) == S2C_MEDIA_UNKNOWN)
+		*out = '\0';
+}
+
+int s2c_document_type(const struct s2c_buf *body, char *out, struct s2c_error **err)
+{
+	CLEAN_JSON struct s2c_json *root = NULL;
+	struct s2c_json_limits limits = {.bytes = S2C_MANIFEST_MAX};
+	const char *type = NULL;
+
+	if (s2c_json_parse(s2c_buf_str(body), body->len, limits, &root, err) < 0 ||
+		s2c_json_get_str(root, "mediaType", S2C_OPTIONAL, &type, err) < 0)
+		return -1;
+	if (!type && s2c_json_get(root, "manifests"))
+		type = S2C_MT_OCI_INDEX;
+	else if (!type && s2c_json_get(root, "layers"))
+		type = S2C_MT_OCI_MANIFEST;
+	*out = '\0';
+	if (type && strlen(type) <= S2C_MEDIA_TYPE_MAX)
+		memcpy(out, type, strlen(type) + 1);
+	return 0;
+}
+
+/* The digest the registry states; unset when it states none. */
+static int stated_digest(const struct s2c_http_response *response, struct s2c_digest *out,
+	struct s2c_error **err)
+{
+	const char *value = s2c_http_header(response, "docker-content-digest");
+
+	*out = (struct s2c_digest){0};
+	return value ? s2c_digest_parse(value, out, err) : 0;
+}
+
+static void hash_as(
+	const struct s2c_digest *like, const struct s2c_buf *body, struct s2c_digest *out)
+{
+	struct s2c_hasher *hasher = s2c_hasher_new(
+		*like->str ? s2c_digest_algo(like) : "sha256");
+
+	s2c_hasher_update(hasher, s2c_buf_str(body), body->len);
+	s2c_hasher_final(hasher, out);
+	s2c_hasher_free(hasher);
+}
+
+static int check_manifest(const char *tag_or_digest,
+	const struct s2c_http_response *response, struct s2c_descriptor *out,
+	struct s2c_error **err)
+{
+	struct s2c_descriptor desc = {.size = response->body.len};
+	struct s2c_digest stated, asked = {0};
+
+	if (stated_digest(response, &stated, err) < 0)
+		return -1;
+	if (strchr(tag_or_digest, ':') &&
+		s2c_digest_parse(tag_or_digest, &asked, err) < 0)
+		return -1;
+	const struct s2c_digest *want = *asked.str ? &asked : &stated;
+	hash_as(want, &response->body, &desc.digest);
+	if (*want->str && !s2c_digest_equal(want, &desc.digest))
+		return s2c_fail(err, S2C_EDIGEST,
+			"the registry sent other bytes than '%s' (they are '%s')",
+			want->str, desc.digest.str);
+	type_of_header(response, desc.media_type);
+	/* Some servers send every document as "application/json". */
+	if (!*desc.media_type &&
+		s2c_document_type(&response->body, desc.media_type, err) < 0)
+		return -1;
+	*out = desc;
+	return 0;
+}
+
+static int request_manifest(struct s2c_ctx *ctx, struct s2c_registry *registry,
+	const char *method, const char *tag_or_digest, struct s2c_http_response *response,
+	struct s2c_error **err)
+{
+	CLEAN_STRV struct s2c_strv headers = S2C_STRV_INIT;
+	CLEAN_FREE char *path = xasprintf("manifests/%s", tag_or_digest);
+	struct s2c_call call = {.method = method,
+		.path = path,
+		.scope = registry->pull_scope,
+		.headers = &headers,
+		.max_body = S2C_MANIFEST_MAX};
+
+	s2c_strv_add(&headers, ACCEPT_MANIFESTS);
+	return s2c_exchange(ctx, registry, &call, response, err);
+}
+
+int s2c_registry_get_manifest(struct s2c_ctx *ctx, struct s2c_registry *registry,
+	const char *tag_or_digest, struct s2c_buf *body, struct s2c_descriptor *desc,
+	struct s2c_error **err)
+{
+	CLEAN_HTTP_RESPONSE struct s2c_http_response response = {0};
+	CLEAN_FREE char *what = what_manifest(registry, tag_or_digest);
+	struct s2c_descriptor found = {0};
+
+	if (request_manifest(ctx, registry, "GET", tag_or_digest, &response, err) < 0)
+		return s2c_wrap(err, "%s", what);
+	if (response.status != 200)
+		return s2c_exchange_fail(registry, what, &response, err);
+	if (check_manifest(tag_or_digest, &response, &found, err) < 0 ||
+		s2c_buf_add(body, s2c_buf_str(&response.body), response.body.len, err) <
+			0)
+		return s2c_wrap(err, "%s", what);
+	*desc = found;
+	return 0;
+}
+
+static bool content_length(const struct s2c_http_response *response, uint64_t *out)
+{
+	const char *value = s2c_http_header(response, "content-length");
+	uint64_t n = 0;
+
+	if (!value || !*value)
+		return false;
+	for (; *value; value++) {
+		if (*value < '0' || *value > '9' || n > S2C_BLOB_SIZE_MAX)
+			return false;
+		n = n * 10 + (uint64_t)(*value - '0');
+	}
+	*out = n;
+	return true;
+}
+
+int s2c_registry_head_manifest(struct s2c_ctx *ctx, struct s2c_registry *registry,
+	const char *tag_or_digest, struct s2c_descriptor *desc, struct s2c_error **err)
+{
+	CLEAN_HTTP_RESPONSE struct s2c_http_response response = {0};
+	CLEAN_FREE char *what = what_manifest(registry, tag_or_digest);
+	struct s2c_descriptor found = {0};
+
+	if (request_manifest(ctx, registry, "HEAD", tag_or_digest, &response, err) < 0)
+		return s2c_wrap(err, "%s", what);
+	if (response.status != 200)
+		return s2c_exchange_fail(registry, what, &response, err);
+	if (stated_digest(&response, &found.digest, err) < 0)
+		return s2c_wrap(err, "%s", what);
+	type_of_header(&response, found.media_type);
+	if (!*found.digest.str || !*found.media_type ||
+		!content_length(&response, &found.size)) {
+		/* A registry that tells too little in a HEAD has to send the document. */
+		CLEAN_BUF struct s2c_buf body = S2C_BUF_INIT(S2C_MANIFEST_MAX);
+		return s2c_registry_get_manifest(
+			ctx, registry, tag_or_digest, &body, desc, err);
+	}
+	*desc = found;
+	return 0;
+}
+
+/* ---- blobs ---- */
+
+int s2c_registry_get_blob(struct s2c_ctx *ctx, struct s2c_registry *registry,
+	const struct s2c_descriptor *desc, struct s2c_writer *sink,
+	struct s2c_error **err)
+{
+	CLEAN_HTTP_RESPONSE struct s2c_http_response response = {0};
+	CLEAN_FREE char *path = xasprintf("blobs/%s", desc->digest.str);
+	CLEAN_FREE char *what = xasprintf("blob '%s'", desc->digest.str);
+	struct s2c_call call = {.method = "GET",
+		.path = path,
+		.scope = registry->pull_scope,
+		.sink = sink,
+		/* 0 would mean the default; one byte too many is found by the ingest. */
+		.max_body = desc->size ? desc->size : 1,
+		.phase = "pull",
+		.subject = desc->digest.str};
+
+	if (s2c_exchange(ctx, registry, &call, &response, err) < 0)
+		return s2c_wrap(err, "%s", what);
+	if (response.status != 200)
+		return s2c_exchange_fail(registry, what, &response, err);
+	return 0;
+}
+
+int s2c_registry_has_blob(struct s2c_ctx *ctx, struct s2c_registry *registry,
+	const struct s2c_digest *digest, bool *out_there, struct s2c_error **err)
+{
+	CLEAN_HTTP_RESPONSE struct s2c_http_response response = {0};
+	CLEAN_FREE char *path = xasprintf("blobs/%s", digest->str);
+	CLEAN_FREE char *what = xasprintf("blob '%s'", digest->str);
+	struct s2c_call call = {
+		.method = "HEAD", .path = path, .scope = registry->push_scope};
+
+	if (s2c_exchange(ctx, registry, &call, &response, err) < 0)
+		return s2c_wrap(err, "%s", what);
+	if (response.status != 200 && response.status != 404)
+		return s2c_exchange_fail(registry, what, &response, err);
+	*out_there = response.status == 200;
+	return 0;
+}

@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Pull and push of whole images. One blob after the other; every byte that enters the
+ * store passes s2c_ingest_commit(), which checks it against its digest and size.
+ */
+#include "registry/transfer.h"
+
+#include "registry/exchange.h"
+#include "store/blob.h"
+
+static void clean_registry(struct s2c_registry **registry)
+{
+	s2c_registry_close(*registry);
+}
+
+/* ---- pull ---- */
+
+/* What a pull works on. */
+struct pull {
+	struct s2c_store *store;
+	struct s2c_registry *registry;
+	unsigned fetched; /* blobs and documents that came over the wire */
+};
+
+/*
+ * A manifest or index into `body`, from the store when it is there. *desc comes with the
+ * digest; size and type are filled in where nobody said them.
+ */
+static int fetch_document(struct s2c_ctx *ctx, struct pull *pull,
+	struct s2c_descriptor *desc, struct s2c_buf *body, struct s2c_error **err)
+{
+	struct s2c_descriptor got = {0};
+
+	s2c_buf_clear(body);
+	if (s2c_blob_read(pull->store, &desc->digest, body, NULL) < 0) {
+		s2c_buf_clear(body);
+		if (s2c_registry_get_manifest(
+			    ctx, pull->registry, desc->digest.str, body, &got, err) < 0)
+			return -1;
+		pull->fetched++;
+		if (!*desc->media_type)
+			memcpy(desc->media_type, got.media_type, sizeof(got.media_type));
+	}
+	if (desc->size && desc->size != body->len)
+		return s2c_fail(err, S2C_EDIGEST,
+			"manifest '%s' has %zu bytes where %llu were announced",
+			desc->digest.str, body->len, (unsigned long long)desc->size);
+	desc->size = body->len;
+	return *desc->media_type ? 0 : s2c_document_type(body, desc->media_type, err);
+}
+
+/* From an index to the entry for this host. */
+static int choose(
+	struct s2c_descriptor *desc, const struct s2c_buf *body, struct s2c_error **err)
+{
+	CLEAN_INDEX struct s2c_index *index = NULL;
+	struct s2c_platform platform;
+
+	if (s2c_index_parse(s2c_buf_str(body), body->len, desc->media_type, &index, err) <
+		0)
+		return s2c_wrap(err, "index '%s'", desc->digest.str);
+	s2c_platform_host(&platform);
+	const struct s2c_descriptor *entry = s2c_index_choose(index, &platform);
+	if (!entry)
+		return s2c_fail(err, S2C_EUNSUPPORTED,
+			"there is no image for platform '%s/%s' in its index",
+			platform.os, platform.architecture);
+	s2c_descriptor_release(desc);
+	s2c_descriptor_copy(desc, entry);
+	return 0;
+}
+
+/* Follows indexes down to the manifest, which ends up in `body`. */
+static int fetch_manifest(struct s2c_ctx *ctx, struct pull *pull,
+	struct s2c_descriptor *desc, struct s2c_buf *body, struct s2c_error **err)
+{
+	for (unsigned depth = 0; depth <= S2C_INDEX_DEPTH_MAX; depth++) {
+		if (fetch_document(ctx, pull, desc, body, err) < 0)
+			return -1;
+		switch (s2c_media_kind(desc->media_type, NULL)) {
+		case S2C_MEDIA_MANIFEST:
+			return 0;
+		case S2C_MEDIA_INDEX:
+			if (choose(desc, body, err) < 0)
+				return -1;
+			break;
+		case S2C_MEDIA_SCHEMA1:
+			return s2c_fail(err, S2C_EUNSUPPORTED,
+				"it is an image of the old schema 1; push it again with "
+				"a "
+				"newer tool");
+		case S2C_MEDIA_UNKNOWN:
+		case S2C_MEDIA_CONFIG:
+		case S2C_MEDIA_LAYER:
+		case S2C_MEDIA_FOREIGN_LAYER:
+			return s2c_fail(err, S2C_EPROTO,
+				"'%s' is neither a manifest nor an index",
+				*desc->media_type ? desc->media_type : "its document");
+		}
+	}
+	return s2c_fail(err, S2C_ELIMIT, "more than %d indexes inside each other",
+		S2C_INDEX_DEPTH_MAX);
+}
+
+/* The manifest that a reference means: its digest, and what a HEAD says of a tag. */
+static int resolve(struct s2c_ctx *ctx, struct pull *pull,
+	const struct s2c_reference *ref, struct s2c_descriptor *out,
+	struct s2c_error **err)
+{
+	if (*ref->digest)
+		return s2c_digest_parse(ref->digest, &out->digest, err);
+	return s2c_registry_head_manifest(ctx, pull->registry, ref->tag, out, err);
+}
+
+static int fetch_blob_once(struct s2c_ctx *ctx, struct pull *pull,
+	const struct s2c_descriptor *desc, struct s2c_error **err)
+{
+	CLEAN_INGEST struct s2c_ingest *ingest = NULL;
+	struct s2c_ingest_expect expect = {.digest = &desc->digest, .size = desc->size};
+
+	if (s2c_ingest_begin(pull->store, &ingest, err) < 0 ||
+		s2c_registry_get_blob(
+			ctx, pull->registry, desc, s2c_ingest_writer(ingest), err) < 0)
+		return -1;
+	if (s2c_ingest_commit(ingest, &expect, NULL, NULL, err) < 0)
+		return s2c_wrap(err, "blob '%s' from '%s'", desc->digest.str,
+			pull->registry->host);
+	pull->fetched++;
+	return 0;
+}
+
+static int fetch_blob(struct s2c_ctx *ctx, struct pull *pull,
+	const struct s2c_descriptor *desc, struct s2c_error **err)
+{
+	if (s2c_blob_exists(pull->store, &desc->digest, desc->size))
+		return 0;
+	for (unsigned attempt = 0;; attempt++) {
+		CLEAN_ERROR struct s2c_error *cause = NULL;
+		if (fetch_blob_once(ctx, pull, desc, &cause) == 0)
+			return 0;
+		/* What failed before the first byte was tried again further down. */
+		if (!pull->registry->cut || attempt >= pull->registry->retries) {
+			s2c_error_move(err, &cause);
+			return -1;
+		}
+		if (s2c_exchange_wait(ctx, pull->registry, s2c_error_message(cause),
+			    attempt, 0, err) < 0)
+			return -1;
+	}
+}
+
+/* Refuses what is no image that we could use, before anything large is fetched. */
+static int check_parts(const struct s2c_manifest *manifest, struct s2c_error **err)
+{
+	if (s2c_media_kind(manifest->config.media_type, NULL) != S2C_MEDIA_CONFIG)
+		return s2c_fail(err, S2C_EUNSUPPORTED,
+			"it is no container image but an artifact of type '%s'",
+			manifest->config.media_type);
+	if (manifest->config.size > S2C_CONFIG_MAX)
+		return s2c_fail(err, S2C_ELIMIT, "its config is larger than %u bytes",
+			S2C_CONFIG_MAX);
+	for (size_t i = 0; i < manifest->n_layers; i++) {
+		const struct s2c_descriptor *layer = &manifest->layers[i];
+		enum s2c_media_kind kind = s2c_media_kind(layer->media_type, NULL);
+		if (kind == S2C_MEDIA_FOREIGN_LAYER)
+			return s2c_fail(err, S2C_EUNSUPPORTED,
+				"its layer '%s' is not distributable (type '%s'): it "
+				"would "
+				"have to come from elsewhere, which s2c does not do",
+				layer->digest.str, layer->media_type);
+		if (kind != S2C_MEDIA_LAYER)
+			return s2c_fail(err, S2C_EUNSUPPORTED,
+				"its layer '%s' has the unknown type '%s'",
+				layer->digest.str, layer->media_type);
+	}
+	return 0;
+}
+
+static int put_document(struct s2c_store *store, const struct s2c_descriptor *desc,
+	const struct s2c_buf *body, struct s2c_error **err)
+{
+	CLEAN_INGEST struct s2c_ingest *ingest = NULL;
+	struct s2c_ingest_expect expect = {.digest = &desc->digest, .size = desc->size};
+
+	if (s2c_blob_exists(store, &desc->digest, desc->size))
+		return 0;
+	if (s2c_ingest_begin(store, &ingest, err) < 0 ||
+		s2c_write(s2c_ingest_writer(ingest), s2c_buf_str(body), body->len, err) <
+			0)
+		return -1;
+	return s2c_ingest_commit(ingest, &expect, NULL, NULL, err);
+}
+
+static int pull_image(struct s2c_ctx *ctx, struct pull *pull,
+	const struct s2c_reference *ref, struct s2c_descriptor *desc,
+	struct s2c_error **err)
+{
+	CLEAN_BUF struct s2c_buf body = S2C_BUF_INIT(S2C_MANIFEST_MAX);
+	CLEAN_MANIFEST struct s2c_manifest *manifest = NULL;
+	CLEAN_IMAGE struct s2c_image *image = NULL;
+
+	if (resolve(ctx, pull, ref, desc, err) < 0 ||
+		fetch_manifest(ctx, pull, desc, &body, err) < 0 ||
+		s2c_manifest_parse(s2c_buf_str(&body), body.len, desc->media_type,
+			&manifest, err) < 0 ||
+		check_parts(manifest, err) < 0 ||
+		fetch_blob(ctx, pull, &manifest->config, err) < 0 ||
+		put_document(pull->store, desc, &body, err) < 0)
+		return -1;
+	/* Config and manifest must fit together before the layers are worth the way. */
+	if (s2c_image_load(pull->store, desc, &image, err) < 0)
+		return -1;
+	for (size_t i = 0; i < manifest->n_layers; i++)
+		if (fetch_blob(ctx, pull, &manifest->layers[i], err) < 0)
+			return -1;
+	return s2c_store_tag(ctx, pull->store, ref, desc, err);
+}
+
+int s2c_transfer_pull(struct s2c_ctx *ctx, struct s2c_store *store,
+	const struct s2c_reference *ref, const struct s2c_registry_opts *opts,
+	struct s2c_descriptor *out, struct s2c_error **err)
+{
+	CLEAN(clean_registry) struct s2c_registry *registry = NULL;
+	CLEAN_DESCRIPTOR struct s2c_descriptor desc = {0};
+	char name[S2C_REFERENCE_MAX + 1];
+
+	s2c_reference_format(ref, name);
+	CLEAN_PHASE struct s2c_phase phase = s2c_phase_begin(ctx, "pull", name);
+	if (s2c_registry_open(ref, opts, &registry, err) < 0)
+		return s2c_wrap(err, "pull '%s'", name);
+	struct pull pull = {.store = store, .registry = registry};
+	if (pull_image(ctx, &pull, ref, &desc, err) < 0)
+		return s2c_wrap(err, "pull '%s'", name);
+	if (!pull.fetched)
+		phase.note = "reused";
+	*out = desc;
+	desc = (struct s2c_descriptor){0};
+	return 0;
+}
+
+/* ---- push ---- */
+
+struct stored_blob {
+	struct s2c_store *store;
+	const struct s2c_descriptor *desc;
+};
+
+static int open_stored(void *self, struct s2c_reader **out, struct s2c_error **err)
+{
+	const struct stored_blob *blob = self;
+
+	return s2c_blob_open(
+		blob->store, &blob->desc->digest, blob->desc->size, out, err);
+}
+
+/* The repository of the same registry that the image's name says it came from, or "". */
+static void mount_source(const struct s2c_image *image, const struct s2c_reference *to,
+	struct s2c_reference *from)
+{
+	if (!*image->name || s2c_reference_parse(image->name, from, NULL) < 0 ||
+		!streq(from->registry, to->registry) ||
+		streq(from->repository, to->repository))
+		*from = (struct s2c_reference){0};
+}
+
+static int push_blob(struct s2c_ctx *ctx, struct s2c_store *store,
+	struct s2c_registry *registry, const struct s2c_descriptor *desc,
+	const char *from, bool *sent, struct s2c_error **err)
+{
+	struct stored_blob blob = {.store = store, .desc = desc};
+	struct s2c_blob_source source = {.open = open_stored, .self = &blob};
+	bool there = false;
+
+	if (s2c_media_kind(desc->media_type, NULL) == S2C_MEDIA_FOREIGN_LAYER) {
+		s2c_emit_log(ctx, S2C_WARN,
+			"layer '%s' is not distributable and is not pushed",
+			desc->digest.str);
+		return 0;
+	}
+	if (s2c_registry_has_blob(ctx, registry, &desc->digest, &there, err) < 0)
+		return -1;
+	if (!there && *from &&
+		s2c_registry_mount_blob(ctx, registry, &desc->digest, from, &there, err) <
+			0)
+		return -1;
+	if (there)
+		return 0;
+	*sent = true;
+	return s2c_registry_put_blob(ctx, registry, desc, &source, err);
+}
+
+static int push_image(struct s2c_ctx *ctx, struct s2c_store *store,
+	struct s2c_registry *registry, const struct s2c_image *image,
+	const struct s2c_reference *ref, bool *sent, struct s2c_error **err)
+{
+	CLEAN_BUF struct s2c_buf body = S2C_BUF_INIT(S2C_MANIFEST_MAX);
+	const struct s2c_manifest *manifest = image->manifest;
+	const struct s2c_descriptor *desc = &image->desc;
+	struct s2c_reference from;
+
+	mount_source(image, ref, &from);
+	for (size_t i = 0; i < manifest->n_layers; i++)
+		if (push_blob(ctx, store, registry, &manifest->layers[i], from.repository,
+			    sent, err) < 0)
+			return -1;
+	if (push_blob(ctx, store, registry, &manifest->config, "", sent, err) < 0)
+		return -1;
+	if (s2c_blob_read(store, &desc->digest, &body, err) < 0)
+		return -1;
+	if (body.len != desc->size)
+		return s2c_fail(err, S2C_EDIGEST, "manifest '%s' has %zu bytes, not %llu",
+			desc->digest.str, body.len, (unsigned long long)desc->size);
+	if (s2c_registry_put_manifest(
+		    ctx, registry, desc->digest.str, desc, body.data, err) < 0)
+		return -1;
+	if (!*ref->tag)
+		return 0;
+	return s2c_registry_put_manifest(ctx, registry, ref->tag, desc, body.data, err);
+}
+
+int s2c_transfer_push(struct s2c_ctx *ctx, struct s2c_store *store,
+	const struct s2c_image *image, const struct s2c_reference *ref,
+	const struct s2c_registry_opts *opts, struct s2c_error **err)
+{
+	CLEAN(clean_registry) struct s2c_registry *registry = NULL;
+	char name[S2C_REFERENCE_MAX + 1];
+	bool sent = false;
+
+	s2c_reference_format(ref, name);
+	CLEAN_PHASE struct s2c_phase phase = s2c_phase_begin(ctx, "push", name);
+	if (*ref->digest && !streq(ref->digest, image->desc.digest.str))
+		return s2c_fail(err, S2C_EINVAL,
+			"push '%s': the image has the digest '%s'; name a tag instead",
+			name, image->desc.digest.str);
+	if (s2c_registry_open(ref, opts, &registry, err) < 0 ||
+		push_image(ctx, store, registry, image, ref, &sent, err) < 0)
+		return s2c_wrap(err, "push '%s'", name);
+	if (!sent)
+		phase.note = "reused";
+	return 0;
+}
