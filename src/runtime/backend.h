@@ -16,6 +16,9 @@ struct s2c_runtime_ops {
 	S2C_CHECK int (*open)(struct s2c_ctx *ctx, const struct s2c_runtime_opts *opts,
 		struct s2c_runtime **out, struct s2c_error **err);
 	void (*close)(struct s2c_runtime *runtime);
+	S2C_CHECK int (*read_image_file)(struct s2c_ctx *ctx, struct s2c_runtime *runtime,
+		const struct s2c_image *image, const char *path, struct s2c_buf *buf,
+		struct s2c_error **err);
 	/* Allocates *out; leaves nothing behind on failure. */
 	S2C_CHECK int (*create)(struct s2c_ctx *ctx, struct s2c_runtime *runtime,
 		const struct s2c_container_opts *opts, struct s2c_container **out,

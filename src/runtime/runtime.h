@@ -52,6 +52,14 @@ struct s2c_container_opts {
 	const char *hostname; /* NULL: "s2c" */
 };
 
+/*
+ * Reads a regular file of an image that no container has touched (its passwd), resolved
+ * inside the image's root; S2C_ENOENT when it is missing. buf's maximum holds.
+ */
+S2C_CHECK int s2c_runtime_read_image_file(struct s2c_ctx *ctx, struct s2c_runtime *runtime,
+	const struct s2c_image *image, const char *path, struct s2c_buf *buf,
+	struct s2c_error **err);
+
 /* Makes a container's file system out of an image (unpacks layers that are not yet). */
 S2C_CHECK int s2c_container_create(struct s2c_ctx *ctx, struct s2c_runtime *runtime,
 	const struct s2c_container_opts *opts, struct s2c_container **out,
