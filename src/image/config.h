@@ -22,10 +22,13 @@ struct s2c_config {
 	size_t n_diff_ids;
 };
 
-/* Parses and validates the parts s2c reads. */
+/*
+ * Parses and validates the parts s2c reads: S2C_EPROTO or S2C_ELIMIT. Two keys that
+ * differ by case only are refused where keys have a meaning; labels may differ so.
+ */
 S2C_CHECK int s2c_config_parse(
 	const char *text, size_t len, struct s2c_config **out, struct s2c_error **err);
-/* A minimal config for a platform, without layers. */
+/* A minimal config for a platform, without layers and without a date. */
 struct s2c_config *s2c_config_new(const struct s2c_platform *platform);
 struct s2c_config *s2c_config_copy(const struct s2c_config *config);
 void s2c_config_free(struct s2c_config *config);
@@ -35,7 +38,7 @@ S2C_DEFINE_CLEAN(config, struct s2c_config *, s2c_config_free)
 /* Bytes of the document; caller frees. */
 char *s2c_config_print(const struct s2c_config *config);
 
-/* The "config" object members. Borrowed; "" or NULL when absent. */
+/* Borrowed until the next change. "" when absent; an absent label is NULL. */
 const char *s2c_config_user(const struct s2c_config *config);
 const char *s2c_config_workdir(const struct s2c_config *config);
 const char *s2c_config_label(const struct s2c_config *config, const char *key);
@@ -65,8 +68,10 @@ void s2c_config_set_created(struct s2c_config *config, const char *rfc3339);
 void s2c_config_clear_onbuild(struct s2c_config *config);
 
 /*
- * Adds a history entry and, unless diff_id is NULL (empty layer), the diffID. A base with
- * layers but without history gets no history at all (its count could not match).
+ * Adds a history entry and, unless diff_id is NULL (empty layer), the diffID. A base
+ * whose history does not have one entry per layer (or none at all) ends without any
+ * history: registries refuse images whose count does not match. The caller keeps to
+ * S2C_LAYERS_MAX.
  */
 struct s2c_history {
 	const char *created; /* RFC 3339 */
@@ -78,7 +83,8 @@ void s2c_config_add_layer(struct s2c_config *config, const struct s2c_digest *di
 
 /*
  * Applies one Dockerfile-like change: USER, WORKDIR, ENV K=V, LABEL K=V, CMD, ENTRYPOINT
- * (JSON array or shell form), EXPOSE, VOLUME, STOPSIGNAL. S2C_EINVAL names the change.
+ * (JSON array or shell form), EXPOSE, VOLUME, STOPSIGNAL. Values may be quoted as in a
+ * shell; nothing is expanded. S2C_EINVAL names the change, and nothing is changed then.
  */
 S2C_CHECK int s2c_config_change(
 	struct s2c_config *config, const char *change, struct s2c_error **err);

@@ -24,7 +24,9 @@ struct s2c_user {
  * Resolves "user[:group]", each a decimal number (0..S2C_UID_MAX; no sign, blank, hex or
  * leading zeros but "0") or a name. Numbers are never looked up as names
  * (CVE-2024-40635); a missing group is the user's passwd gid, or 0. passwd and group may
- * be NULL or "". S2C_EINVAL for bad grammar, S2C_ENOENT for names that are not there.
+ * be NULL or "". S2C_EINVAL for bad grammar, S2C_ENOENT for names that are not there,
+ * S2C_EPROTO for a matching line with uid or gid out of range, S2C_ELIMIT for large
+ * files.
  * `*spec == ""` is root, 0:0.
  */
 S2C_CHECK int s2c_user_resolve(const char *spec, const char *passwd, const char *group,
