@@ -12,42 +12,41 @@
 #include "util/ctx.h"
 #include "util/strv.h"
 
-#define S2C_SOURCE_SPEC_MAX 4096	       /* bytes of a source argument */
-#define S2C_SOURCE_ENTRIES_MAX 4000000u	       /* entries of a tree */
-#define S2C_SOURCE_BYTES_MAX (256ull << 30)    /* bytes of a staged tar */
-#define S2C_SOURCE_DEPTH_MAX 256	       /* nested directories */
+#define S2C_SOURCE_SPEC_MAX 4096            /* bytes of a source argument */
+#define S2C_SOURCE_ENTRIES_MAX 4000000u     /* entries of a tree */
+#define S2C_SOURCE_BYTES_MAX (256ull << 30) /* bytes of a staged tar */
+#define S2C_SOURCE_DEPTH_MAX 256            /* nested directories */
 
 struct s2c_source_opts {
 	const char *spec; /* path, git URL, scp-like, "file.tar[.gz|.zst]", "-" */
-	const char *ref;  /* git only; NULL: default branch or "#ref" of the spec */
-	const char *context_dir; /* directory inside the source that is built; NULL: all */
-	int stage_fd;		 /* empty directory for checkouts and tars; borrowed */
-	const char *stage_path;	 /* its absolute path (git needs one) */
-	int stdin_fd;		 /* for "-" */
+	const char *ref; /* git only; NULL: "#ref" of the spec, else the default branch */
+	const char
+		*context_dir;   /* directory inside the source that is built; NULL: all */
+	int stage_fd;           /* empty directory for checkouts and tars; borrowed */
+	const char *stage_path; /* its absolute path (git needs one) */
+	int stdin_fd;           /* for "-" */
 };
 
 /* What the image labels say about the source; strings are "" when unknown. */
 struct s2c_source_info {
-	char *location; /* URL without userinfo, or absolute path */
+	/* URL without userinfo (ssh keeps its login name, which is no secret), or path */
+	char *location;
 	char *context_dir;
 	char *ref, *commit_id, *author, *date, *message;
 	bool dirty; /* local repository with uncommitted changes, which are built */
 };
 
 struct s2c_source {
-	int fd; /* the directory that is built (context_dir applied) */
+	int fd;           /* the directory that is built (context_dir applied) */
 	const char *kind; /* "directory", "git", "tar" */
 	struct s2c_source_info info;
-};
-
-/* One backend of the table in source.c. */
-struct s2c_source_ops {
-	const char *name;
-	/* True if the spec is for this backend; cheap, no network. Pure but for stat. */
-	bool (*matches)(const struct s2c_source_opts *opts);
-	/* Fills fd, kind and info. */
-	S2C_CHECK int (*open)(struct s2c_ctx *ctx, const struct s2c_source_opts *opts,
-		struct s2c_source *out, struct s2c_error **err);
+	/*
+	 * The tree holds what a repository records and nothing of this host: then modes
+	 * are 0644 or 0755 and times are that of the commit, whatever the disk says, so
+	 * that the same commit gives the same entries on every day and under every umask.
+	 */
+	bool from_commit;
+	int64_t commit_time;
 };
 
 /*
@@ -64,12 +63,14 @@ S2C_DEFINE_CLEAN(source, struct s2c_source *, s2c_source_free)
 struct s2c_ignore;
 
 /*
- * The entries to send, in layer order, without what `ignore` (may be NULL) excludes.
- * Symlinks are kept as links and never followed, hard links within the tree are kept.
+ * The entries to send, in layer order, without what `ignore` (may be NULL) excludes; the
+ * root itself has no entry. source and ignore are borrowed until the entries are freed.
+ * Symlinks are kept as links and never followed: one that leads out of the tree names
+ * whatever is there in the image, or dangles. Hard links within the tree are kept.
  * Refused with S2C_EINVAL naming the path and the remedy: fifos, sockets, devices, files
  * that cannot be read, names beginning with ".wh.", files that change while they are
- * read. Owner ids are those on disk; the receiver forces its own. Setuid, setgid bits
- * and xattrs are dropped.
+ * read, a tree of which everything is excluded. Owner ids are those on disk; the receiver
+ * forces its own. Setuid, setgid bits and xattrs are dropped.
  */
 S2C_CHECK int s2c_source_walk(struct s2c_source *source, const struct s2c_ignore *ignore,
 	struct s2c_entries **out, struct s2c_error **err);
