@@ -20,14 +20,15 @@ S2C_CHECK int s2c_network_parse(
 const char *s2c_network_name(enum s2c_network network);
 
 struct s2c_limits {
-	uint64_t memory;    /* bytes; 0: none */
+	uint64_t memory;     /* bytes; 0: none */
 	uint32_t milli_cpus; /* thousandths of a CPU; 0: none */
-	uint32_t pids;	    /* 0: S2C_PIDS_DEFAULT */
-	uint64_t disk;	    /* bytes the container may add; 0: none (watched, not exact) */
+	uint32_t pids;       /* 0: S2C_PIDS_DEFAULT */
+	uint64_t disk; /* bytes the container may add; 0: none (watched, not exact) */
 };
 #define S2C_PIDS_DEFAULT 4096
 #define S2C_PIDS_MAX 4194304
 #define S2C_MEMORY_MIN (8u * 1024 * 1024)
+#define S2C_CPUS_MAX 4096
 
 /* "512m", "2g", "1073741824": bytes with optional k, m, g, t (powers of 1024). */
 S2C_CHECK int s2c_size_parse(const char *text, uint64_t *out, struct s2c_error **err);

@@ -23,11 +23,16 @@ struct s2c_uids {
 	size_t n;
 };
 
-/* "" and NULL give S2C_UIDS_DEFAULT. S2C_EINVAL names the bad part. */
+/*
+ * "" and NULL give S2C_UIDS_DEFAULT. Blanks around a range are fine; numbers are decimal,
+ * at most 2^32-2, without leading zeros. S2C_EINVAL names the bad part.
+ */
 S2C_CHECK int s2c_uids_parse(
 	const char *text, struct s2c_uids *out, struct s2c_error **err);
 void s2c_uids_release(struct s2c_uids *uids);
 bool s2c_uids_allow(const struct s2c_uids *uids, uint32_t uid);
+/* The ranges as text for messages, in the order given. Caller frees. */
+char *s2c_uids_format(const struct s2c_uids *uids);
 #define CLEAN_UIDS CLEAN(s2c_uids_release)
 
 #endif

@@ -5,9 +5,11 @@
  * .s2iignore lines as S2I has them: blanks trimmed, "#" comments, one glob per line
  * relative to the root ('*' and '?' do not cross '/', "[...]" classes, a trailing '/' is
  * ignored), "!" takes back earlier matches; a match excludes all below it. Patterns that
- * try to leave the tree match nothing. In addition "**" crosses directories.
- * --exclude is a POSIX extended regular expression on the path within the source; S2I's
- * default excludes .git.
+ * try to leave the tree match nothing. In addition "**" crosses directories. Not as in
+ * gitignore: a pattern without '/' is tried at the root only ("**" + "/x" for anywhere).
+ * --exclude is a POSIX extended regular expression on the path within the source, without
+ * back references; S2I's default excludes .git. A directory is also tried with a '/' at
+ * its end, so that "^tmp/" excludes all of tmp.
  */
 #ifndef S2C_SOURCE_IGNORE_H
 #define S2C_SOURCE_IGNORE_H
@@ -18,6 +20,7 @@
 
 #define S2C_IGNORE_BYTES_MAX (1024u * 1024) /* of a .s2iignore */
 #define S2C_IGNORE_RULES_MAX 10000
+#define S2C_IGNORE_PATTERN_MAX 4096 /* bytes of one */
 #define S2C_EXCLUDE_DEFAULT "(^|/)\\.git(/|$)"
 #define S2C_EXCLUDE_MAX 4096 /* bytes of the expression */
 
@@ -34,5 +37,9 @@ S2C_DEFINE_CLEAN(ignore, struct s2c_ignore *, s2c_ignore_free)
 
 /* True if the path (relative, as in entries) or a parent of it is excluded. */
 bool s2c_ignore_match(const struct s2c_ignore *ignore, const char *path, bool is_dir);
+
+/* The same for a walk that has already asked for every parent of the path. */
+bool s2c_ignore_match_name(
+	const struct s2c_ignore *ignore, const char *path, bool is_dir);
 
 #endif
