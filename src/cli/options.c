@@ -227,6 +227,6 @@ void s2c_args_free(const struct s2c_command *command, void *args)
 		return;
 	for (const struct s2c_option *o = command->options; o && o->name; o++)
 		if (o->kind == S2C_OPT_LIST)
-			s2c_strv_release((struct s2c_strv *)((char *)args + o->offset));
+			s2c_strv_release((void *)((char *)args + o->offset));
 	free(args);
 }

@@ -133,7 +133,7 @@ static int escape(struct s2c_json_lex *lex, char **put, struct s2c_error **err)
 {
 	static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
 	const char *hit;
-	unsigned code;
+	unsigned code = 0;
 	char c = lex->at < lex->end ? *lex->at++ : '\0';
 
 	if (c == 'u') {

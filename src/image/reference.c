@@ -310,8 +310,10 @@ int s2c_reference_parse(
 /* Appends to a text of at most S2C_REFERENCE_MAX bytes. */
 static void append(char *out, const char *s)
 {
-	size_t at = strlen(out), len = strnlen(s, S2C_REFERENCE_MAX - at);
+	size_t at = strlen(out), len = strlen(s);
 
+	if (len > S2C_REFERENCE_MAX - at)
+		len = S2C_REFERENCE_MAX - at;
 	memcpy(out + at, s, len);
 	out[at + len] = '\0';
 }

@@ -77,7 +77,7 @@ static struct s2c_error *error_new(
 	return e;
 }
 
-int s2c_fail(struct s2c_error **err, enum s2c_code code, const char *fmt, ...)
+int(s2c_fail)(struct s2c_error **err, enum s2c_code code, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -87,7 +87,7 @@ int s2c_fail(struct s2c_error **err, enum s2c_code code, const char *fmt, ...)
 	return -1;
 }
 
-int s2c_fail_status(
+int(s2c_fail_status)(
 	struct s2c_error **err, enum s2c_code code, int status, const char *fmt, ...)
 {
 	struct s2c_error *e;
@@ -145,7 +145,7 @@ __attribute__((format(printf, 4, 0))) static int fail_errno(struct s2c_error **e
 	return -1;
 }
 
-int s2c_fail_errno(struct s2c_error **err, int errnum, const char *fmt, ...)
+int(s2c_fail_errno)(struct s2c_error **err, int errnum, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -155,7 +155,7 @@ int s2c_fail_errno(struct s2c_error **err, int errnum, const char *fmt, ...)
 	return -1;
 }
 
-int s2c_fail_as(
+int(s2c_fail_as)(
 	struct s2c_error **err, enum s2c_code code, int errnum, const char *fmt, ...)
 {
 	struct s2c_error *e;
@@ -169,7 +169,7 @@ int s2c_fail_as(
 	return -1;
 }
 
-int s2c_wrap(struct s2c_error **err, const char *fmt, ...)
+int(s2c_wrap)(struct s2c_error **err, const char *fmt, ...)
 {
 	va_list ap;
 

@@ -45,6 +45,21 @@ int s2c_fail_status(struct s2c_error **err, enum s2c_code code, int status,
 /* Puts "context: " before the message of *err, which must be set; returns -1. */
 int s2c_wrap(struct s2c_error **err, const char *fmt, ...) S2C_PRINTF(2, 3);
 
+/*
+ * All of them are -1 for the compiler too: without that it takes paths behind a failed
+ * call for possible, and warns of what is only set on success.
+ */
+static inline int s2c_failed(int minus_one)
+{
+	(void)minus_one;
+	return -1;
+}
+#define s2c_fail(...) s2c_failed(s2c_fail(__VA_ARGS__))
+#define s2c_fail_errno(...) s2c_failed(s2c_fail_errno(__VA_ARGS__))
+#define s2c_fail_as(...) s2c_failed(s2c_fail_as(__VA_ARGS__))
+#define s2c_fail_status(...) s2c_failed(s2c_fail_status(__VA_ARGS__))
+#define s2c_wrap(...) s2c_failed(s2c_wrap(__VA_ARGS__))
+
 /* Moves an error out of a scope: *dst = *src, *src = NULL; frees *src if dst is NULL. */
 void s2c_error_move(struct s2c_error **dst, struct s2c_error **src);
 

@@ -65,7 +65,7 @@ def findings(rel, raw):
         for m in re.finditer(start + pattern, text, re.M):
             yield m.end() - len(m[0].lstrip()), m[0].strip(" (\t\n"), why
     for m in OPENING.finditer(text):
-        wanted = r'"[a-z+]*e[a-z+]*"' if m[1] == "fopen" else r"CLOEXEC|CLO_|flags"
+        wanted = r'"[a-z+]*e[a-z+]*"' if m[1] == "fopen" else r"CLOEXEC|CLO_|(?i:flags)"
         if not re.search(wanted, arguments(with_strings, m.end())):
             yield m.start(), m[1], "without close-on-exec"
 

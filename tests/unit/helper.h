@@ -28,6 +28,13 @@
 
 #define UNUSED __attribute__((unused))
 
+/* Ends the test as skipped, with a reason for the report (see tests/tap.py). */
+#define skip_because(reason)                                                             \
+	do {                                                                             \
+		printf("# skip: %s\n", (reason));                                        \
+		skip();                                                                  \
+	} while (0)
+
 /* The error of the call under test; empty between asserts. */
 UNUSED static struct s2c_error *terr;
 

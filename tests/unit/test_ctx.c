@@ -54,6 +54,7 @@ static void test_no_sink(void **state)
 	CLEAN_CTX struct s2c_ctx *ctx = quiet_ctx();
 	CLEAN_PHASE struct s2c_phase phase = s2c_phase_begin(ctx, "x", NULL);
 
+	assert_ptr_equal(phase.ctx, ctx);
 	s2c_emit_log(ctx, S2C_ERROR, "nobody hears");
 	s2c_emit_progress(ctx, "x", NULL, 1, 2);
 	s2c_emit_output(ctx, "x", 1);

@@ -15,10 +15,8 @@
 
 #define NEEDS_ROOT()                                                                     \
 	do {                                                                             \
-		if (geteuid() != 0) {                                                    \
-			print_message("skipped: needs root to give files away\n");       \
-			skip();                                                          \
-		}                                                                        \
+		if (geteuid() != 0)                                                      \
+			skip_because("needs root to give files away");                   \
 	} while (0)
 
 /* Extracts a table below "root" of the test directory. */

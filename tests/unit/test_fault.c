@@ -80,12 +80,12 @@ static void test_log(void **state)
 #else
 static void test_each_step(void **state)
 {
-	skip();
+	skip_because("built without -Dfault=true");
 }
 
 static void test_log(void **state)
 {
-	skip();
+	skip_because("built without -Dfault=true");
 }
 #endif
 

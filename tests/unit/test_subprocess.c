@@ -130,11 +130,8 @@ static void test_output_is_capped(void **state)
 
 static void test_programs_that_cannot_run(void **state)
 {
-	struct tmp *tmp = NULL;
-	void *tmp_state = NULL;
+	struct tmp *tmp = *state;
 
-	assert_int_equal(tmp_setup(&tmp_state), 0);
-	tmp = tmp_state;
 	tmp_write(tmp, "plain", "text");
 	tmp_write(tmp, "broken",
 		"\x7f"
@@ -170,7 +167,6 @@ static void test_programs_that_cannot_run(void **state)
 		assert_int_equal(process.pid, -1);
 		assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
 	}
-	tmp_teardown(&tmp_state);
 }
 
 static void test_cwd(void **state)
@@ -464,7 +460,7 @@ int main(void)
 		process_test(test_nothing_to_read_and_nobody_to_listen),
 		process_test(test_one_buf_for_both_outputs),
 		process_test(test_output_is_capped),
-		process_test(test_programs_that_cannot_run),
+		tmp_test(test_programs_that_cannot_run),
 		process_test(test_cwd),
 		process_test(test_environment),
 		process_test(test_descriptors),

@@ -451,7 +451,7 @@ static void gnu_tar_reads_the_same(void **state)
 				 again = S2C_BUF_INIT(TAR_MAX);
 
 	if (geteuid() != 0)
-		skip();
+		skip_because("needs root to give files away");
 	items_to_tar(items, ARRAY_SIZE(items), &tar);
 	save(tmp, "t.tar", &tar);
 	free(run(tmp, extract));
