@@ -8,6 +8,7 @@
 #ifdef S2C_WITH_FAULT
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdatomic.h>
 
 static atomic_long passed;
@@ -30,8 +31,10 @@ int s2c_fault_point(const char *name, struct s2c_error **err)
 
 	if (file && *file)
 		log_point(file, name);
-	if (wanted && strtol(wanted, NULL, 10) == here)
-		return s2c_fail_as(err, S2C_EIO, EIO, "injected fault at '%s'", name);
-	return 0;
+	if (!wanted || strtol(wanted, NULL, 10) != here)
+		return 0;
+	if (getenv("S2C_FAULT_KILL"))
+		(void)kill(getpid(), SIGKILL);
+	return s2c_fail_as(err, S2C_EIO, EIO, "injected fault at '%s'", name);
 }
 #endif

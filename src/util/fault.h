@@ -2,6 +2,7 @@
 /*
  * Fault injection at choke points. In test builds (-Dfault=true) the environment
  * variable S2C_FAULT=N makes the N-th fault point passed in this process fail with EIO;
+ * with S2C_FAULT_KILL set the process is killed there instead, as by kill -9;
  * S2C_FAULT_LOG=FILE appends the name of each point passed, which tells how many there
  * are. In release builds a fault point is nothing.
  */
