@@ -36,6 +36,7 @@ S2C_CHECK int s2c_archive_save(struct s2c_ctx *ctx, struct s2c_store *store,
  * appended to `names` ("sha256:..." for one without name). Existing names are replaced.
  */
 S2C_CHECK int s2c_archive_load(struct s2c_ctx *ctx, struct s2c_store *store,
-	const struct s2c_archive_spec *spec, struct s2c_strv *names, struct s2c_error **err);
+	const struct s2c_archive_spec *spec, struct s2c_strv *names,
+	struct s2c_error **err);
 
 #endif

@@ -30,6 +30,7 @@ const struct s2c_digest *s2c_image_id(const struct s2c_image *image);
  * against diffIDs and history.
  */
 S2C_CHECK int s2c_image_put(struct s2c_store *store, struct s2c_manifest *manifest,
-	const struct s2c_config *config, struct s2c_descriptor *out, struct s2c_error **err);
+	const struct s2c_config *config, struct s2c_descriptor *out,
+	struct s2c_error **err);
 
 #endif
