@@ -16,32 +16,42 @@
 
 #define S2C_OUTPUTS_MAX 16
 
+/* The text of a file given with -E. */
+struct s2c_plan_file {
+	const char *name; /* for messages */
+	const char *text;
+	size_t len;
+};
+
 /* What was found out about the outside before planning. All borrowed. */
 struct s2c_plan_facts {
 	const struct s2c_config *builder; /* config of the builder image */
-	const char *builder_name;	  /* full reference, as resolved */
-	const char *builder_digest;	  /* manifest digest */
+	const char *builder_name;         /* full reference, as resolved */
+	const char *builder_digest;       /* manifest digest */
 	const struct s2c_source_info *source;
 	const char *source_kind;
 	const char *source_env; /* text of .s2i/environment, or NULL */
 	size_t source_env_len;
 	const struct s2c_scripts *scripts;
-	const char *passwd, *group; /* of the builder image; NULL: none */
-	const struct s2c_strv *proxy_env; /* proxy variables of the host, for ca_bundle */
+	const char *passwd, *group;            /* of the builder image; NULL: none */
+	const struct s2c_plan_file *env_files; /* of -E, in order */
+	size_t n_env_files;
+	/* Variables for assemble alone, never for the image: CA bundle, proxies. */
+	const struct s2c_strv *host_env;
 };
 
 struct s2c_plan {
 	struct s2c_reference tag;
 	bool has_tag;
-	struct s2c_user user;	   /* of assemble */
+	struct s2c_user user;      /* of assemble */
 	const char *user_origin;   /* static string */
-	char *user_spec;	   /* as it was given */
-	char *image_user;	   /* USER of the result */
-	char *destination;	   /* absolute */
-	char *workdir;		   /* cwd of assemble */
+	char *user_spec;           /* as it was given */
+	char *image_user;          /* USER of the result */
+	char *destination;         /* absolute */
+	char *workdir;             /* cwd of assemble */
 	struct s2c_strv assemble;  /* argv */
-	struct s2c_strv run;	   /* Cmd of the result */
-	struct s2c_strv env;	   /* S2I variables: they stay in the image */
+	struct s2c_strv run;       /* Cmd of the result */
+	struct s2c_strv env;       /* S2I variables: they stay in the image */
 	struct s2c_strv build_env; /* whole environment of assemble */
 	struct s2c_strv excludes;  /* paths that never enter the layer */
 	enum s2c_network network;
@@ -54,17 +64,26 @@ struct s2c_plan {
 };
 
 /*
+ * The part of the plan that needs no facts, so that a wrong option is found before
+ * anything is read: tag, limits, network, outputs. *plan must be zeroed.
+ */
+S2C_CHECK int s2c_plan_check_options(const struct s2c_build_options *options,
+	struct s2c_plan *plan, struct s2c_error **err);
+
+/*
  * Decides everything. S2C_EINVAL for options that make no sense, S2C_EDENIED for a user
  * that is not allowed, each naming the option or label at fault.
  */
 S2C_CHECK int s2c_plan_make(const struct s2c_build_options *options,
-	const struct s2c_plan_facts *facts, struct s2c_plan **out, struct s2c_error **err);
+	const struct s2c_plan_facts *facts, struct s2c_plan **out,
+	struct s2c_error **err);
 void s2c_plan_free(struct s2c_plan *plan);
 S2C_DEFINE_CLEAN(plan, struct s2c_plan *, s2c_plan_free)
 
-/* The plan as JSON, with origins; values of variables that look secret are not hidden:
- * the plan is for the person who gave them. Caller frees. */
-char *s2c_plan_json(const struct s2c_plan *plan, const struct s2c_build_options *options,
-	const struct s2c_plan_facts *facts);
+/*
+ * The plan as JSON, with origins. Of variables for assemble alone only the names are
+ * printed, since proxies carry passwords. Caller frees.
+ */
+char *s2c_plan_json(const struct s2c_plan *plan, const struct s2c_plan_facts *facts);
 
 #endif

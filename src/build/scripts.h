@@ -16,14 +16,19 @@
 #define S2C_SCRIPT_MAX (4u * 1024 * 1024) /* bytes of one script */
 #define S2C_SCRIPTS_URL_MAX 4096
 
-enum s2c_script { S2C_SCRIPT_ASSEMBLE, S2C_SCRIPT_RUN, S2C_SCRIPT_SAVE_ARTIFACTS, S2C_SCRIPTS };
+enum s2c_script {
+	S2C_SCRIPT_ASSEMBLE,
+	S2C_SCRIPT_RUN,
+	S2C_SCRIPT_SAVE_ARTIFACTS,
+	S2C_SCRIPTS
+};
 const char *s2c_script_name(enum s2c_script script);
 
 struct s2c_script_source {
 	bool found;
-	const char *origin; /* "--scripts-url", ".s2i/bin", "image label": static */
-	char *url;	    /* where it came from; for messages and the plan */
-	char *path;	    /* absolute path inside the container */
+	const char *origin;  /* "--scripts-url", ".s2i/bin", "image label": static */
+	char *url;           /* where it came from; for messages and the plan */
+	char *path;          /* absolute path inside the container */
 	struct s2c_buf body; /* of a script that must be copied in; empty for image:// */
 };
 
@@ -33,7 +38,7 @@ struct s2c_scripts {
 void s2c_scripts_release(struct s2c_scripts *scripts);
 
 struct s2c_scripts_opts {
-	const char *scripts_url;  /* --scripts-url or NULL */
+	const char *scripts_url; /* --scripts-url or NULL */
 	const char *destination; /* absolute, "/tmp" by default */
 	const struct s2c_config *builder;
 	struct s2c_source *source;

@@ -1,0 +1,434 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The main job: gather facts, make the plan, carry it out phase by phase. All that a
+ * build owns hangs on struct job, which is released in one place however the build ends.
+ */
+#include <s2c/build.h>
+
+#include <fcntl.h>
+
+#include "build/env.h"
+#include "build/finish.h"
+#include "build/host_env.h"
+#include "build/labels.h"
+#include "build/plan.h"
+#include "build/resolve.h"
+#include "registry/registry.h"
+#include "runtime/runtime.h"
+#include "source/ignore.h"
+#include "store/work.h"
+#include "util/fs.h"
+
+#define ENV_FILES_MAX 64
+
+struct job {
+	struct s2c_ctx *ctx;
+	struct s2c_store *store;
+	const struct s2c_build_options *options;
+	bool dry_run;
+
+	struct s2c_image *builder;
+	struct s2c_work *work;
+	struct s2c_source *source;
+	struct s2c_ignore *ignore;
+	struct s2c_runtime *runtime;
+	struct s2c_scripts scripts;
+	struct s2c_container *container;
+	struct s2c_plan *plan;
+
+	struct s2c_buf source_env, passwd, group;
+	struct s2c_buf env_files[ENV_FILES_MAX];
+	struct s2c_plan_file env_file_texts[ENV_FILES_MAX];
+	size_t n_env_files;
+	char *ca_file;
+	struct s2c_strv host_env;
+	struct s2c_plan_facts facts;
+};
+
+static void job_release(struct job *job)
+{
+	s2c_container_destroy(job->container);
+	s2c_plan_free(job->plan);
+	s2c_scripts_release(&job->scripts);
+	s2c_runtime_close(job->runtime);
+	s2c_ignore_free(job->ignore);
+	s2c_source_free(job->source);
+	s2c_work_free(job->work);
+	s2c_image_free(job->builder);
+	s2c_buf_release(&job->source_env);
+	s2c_buf_release(&job->passwd);
+	s2c_buf_release(&job->group);
+	for (size_t i = 0; i < job->n_env_files; i++)
+		s2c_buf_release(&job->env_files[i]);
+	free(job->ca_file);
+	s2c_strv_release(&job->host_env);
+}
+
+static struct s2c_registry_opts registry_opts(const struct s2c_build_options *o)
+{
+	return (struct s2c_registry_opts){
+		.plain_http = o->tls_verify_off,
+		.insecure_tls = o->tls_verify_off,
+		.authfile = o->authfile,
+	};
+}
+
+/* ---- facts ---- */
+
+static int check_options(struct job *job, struct s2c_error **err)
+{
+	CLEAN(s2c_clean_plan) struct s2c_plan *scratch = xcalloc(1, sizeof(*scratch));
+
+	return s2c_plan_check_options(job->options, scratch, err);
+}
+
+static int read_env_files(struct job *job, struct s2c_error **err)
+{
+	const char *const *files = job->options->env_files;
+
+	for (; files && files[job->n_env_files]; job->n_env_files++) {
+		size_t i = job->n_env_files;
+
+		if (i == ENV_FILES_MAX)
+			return s2c_fail(err, S2C_ELIMIT, "more than %d environment files",
+				ENV_FILES_MAX);
+		job->env_files[i] = (struct s2c_buf)S2C_BUF_INIT(S2C_ENV_FILE_MAX);
+		if (s2c_fs_read_file(AT_FDCWD, files[i], &job->env_files[i], err)) {
+			s2c_buf_release(&job->env_files[i]);
+			return s2c_wrap(err, "--environment-file");
+		}
+		job->env_file_texts[i] = (struct s2c_plan_file){
+			.name = files[i],
+			.text = s2c_buf_str(&job->env_files[i]),
+			.len = job->env_files[i].len,
+		};
+	}
+	return 0;
+}
+
+static int resolve(struct job *job, struct s2c_error **err)
+{
+	CLEAN_PHASE struct s2c_phase phase = s2c_phase_begin(
+		job->ctx, "resolve", job->options->builder);
+	struct s2c_resolve_opts opts = {
+		.name = job->options->builder,
+		.policy = job->options->pull_policy,
+		.registry = registry_opts(job->options),
+	};
+
+	return s2c_resolve_image(job->ctx, job->store, &opts, &job->builder, err);
+}
+
+/* Reads a file of the source if it is there; `what` ends up in messages. */
+static int read_optional(
+	struct job *job, const char *path, struct s2c_buf *buf, struct s2c_error **err)
+{
+	CLEAN_ERROR struct s2c_error *failure = NULL;
+
+	if (s2c_source_read(job->source, path, buf, &failure) == 0 ||
+		s2c_error_code(failure) == S2C_ENOENT)
+		return 0;
+	s2c_error_move(err, &failure);
+	return -1;
+}
+
+static int open_source(struct job *job, struct s2c_error **err)
+{
+	CLEAN_PHASE struct s2c_phase phase = s2c_phase_begin(
+		job->ctx, "source", job->options->source);
+	CLEAN_BUF struct s2c_buf ignore = S2C_BUF_INIT(S2C_IGNORE_BYTES_MAX);
+	struct s2c_source_opts opts = {
+		.spec = job->options->source,
+		.ref = job->options->ref,
+		.context_dir = job->options->context_dir,
+		.stdin_fd = job->options->stdin_fd,
+	};
+	CLEAN_FREE char *stage_path = NULL;
+	CLEAN_FD int stage = -1;
+
+	if (s2c_work_create(job->store, "build", &job->work, err) ||
+		s2c_fs_mkdir_p(s2c_work_fd(job->work), "source", 0700, err) ||
+		s2c_fs_open(s2c_work_fd(job->work), "source", O_RDONLY | O_DIRECTORY, 0,
+			&stage, err))
+		return -1;
+	stage_path = xasprintf("%s/source", s2c_work_path(job->work));
+	opts.stage_fd = stage;
+	opts.stage_path = stage_path;
+	if (s2c_source_open(job->ctx, &opts, &job->source, err))
+		return -1;
+	if (job->source->info.dirty)
+		s2c_emit_log(job->ctx, S2C_WARN,
+			"'%s' has uncommitted changes, which are built too",
+			job->options->source);
+	if (read_optional(job, ".s2iignore", &ignore, err) ||
+		read_optional(job, ".s2i/environment", &job->source_env, err))
+		return -1;
+	return s2c_ignore_new(ignore.len ? ignore.data : NULL, ignore.len,
+		job->options->exclude, &job->ignore, err);
+}
+
+static int open_runtime(struct job *job, struct s2c_error **err)
+{
+	struct s2c_runtime_opts opts = {
+		.store = job->store,
+		.oci_runtime = job->options->oci_runtime,
+	};
+
+	return s2c_runtime_open(job->ctx, &opts, &job->runtime, err);
+}
+
+/* A file of the builder image's /etc; missing is fine, too large is not. */
+static int read_users(
+	struct job *job, const char *path, struct s2c_buf *buf, struct s2c_error **err)
+{
+	CLEAN_ERROR struct s2c_error *failure = NULL;
+
+	*buf = (struct s2c_buf)S2C_BUF_INIT(S2C_PASSWD_BYTES_MAX);
+	if (s2c_runtime_read_image_file(
+		    job->ctx, job->runtime, job->builder, path, buf, &failure) == 0 ||
+		s2c_error_code(failure) == S2C_ENOENT)
+		return 0;
+	s2c_error_move(err, &failure);
+	return s2c_wrap(err, "'%s' of the builder image", path);
+}
+
+static int find_scripts(struct job *job, struct s2c_error **err)
+{
+	CLEAN_FREE char *destination = NULL;
+	struct s2c_scripts_opts opts = {
+		.scripts_url = job->options->scripts_url,
+		.builder = job->builder->config,
+		.source = job->source,
+		.ca_file = job->ca_file,
+		.dry_run = job->dry_run,
+	};
+
+	if (s2c_builder_destination(
+		    job->builder->config, job->options->destination, &destination, err))
+		return -1;
+	opts.destination = destination;
+	return s2c_scripts_find(job->ctx, &opts, &job->scripts, err);
+}
+
+static int make_plan(struct job *job, struct s2c_error **err)
+{
+	job->facts = (struct s2c_plan_facts){
+		.builder = job->builder->config,
+		.builder_name = job->builder->name,
+		.builder_digest = job->builder->desc.digest.str,
+		.source = &job->source->info,
+		.source_kind = job->source->kind,
+		.source_env = job->source_env.len ? job->source_env.data : NULL,
+		.source_env_len = job->source_env.len,
+		.scripts = &job->scripts,
+		.passwd = s2c_buf_str(&job->passwd),
+		.group = s2c_buf_str(&job->group),
+		.env_files = job->env_file_texts,
+		.n_env_files = job->n_env_files,
+		.host_env = &job->host_env,
+	};
+	return s2c_plan_make(job->options, &job->facts, &job->plan, err);
+}
+
+/* All that is needed to decide, in the order in which mistakes are cheapest to find. */
+static int gather(struct job *job, struct s2c_error **err)
+{
+	static int (*const steps[])(struct job *, struct s2c_error **) = {
+		check_options,
+		read_env_files,
+		resolve,
+		open_source,
+		open_runtime,
+		find_scripts,
+	};
+
+	job->source_env = (struct s2c_buf)S2C_BUF_INIT(S2C_ENV_FILE_MAX);
+	if (job->options->ca_bundle && s2c_host_env_collect(job->options->ca_bundle,
+					       &job->ca_file, &job->host_env, err))
+		return -1;
+	for (size_t i = 0; i < ARRAY_SIZE(steps); i++)
+		if (steps[i](job, err) || s2c_ctx_check(job->ctx, err))
+			return -1;
+	if (read_users(job, "/etc/passwd", &job->passwd, err) ||
+		read_users(job, "/etc/group", &job->group, err))
+		return -1;
+	return make_plan(job, err);
+}
+
+/* ---- doing it ---- */
+
+/* Whether the result may be pushed is found out before the work, not after it. */
+static int check_push(struct job *job, struct s2c_error **err)
+{
+	CLEAN(s2c_clean_registry) struct s2c_registry *registry = NULL;
+	struct s2c_registry_opts opts = registry_opts(job->options);
+
+	if (!job->plan->push)
+		return 0;
+	if (s2c_registry_open(&job->plan->tag, &opts, &registry, err) ||
+		s2c_registry_check_push(job->ctx, registry, err))
+		return s2c_wrap(err, "push to '%s'", job->options->tag);
+	return 0;
+}
+
+static int copy_source(struct job *job, struct s2c_error **err)
+{
+	CLEAN_ENTRIES struct s2c_entries *source = NULL;
+	CLEAN_ENTRIES struct s2c_entries *scripts = s2c_scripts_entries(&job->scripts);
+	CLEAN_FREE char *src = xasprintf("%s/src", job->plan->destination);
+	CLEAN_FREE char *bin = xasprintf("%s/scripts", job->plan->destination);
+
+	if (s2c_source_walk(job->source, job->ignore, &source, err) ||
+		s2c_container_copy_in(job->ctx, job->container, src, source, err))
+		return s2c_wrap(err, "source '%s'", job->options->source);
+	if (scripts && s2c_container_copy_in(job->ctx, job->container, bin, scripts, err))
+		return s2c_wrap(err, "scripts");
+	return 0;
+}
+
+static int prepare(struct job *job, struct s2c_error **err)
+{
+	CLEAN_PHASE struct s2c_phase phase = s2c_phase_begin(
+		job->ctx, "prepare", job->plan->destination);
+	struct s2c_mount bundle = {
+		.source = job->ca_file, .destination = S2C_CA_BUNDLE_PATH};
+	struct s2c_container_opts opts = {
+		.image = job->builder,
+		.network = job->plan->network,
+		.network_required = job->plan->network_asked,
+		.limits = job->plan->limits,
+		.uid = job->plan->user.uid,
+		.gid = job->plan->user.gid,
+		.mounts = &bundle,
+		.n_mounts = job->ca_file ? 1 : 0,
+	};
+
+	if (s2c_container_create(job->ctx, job->runtime, &opts, &job->container, err))
+		return -1;
+	return copy_source(job, err);
+}
+
+static int assemble(struct job *job, struct s2c_error **err)
+{
+	CLEAN_PHASE struct s2c_phase phase = s2c_phase_begin(
+		job->ctx, "assemble", job->builder->name);
+	struct s2c_exec_opts opts = {
+		.argv = &job->plan->assemble,
+		.env = &job->plan->build_env,
+		.cwd = job->plan->workdir,
+		.fd_in = -1,
+		.fd_out = -1,
+		.fd_err = -1,
+	};
+	int status;
+
+	if (s2c_container_run(job->ctx, job->container, &opts, &status, err))
+		return s2c_wrap(err, "assemble of '%s'", job->builder->name);
+	if (status == 0)
+		return 0;
+	if (status > 128)
+		return s2c_fail_status(err, S2C_ECHILD, status,
+			"assemble of '%s' was ended by signal %d (status %d); its output "
+			"above may "
+			"tell why",
+			job->builder->name, status - 128, status);
+	return s2c_fail_status(err, S2C_ECHILD, status,
+		"assemble of '%s' failed with status %d; its output above tells why",
+		job->builder->name, status);
+}
+
+/* Labels that the script left behind, read inside the container's root. */
+static int merge_metadata(struct job *job, struct s2c_error **err)
+{
+	CLEAN_BUF struct s2c_buf text = S2C_BUF_INIT(S2C_IMAGE_METADATA_MAX);
+	CLEAN_ERROR struct s2c_error *failure = NULL;
+
+	if (s2c_container_read_file(
+		    job->container, S2C_IMAGE_METADATA_PATH, &text, &failure)) {
+		if (s2c_error_code(failure) == S2C_ENOENT)
+			return 0;
+		s2c_error_move(err, &failure);
+		return -1;
+	}
+	if (s2c_labels_merge_metadata(
+		    job->plan->config, s2c_buf_str(&text), text.len, err))
+		return -1;
+	return s2c_labels_check(job->plan->config, err);
+}
+
+static int commit(
+	struct job *job, struct s2c_commit_result *result, struct s2c_error **err)
+{
+	CLEAN_PHASE struct s2c_phase phase = s2c_phase_begin(job->ctx, "commit", NULL);
+	char created[S2C_TIME_TEXT];
+	CLEAN_FREE char *created_by = xasprintf(
+		"s2c build %s %s", job->source->info.location, job->builder->name);
+	struct s2c_commit_opts opts = {
+		.config = job->plan->config,
+		.excludes = &job->plan->excludes,
+		.compression = S2C_COMPRESS_GZIP,
+		.created = created,
+		.created_by = created_by,
+	};
+
+	if (s2c_creation_time(created, err) || merge_metadata(job, err))
+		return -1;
+	s2c_config_set_created(job->plan->config, created);
+	return s2c_container_commit(job->ctx, job->container, &opts, result, err);
+}
+
+static int carry_out(
+	struct job *job, struct s2c_build_result *out, struct s2c_error **err)
+{
+	struct s2c_commit_result result = {0};
+	struct s2c_finish finish = {
+		.plan = job->plan,
+		.facts = &job->facts,
+		.commit = &result,
+		.registry = registry_opts(job->options),
+	};
+	int rc;
+
+	if (check_push(job, err) || prepare(job, err) || assemble(job, err))
+		return -1;
+	rc = commit(job, &result, err);
+	if (rc == 0)
+		rc = s2c_finish_build(job->ctx, job->store, &finish, out, err);
+	s2c_descriptor_release(&result.desc);
+	return rc;
+}
+
+int s2c_build_run(struct s2c_ctx *ctx, struct s2c_store *store,
+	const struct s2c_build_options *options, struct s2c_build_result *out,
+	struct s2c_error **err)
+{
+	CLEAN_CTX struct s2c_ctx *child = s2c_ctx_child(ctx, options->timeout);
+	CLEAN(job_release)
+	struct job job = {
+		.ctx = child,
+		.store = store,
+		.options = options,
+	};
+
+	if (gather(&job, err))
+		return -1;
+	return carry_out(&job, out, err);
+}
+
+int s2c_build_plan(struct s2c_ctx *ctx, struct s2c_store *store,
+	const struct s2c_build_options *options, char **out_json, struct s2c_error **err)
+{
+	CLEAN_CTX struct s2c_ctx *child = s2c_ctx_child(ctx, options->timeout);
+	CLEAN(job_release)
+	struct job job = {
+		.ctx = child,
+		.store = store,
+		.options = options,
+		.dry_run = true,
+	};
+
+	if (gather(&job, err))
+		return -1;
+	*out_json = s2c_plan_json(job.plan, &job.facts);
+	return 0;
+}

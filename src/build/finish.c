@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * After the commit: name, outputs, push, and the record for --metadata-file.
+ */
+#include "build/finish.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <time.h>
+
+#include "registry/transfer.h"
+#include "store/archive.h"
+
+void s2c_build_result_release(struct s2c_build_result *result)
+{
+	free(result->metadata);
+	*result = (struct s2c_build_result){0};
+}
+
+int s2c_creation_time(char out[S2C_TIME_TEXT], struct s2c_error **err)
+{
+	const char *epoch = getenv("SOURCE_DATE_EPOCH");
+	time_t seconds = time(NULL);
+	struct tm utc;
+
+	if (epoch && *epoch) {
+		char *end;
+		long long value;
+
+		errno = 0;
+		value = strtoll(epoch, &end, 10);
+		/* Up to the year 9999, which is what RFC 3339 can say. */
+		if (*end || errno || value < 0 || value > 253402300799LL)
+			return s2c_fail(err, S2C_EINVAL,
+				"SOURCE_DATE_EPOCH '%s' is not a number of seconds since "
+				"1970",
+				epoch);
+		seconds = (time_t)value;
+	}
+	if (!gmtime_r(&seconds, &utc) ||
+		strftime(out, S2C_TIME_TEXT, "%Y-%m-%dT%H:%M:%SZ", &utc) == 0)
+		return s2c_fail(err, S2C_EINVAL, "the time cannot be written as a date");
+	return 0;
+}
+
+static int name_image(struct s2c_ctx *ctx, struct s2c_store *store,
+	const struct s2c_finish *f, struct s2c_error **err)
+{
+	if (f->plan->has_tag)
+		return s2c_store_tag(ctx, store, &f->plan->tag, &f->commit->desc, err);
+	return s2c_store_keep(ctx, store, &f->commit->desc, err);
+}
+
+static int export_all(struct s2c_ctx *ctx, struct s2c_store *store,
+	const struct s2c_finish *f, const struct s2c_image *image, struct s2c_error **err)
+{
+	for (size_t i = 0; i < f->plan->n_outputs; i++) {
+		const struct s2c_archive_spec *spec = &f->plan->outputs[i];
+		CLEAN_PHASE struct s2c_phase phase = s2c_phase_begin(
+			ctx, "export", spec->path);
+
+		if (s2c_archive_save(ctx, store, image, spec, err))
+			return s2c_wrap(
+				err, "the image is in the store, but --output failed");
+	}
+	return 0;
+}
+
+static int push(struct s2c_ctx *ctx, struct s2c_store *store, const struct s2c_finish *f,
+	const struct s2c_image *image, struct s2c_build_result *out,
+	struct s2c_error **err)
+{
+	CLEAN_PHASE struct s2c_phase phase = s2c_phase_begin(ctx, "push", out->name);
+
+	if (s2c_transfer_push(ctx, store, image, &f->plan->tag, &f->registry, err))
+		return s2c_wrap(
+			err, "the image is in the store, but push to '%s'", out->name);
+	s2c_reference_name(&f->plan->tag, out->pushed);
+	(void)snprintf(out->pushed + strlen(out->pushed),
+		sizeof(out->pushed) - strlen(out->pushed), "@%s", out->digest);
+	return 0;
+}
+
+/* The keys of buildx where it has one, so that pipelines can read both. */
+static char *describe(const struct s2c_finish *f, const struct s2c_image *image,
+	const struct s2c_build_result *out)
+{
+	CLEAN_JSON struct s2c_json *root = s2c_json_new_object();
+	struct s2c_json *layers = s2c_json_array_at(root, "layers");
+	struct s2c_json *builder = s2c_json_object_at(root, "builder");
+	struct s2c_json *source = s2c_json_object_at(root, "source");
+
+	s2c_json_set_str(root, "image.name", out->name);
+	s2c_json_set_str(root, "containerimage.digest", out->digest);
+	s2c_json_set_str(root, "containerimage.config.digest", out->image_id);
+	s2c_json_set_str(root, "pushed", out->pushed);
+	for (size_t i = 0; i < image->manifest->n_layers; i++) {
+		const struct s2c_descriptor *layer = &image->manifest->layers[i];
+		struct s2c_json *one = s2c_descriptor_to_json(layer);
+
+		s2c_json_set_str(one, "diffID", image->config->diff_ids[i].str);
+		s2c_json_add(layers, one);
+	}
+	s2c_json_set_str(builder, "name", f->facts->builder_name);
+	s2c_json_set_str(builder, "digest", f->facts->builder_digest);
+	s2c_json_set_str(source, "kind", f->facts->source_kind);
+	s2c_json_set_str(source, "location", f->facts->source->location);
+	s2c_json_set_str(source, "commit", f->facts->source->commit_id);
+	return s2c_json_print(root, S2C_JSON_PRETTY);
+}
+
+int s2c_finish_build(struct s2c_ctx *ctx, struct s2c_store *store,
+	const struct s2c_finish *finish, struct s2c_build_result *out,
+	struct s2c_error **err)
+{
+	CLEAN_IMAGE struct s2c_image *image = NULL;
+	struct s2c_build_result result = {0};
+
+	if (s2c_image_load(store, &finish->commit->desc, &image, err) ||
+		name_image(ctx, store, finish, err))
+		return -1;
+	(void)snprintf(
+		result.image_id, sizeof(result.image_id), "%s", finish->commit->id.str);
+	(void)snprintf(result.digest, sizeof(result.digest), "%s",
+		finish->commit->desc.digest.str);
+	if (finish->plan->has_tag)
+		s2c_reference_format(&finish->plan->tag, result.name);
+	(void)snprintf(image->name, sizeof(image->name), "%s", result.name);
+	if (export_all(ctx, store, finish, image, err))
+		return -1;
+	if (finish->plan->push && push(ctx, store, finish, image, &result, err))
+		return -1;
+	result.metadata = describe(finish, image, &result);
+	*out = result;
+	return 0;
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What happens to an image once it is in the store: it gets its name, is written to the
+ * outputs, pushed, and described.
+ */
+#ifndef S2C_BUILD_FINISH_H
+#define S2C_BUILD_FINISH_H
+
+#include <s2c/build.h>
+
+#include "build/plan.h"
+#include "registry/registry.h"
+#include "runtime/runtime.h"
+
+/* "2026-01-02T03:04:05Z" + NUL */
+#define S2C_TIME_TEXT 32
+
+/*
+ * Creation time of an image: SOURCE_DATE_EPOCH when it is set (S2C_EINVAL when it is no
+ * number of seconds), else now.
+ */
+S2C_CHECK int s2c_creation_time(char out[S2C_TIME_TEXT], struct s2c_error **err);
+
+struct s2c_finish {
+	const struct s2c_plan *plan;
+	const struct s2c_plan_facts *facts;
+	const struct s2c_commit_result *commit;
+	struct s2c_registry_opts registry;
+};
+
+/* Names, exports, pushes; fills *out. A failing output leaves the image in the store. */
+S2C_CHECK int s2c_finish_build(struct s2c_ctx *ctx, struct s2c_store *store,
+	const struct s2c_finish *finish, struct s2c_build_result *out,
+	struct s2c_error **err);
+
+#endif

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * s2c import: a root file system tar becomes an image of one layer. The tar's bytes stay
+ * as they are; while they are hashed and compressed they are also parsed, so that a
+ * damaged or hostile tar never becomes an image.
+ */
+#include <s2c/image.h>
+
+#include <fcntl.h>
+#include <stdio.h>
+
+#include "build/finish.h"
+#include "codec/compress.h"
+#include "codec/tar.h"
+#include "layer/unpack.h"
+#include "store/blob.h"
+#include "store/image.h"
+#include "util/fs.h"
+
+/* A reader that copies what it hands on to a writer. */
+struct tap {
+	struct s2c_reader base;
+	struct s2c_reader *next; /* owned */
+	struct s2c_writer *copy; /* borrowed */
+	uint64_t bytes;
+};
+
+static ssize_t tap_read(
+	struct s2c_reader *r, void *buf, size_t len, struct s2c_error **err)
+{
+	struct tap *tap = (struct tap *)r;
+	ssize_t n = s2c_read(tap->next, buf, len, err);
+
+	if (n > 0) {
+		tap->bytes += (uint64_t)n;
+		if (s2c_write(tap->copy, buf, (size_t)n, err))
+			return -1;
+	}
+	return n;
+}
+
+static void tap_free(struct s2c_reader *r)
+{
+	struct tap *tap = (struct tap *)r;
+
+	s2c_reader_free(tap->next);
+	free(tap);
+}
+
+static const struct s2c_reader_ops tap_ops = {.read = tap_read, .free = tap_free};
+
+static struct tap *tap_new(struct s2c_reader *next, struct s2c_writer *copy)
+{
+	struct tap *tap = xcalloc(1, sizeof(*tap));
+
+	tap->base.ops = &tap_ops;
+	tap->next = next;
+	tap->copy = copy;
+	return tap;
+}
+
+/* Walks all entries; the reader below sees every byte of the tar. */
+static int parse_all(struct s2c_ctx *ctx, struct tap *tap, const char *name,
+	uint64_t *out_entries, struct s2c_error **err)
+{
+	struct s2c_tar_limits limits = {
+		.entries = S2C_UNPACK_ENTRIES_MAX,
+		.bytes = S2C_UNPACK_BYTES_MAX,
+	};
+	CLEAN_ENTRIES struct s2c_entries *entries = s2c_tar_reader(
+		&tap->base, true, limits);
+	const struct s2c_entry *entry;
+
+	for (;;) {
+		if (s2c_entries_next(entries, ctx, &entry, err))
+			return -1;
+		if (!entry)
+			return 0;
+		(*out_entries)++;
+		s2c_emit_progress(ctx, "import", name, tap->bytes, 0);
+	}
+}
+
+static int open_tar(const struct s2c_import_options *o, struct s2c_reader **out,
+	struct s2c_error **err)
+{
+	struct s2c_reader *file;
+	int fd;
+
+	if (streq(o->tar, "-")) {
+		file = s2c_reader_fd(o->stdin_fd, false);
+	} else {
+		if (s2c_fs_open(AT_FDCWD, o->tar, O_RDONLY, 0, &fd, err))
+			return -1;
+		file = s2c_reader_fd(fd, true);
+	}
+	return s2c_decompress_auto(file, true, NULL, out, err);
+}
+
+/* tar -> diffID -> gzip -> blob, while it is parsed. */
+static int import_layer(struct s2c_ctx *ctx, struct s2c_store *store,
+	const struct s2c_import_options *o, struct s2c_descriptor *layer,
+	struct s2c_digest *diff_id, struct s2c_error **err)
+{
+	CLEAN_INGEST struct s2c_ingest *ingest = NULL;
+	CLEAN_WRITER struct s2c_writer *gzip = NULL;
+	CLEAN_WRITER struct s2c_writer *digest = NULL;
+	struct s2c_reader *tar;
+	uint64_t entries = 0;
+
+	if (s2c_ingest_begin(store, &ingest, err))
+		return -1;
+	gzip = s2c_compress(S2C_COMPRESS_GZIP, 0, s2c_ingest_writer(ingest));
+	digest = s2c_writer_digest(gzip, diff_id, NULL);
+	if (open_tar(o, &tar, err) ||
+		parse_all(ctx, tap_new(tar, digest), o->tar, &entries, err))
+		return s2c_wrap(err, "import '%s'", o->tar);
+	if (entries == 0)
+		return s2c_fail(
+			err, S2C_EINVAL, "import '%s': there is nothing in it", o->tar);
+	(void)snprintf(layer->media_type, sizeof(layer->media_type), "%s",
+		S2C_MT_OCI_LAYER_GZIP);
+	if (s2c_finish(digest, err) ||
+		s2c_ingest_commit(ingest, NULL, &layer->digest, &layer->size, err))
+		return s2c_wrap(err, "import '%s'", o->tar);
+	return 0;
+}
+
+static int make_config(const struct s2c_import_options *o, struct s2c_config **out,
+	char created[S2C_TIME_TEXT], struct s2c_error **err)
+{
+	CLEAN_CONFIG struct s2c_config *config = NULL;
+	struct s2c_platform platform;
+
+	s2c_platform_host(&platform);
+	config = s2c_config_new(&platform);
+	for (size_t i = 0; o->changes && o->changes[i]; i++)
+		if (s2c_config_change(config, o->changes[i], err))
+			return s2c_wrap(err, "--change");
+	if (s2c_creation_time(created, err))
+		return -1;
+	s2c_config_set_created(config, created);
+	*out = TAKE(config);
+	return 0;
+}
+
+int s2c_images_import(struct s2c_ctx *ctx, struct s2c_store *store,
+	const struct s2c_import_options *options, char *out_id, struct s2c_error **err)
+{
+	CLEAN_PHASE struct s2c_phase phase = s2c_phase_begin(ctx, "import", options->tar);
+	CLEAN_CONFIG struct s2c_config *config = NULL;
+	CLEAN_DESCRIPTOR struct s2c_descriptor desc = {0};
+	struct s2c_descriptor layer = {0};
+	struct s2c_manifest manifest = {.layers = &layer, .n_layers = 1};
+	char created[S2C_TIME_TEXT];
+	struct s2c_digest diff_id;
+	struct s2c_reference ref;
+	int rc;
+
+	if (s2c_reference_parse(options->name, &ref, err))
+		return -1;
+	if (*ref.digest)
+		return s2c_fail(err, S2C_EINVAL,
+			"'%s' has a digest; a name has a tag only", options->name);
+	if (make_config(options, &config, created, err) ||
+		import_layer(ctx, store, options, &layer, &diff_id, err))
+		return -1;
+	s2c_config_add_layer(config, &diff_id,
+		&(struct s2c_history){.created = created, .created_by = "s2c import"});
+	(void)snprintf(manifest.media_type, sizeof(manifest.media_type), "%s",
+		S2C_MT_OCI_MANIFEST);
+	rc = s2c_image_put(store, &manifest, config, &desc, err);
+	if (rc == 0)
+		rc = s2c_store_tag(ctx, store, &ref, &desc, err);
+	if (rc == 0)
+		(void)snprintf(
+			out_id, S2C_DIGEST_STR_MAX, "%s", manifest.config.digest.str);
+	s2c_descriptor_release(&manifest.config);
+	return rc;
+}

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Labels of the result: where it comes from, in S2I's words.
+ */
+#include "build/labels.h"
+
+static void set_if(struct s2c_config *config, const char *key, const char *value)
+{
+	if (value && *value)
+		s2c_config_set_label(config, key, value);
+}
+
+void s2c_labels_generate(struct s2c_config *config, const struct s2c_label_facts *facts)
+{
+	const struct s2c_source_info *source = facts->source;
+
+	set_if(config, "io.openshift.s2i.build.image", facts->builder_name);
+	set_if(config, "io.k8s.display-name", facts->tag);
+	set_if(config, "io.openshift.s2i.build.source-location", source->location);
+	set_if(config, "io.openshift.s2i.build.source-context-dir", source->context_dir);
+	set_if(config, "io.openshift.s2i.build.commit.ref", source->ref);
+	set_if(config, "io.openshift.s2i.build.commit.id", source->commit_id);
+	set_if(config, "io.openshift.s2i.build.commit.author", source->author);
+	set_if(config, "io.openshift.s2i.build.commit.date", source->date);
+	set_if(config, "io.openshift.s2i.build.commit.message", source->message);
+}
+
+static int merge_one(
+	struct s2c_config *config, const struct s2c_json *item, struct s2c_error **err)
+{
+	if (!s2c_json_is_object(item))
+		return s2c_fail(err, S2C_EINVAL, "'labels' must be an array of objects");
+	s2c_json_foreach (member, item) {
+		if (!s2c_json_is_string(member))
+			return s2c_fail(err, S2C_EINVAL, "label '%s' must be a string",
+				s2c_json_key(member));
+		if (!*s2c_json_key(member))
+			return s2c_fail(err, S2C_EINVAL, "a label has no name");
+		s2c_config_set_label(config, s2c_json_key(member), s2c_json_str(member));
+	}
+	return 0;
+}
+
+static int merge(
+	struct s2c_config *config, const char *text, size_t len, struct s2c_error **err)
+{
+	CLEAN_JSON struct s2c_json *root = NULL;
+	const struct s2c_json *labels = NULL;
+
+	if (s2c_json_parse(
+		    text, len, (struct s2c_json_limits){.mixed_case = true}, &root, err))
+		return -1;
+	if (!s2c_json_is_object(root))
+		return s2c_fail(err, S2C_EINVAL, "the document must be an object");
+	if (s2c_json_get_array(root, "labels", S2C_OPTIONAL, &labels, err))
+		return -1;
+	s2c_json_foreach (item, labels) {
+		if (merge_one(config, item, err))
+			return -1;
+	}
+	return 0;
+}
+
+int s2c_labels_merge_metadata(
+	struct s2c_config *config, const char *text, size_t len, struct s2c_error **err)
+{
+	if (merge(config, text, len, err))
+		return s2c_wrap(err, "'%s' of the build", S2C_IMAGE_METADATA_PATH);
+	return 0;
+}
+
+int s2c_labels_check(const struct s2c_config *config, struct s2c_error **err)
+{
+	const struct s2c_json *labels = s2c_json_get(
+		s2c_json_get(config->root, "config"), "Labels");
+	size_t bytes = 0;
+
+	s2c_json_foreach (label, labels) {
+		const char *value = s2c_json_str(label);
+
+		bytes += strlen(s2c_json_key(label)) + (value ? strlen(value) : 0);
+	}
+	if (bytes > S2C_LABELS_BYTES_MAX)
+		return s2c_fail(err, S2C_ELIMIT,
+			"the labels of the image have %zu bytes, more than the %d that "
+			"platforms "
+			"take; use fewer or shorter ones",
+			bytes, S2C_LABELS_BYTES_MAX);
+	return 0;
+}

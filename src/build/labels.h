@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The labels that S2I gives an image, and those that a build leaves behind in
+ * /tmp/.s2i/image_metadata.json. Pure.
+ */
+#ifndef S2C_BUILD_LABELS_H
+#define S2C_BUILD_LABELS_H
+
+#include "image/config.h"
+#include "source/source.h"
+
+#define S2C_IMAGE_METADATA_PATH "/tmp/.s2i/image_metadata.json"
+#define S2C_IMAGE_METADATA_MAX (1024u * 1024) /* bytes */
+
+struct s2c_label_facts {
+	const char *builder_name;
+	const char *tag; /* as the user typed it; NULL: none */
+	const struct s2c_source_info *source;
+};
+
+/* Sets io.openshift.s2i.build.* and io.k8s.display-name. */
+void s2c_labels_generate(struct s2c_config *config, const struct s2c_label_facts *facts);
+
+/*
+ * Merges {"labels":[{"key":"value"},...]} of a script; S2C_EINVAL for another shape.
+ */
+S2C_CHECK int s2c_labels_merge_metadata(
+	struct s2c_config *config, const char *text, size_t len, struct s2c_error **err);
+
+/* S2C_ELIMIT when keys and values add up to more than S2C_LABELS_BYTES_MAX bytes. */
+S2C_CHECK int s2c_labels_check(const struct s2c_config *config, struct s2c_error **err);
+
+#endif

@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Deciding: every step takes options and facts and fills its part of the plan.
+ */
+#include "build/plan.h"
+
+#include "build/env.h"
+#include "build/labels.h"
+
+static const char assemble_user_label[] = "io.openshift.s2i.assemble-user";
+static const char default_path[] =
+	"/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+void s2c_plan_free(struct s2c_plan *plan)
+{
+	if (!plan)
+		return;
+	free(plan->user_spec);
+	free(plan->image_user);
+	free(plan->destination);
+	free(plan->workdir);
+	s2c_strv_release(&plan->assemble);
+	s2c_strv_release(&plan->run);
+	s2c_strv_release(&plan->env);
+	s2c_strv_release(&plan->build_env);
+	s2c_strv_release(&plan->excludes);
+	s2c_config_free(plan->config);
+	for (size_t i = 0; i < plan->n_outputs; i++)
+		s2c_archive_spec_release(&plan->outputs[i]);
+	free(plan);
+}
+
+/* What is being decided, with what. */
+struct making {
+	const struct s2c_build_options *options;
+	const struct s2c_plan_facts *facts;
+	struct s2c_plan *plan;
+};
+
+static int decide_outputs(
+	struct s2c_plan *plan, const struct s2c_build_options *o, struct s2c_error **err)
+{
+	plan->push = o->push;
+	for (size_t i = 0; o->outputs && o->outputs[i]; i++) {
+		if (streq(o->outputs[i], "registry")) {
+			plan->push = true;
+			continue;
+		}
+		if (plan->n_outputs == S2C_OUTPUTS_MAX)
+			return s2c_fail(
+				err, S2C_ELIMIT, "more than %d outputs", S2C_OUTPUTS_MAX);
+		if (s2c_archive_spec_parse(
+			    o->outputs[i], &plan->outputs[plan->n_outputs], err))
+			return s2c_wrap(err, "--output");
+		plan->n_outputs++;
+	}
+	if (plan->push && !plan->has_tag)
+		return s2c_fail(err, S2C_EINVAL,
+			"there is nothing to push to without TAG; add registry/name:tag");
+	if (plan->push && !*plan->tag.registry)
+		return s2c_fail(err, S2C_EINVAL,
+			"'%s' names no registry to push to; use registry/name:tag",
+			o->tag);
+	return 0;
+}
+
+static int decide_limits(
+	struct s2c_plan *plan, const struct s2c_build_options *o, struct s2c_error **err)
+{
+	plan->network = S2C_NETWORK_ISOLATED;
+	plan->network_asked = o->network != NULL;
+	plan->limits.pids = o->pids_limit ? o->pids_limit : S2C_PIDS_DEFAULT;
+	if (o->network && s2c_network_parse(o->network, &plan->network, err))
+		return s2c_wrap(err, "--network");
+	if (o->memory && s2c_size_parse(o->memory, &plan->limits.memory, err))
+		return s2c_wrap(err, "--memory");
+	if (o->cpus && s2c_cpus_parse(o->cpus, &plan->limits.milli_cpus, err))
+		return s2c_wrap(err, "--cpus");
+	return 0;
+}
+
+int s2c_plan_check_options(const struct s2c_build_options *options, struct s2c_plan *plan,
+	struct s2c_error **err)
+{
+	CLEAN_STRV struct s2c_strv env = S2C_STRV_INIT;
+	CLEAN_UIDS struct s2c_uids uids = {0};
+
+	if (options->tag) {
+		if (s2c_reference_parse(options->tag, &plan->tag, err))
+			return s2c_wrap(err, "TAG");
+		if (*plan->tag.digest)
+			return s2c_fail(err, S2C_EINVAL,
+				"TAG '%s' has a digest, which only the build can give",
+				options->tag);
+		plan->has_tag = true;
+	}
+	for (size_t i = 0; options->env && options->env[i]; i++)
+		if (s2c_env_parse_flag(options->env[i], &env, err))
+			return -1;
+	if (s2c_uids_parse(options->allowed_uids, &uids, err))
+		return s2c_wrap(err, "--allowed-uids");
+	if (decide_limits(plan, options, err))
+		return -1;
+	return decide_outputs(plan, options, err);
+}
+
+/* The user of assemble: option, label, USER of the image; first that is there. */
+static int decide_user(const struct making *m, struct s2c_error **err)
+{
+	const struct s2c_config *builder = m->facts->builder;
+	const char *label = s2c_config_label(builder, assemble_user_label);
+	const char *image = s2c_config_user(builder);
+	CLEAN_UIDS struct s2c_uids allowed = {0};
+	struct s2c_policy_request request;
+	struct s2c_plan *plan = m->plan;
+
+	plan->user_origin = "USER of the builder image";
+	plan->user_spec = xstrdup(image ? image : "");
+	if (m->options->assemble_user) {
+		plan->user_origin = "--assemble-user";
+		free(plan->user_spec);
+		plan->user_spec = xstrdup(m->options->assemble_user);
+	} else if (label) {
+		plan->user_origin = "label 'io.openshift.s2i.assemble-user'";
+		free(plan->user_spec);
+		plan->user_spec = xstrdup(label);
+	}
+	if (s2c_user_resolve(
+		    plan->user_spec, m->facts->passwd, m->facts->group, &plan->user, err))
+		return s2c_wrap(err, "%s", plan->user_origin);
+	if (s2c_uids_parse(m->options->allowed_uids, &allowed, err))
+		return s2c_wrap(err, "--allowed-uids");
+	request = (struct s2c_policy_request){
+		.uid = plan->user.uid,
+		.gid = plan->user.gid,
+		.user_origin = plan->user_origin,
+		.host_network_asked = plan->network_asked,
+		.network = plan->network,
+		.limits = plan->limits,
+	};
+	return s2c_policy_check(&allowed, &request, err);
+}
+
+/*
+ * USER of the result: that of the builder image, as S2I has it, if it may run at all by
+ * the same rule as assemble; else the user that assemble ran as. So no image becomes root
+ * because a label or option named another user for assemble.
+ */
+static int decide_image_user(const struct making *m, struct s2c_error **err)
+{
+	CLEAN_ERROR struct s2c_error *ignored = NULL;
+	CLEAN_UIDS struct s2c_uids allowed = {0};
+	const char *image = s2c_config_user(m->facts->builder);
+	struct s2c_user user;
+
+	if (s2c_uids_parse(m->options->allowed_uids, &allowed, err))
+		return -1;
+	if (image && *image &&
+		s2c_user_resolve(
+			image, m->facts->passwd, m->facts->group, &user, &ignored) == 0 &&
+		s2c_uids_allow(&allowed, user.uid))
+		m->plan->image_user = xstrdup(image);
+	else
+		m->plan->image_user = xasprintf(
+			"%u:%u", m->plan->user.uid, m->plan->user.gid);
+	s2c_config_set_user(m->plan->config, m->plan->image_user);
+	return 0;
+}
+
+static int decide_env(const struct making *m, struct s2c_error **err)
+{
+	const struct s2c_plan_facts *facts = m->facts;
+	struct s2c_plan *plan = m->plan;
+
+	if (facts->source_env &&
+		s2c_env_parse_file(facts->source_env, facts->source_env_len,
+			"'.s2i/environment'", &plan->env, err))
+		return -1;
+	for (size_t i = 0; m->options->env && m->options->env[i]; i++)
+		if (s2c_env_parse_flag(m->options->env[i], &plan->env, err))
+			return -1;
+	for (size_t i = 0; i < facts->n_env_files; i++)
+		if (s2c_env_parse_file(facts->env_files[i].text, facts->env_files[i].len,
+			    facts->env_files[i].name, &plan->env, err))
+			return -1;
+
+	s2c_config_env(facts->builder, &plan->build_env);
+	if (!s2c_env_get(&plan->build_env, "PATH"))
+		s2c_env_set(&plan->build_env, "PATH", default_path);
+	if (!s2c_env_get(&plan->build_env, "HOME"))
+		s2c_env_set(&plan->build_env, "HOME",
+			*plan->user.home ? plan->user.home : "/");
+	if (facts->host_env)
+		s2c_strv_foreach (variable, facts->host_env)
+			s2c_env_put(&plan->build_env, variable);
+	s2c_strv_foreach (own, &plan->env) {
+		s2c_env_put(&plan->build_env, own);
+		s2c_config_set_env(plan->config, own);
+	}
+	return 0;
+}
+
+static void decide_scripts(const struct making *m)
+{
+	const struct s2c_script_source *scripts = m->facts->scripts->items;
+	struct s2c_plan *plan = m->plan;
+	bool run_is_copied = starts_with(
+				     scripts[S2C_SCRIPT_RUN].path, plan->destination) &&
+			     !starts_with(scripts[S2C_SCRIPT_RUN].url, "image://");
+
+	s2c_strv_add(&plan->assemble, scripts[S2C_SCRIPT_ASSEMBLE].path);
+	s2c_strv_add(&plan->run, scripts[S2C_SCRIPT_RUN].path);
+	s2c_config_set_cmd(plan->config, &plan->run);
+	s2c_strv_addf(&plan->excludes, "/tmp/.s2i");
+	if (m->options->keep_build_files)
+		return;
+	s2c_strv_addf(&plan->excludes, "%s/src", plan->destination);
+	/* A run script that was copied in is the image's command: then scripts stay. */
+	if (!run_is_copied)
+		s2c_strv_addf(&plan->excludes, "%s/scripts", plan->destination);
+}
+
+static int decide_config(const struct making *m, struct s2c_error **err)
+{
+	struct s2c_label_facts labels = {
+		.builder_name = m->facts->builder_name,
+		.tag = m->options->tag,
+		.source = m->facts->source,
+	};
+	const char *workdir = s2c_config_workdir(m->facts->builder);
+
+	if (workdir && *workdir && *workdir != '/')
+		return s2c_fail(err, S2C_EINVAL,
+			"WORKDIR '%s' of the builder image is not an absolute path",
+			workdir);
+	m->plan->workdir = xstrdup(workdir && *workdir ? workdir : "/");
+	s2c_config_clear_onbuild(m->plan->config);
+	s2c_labels_generate(m->plan->config, &labels);
+	return s2c_labels_check(m->plan->config, err);
+}
+
+static int make(const struct making *m, struct s2c_error **err)
+{
+	struct s2c_plan *plan = m->plan;
+	CLEAN_STRV struct s2c_strv triggers = S2C_STRV_INIT;
+
+	s2c_config_onbuild(m->facts->builder, &triggers);
+	if (triggers.len)
+		return s2c_fail(err, S2C_EUNSUPPORTED,
+			"the builder image has ONBUILD triggers, which this s2c does not "
+			"run; "
+			"use a builder image without them");
+	plan->config = s2c_config_copy(m->facts->builder);
+	if (s2c_builder_destination(m->facts->builder, m->options->destination,
+		    &plan->destination, err) ||
+		decide_user(m, err) || decide_image_user(m, err) || decide_env(m, err))
+		return -1;
+	decide_scripts(m);
+	return decide_config(m, err);
+}
+
+int s2c_plan_make(const struct s2c_build_options *options,
+	const struct s2c_plan_facts *facts, struct s2c_plan **out, struct s2c_error **err)
+{
+	CLEAN(s2c_clean_plan) struct s2c_plan *plan = xcalloc(1, sizeof(*plan));
+	struct making m = {options, facts, plan};
+
+	if (s2c_plan_check_options(options, plan, err) || make(&m, err))
+		return -1;
+	*out = TAKE(plan);
+	return 0;
+}

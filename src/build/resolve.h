@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From the name of an image to the image: the store first, then a registry, by policy.
+ */
+#ifndef S2C_BUILD_RESOLVE_H
+#define S2C_BUILD_RESOLVE_H
+
+#include <s2c/build.h>
+
+#include "registry/registry.h"
+#include "store/image.h"
+
+struct s2c_resolve_opts {
+	const char *name;
+	enum s2c_pull_policy policy;
+	struct s2c_registry_opts registry;
+};
+
+/*
+ * Loads the image of a name. Names without a registry are local only: S2C_ENOENT says
+ * so. Emits phase "pull" when it pulls.
+ */
+S2C_CHECK int s2c_resolve_image(struct s2c_ctx *ctx, struct s2c_store *store,
+	const struct s2c_resolve_opts *opts, struct s2c_image **out,
+	struct s2c_error **err);
+
+#endif
