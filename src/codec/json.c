@@ -216,8 +216,11 @@ static int parse_container(
 			return s2c_json_lex_fail(&p->lex, p->lex.at, err,
 				"',' or '%c' was expected", close);
 	}
-	twice = duplicate(
-		p->keys + first_key, p->n_keys - first_key, p->limits.mixed_case);
+	/* No array of keys yet means nothing to compare, nor to point into. */
+	twice = p->n_keys == first_key
+			? NULL
+			: duplicate(p->keys + first_key, p->n_keys - first_key,
+				  p->limits.mixed_case);
 	if (twice)
 		return s2c_json_lex_fail(
 			&p->lex, twice->at, err, "duplicate key '%.200s'", twice->name);

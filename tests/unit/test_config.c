@@ -244,7 +244,7 @@ static void test_new(void **state)
 	CLEAN_CONFIG struct s2c_config *config = s2c_config_new(&platform);
 	struct s2c_history history = {"2024-01-01T00:00:00Z", "s2c build", "c"};
 	CLEAN_STRV struct s2c_strv argv = S2C_STRV_INIT, none = S2C_STRV_INIT;
-	CLEAN_FREE char *text = NULL, *second = NULL;
+	CLEAN_FREE char *text = NULL;
 	struct s2c_digest digest;
 
 	assert_ok(s2c_digest_parse(D, &digest, &terr));
