@@ -10,6 +10,9 @@
 
 #include "codec/entry.h"
 
+/* Bytes kept about directories until the end; some 2 million of them. */
+#define S2C_EXTRACT_NOTES_MAX (256u << 20)
+
 struct s2c_extractor;
 
 struct s2c_extract_opts {

@@ -29,7 +29,7 @@ struct s2c_extractor {
 	char *dir_path;
 	int dir_fd;
 	struct s2c_extract_note *notes;
-	size_t n_notes, cap_notes;
+	size_t n_notes, cap_notes, note_bytes;
 	char *buf; /* S2C_STREAM_CHUNK bytes, made when first needed */
 	bool warned_xattrs, warned_devices;
 };

@@ -124,6 +124,10 @@ static int add_note(struct s2c_extractor *x, const char *path, int fd,
 
 	if (fstat(fd, &st))
 		return s2c_fail_errno(err, errno, "cannot read '%s'", path);
+	x->note_bytes += strlen(path) + sizeof(*note);
+	if (x->note_bytes > S2C_EXTRACT_NOTES_MAX)
+		return s2c_fail(
+			err, S2C_ELIMIT, "'%s': there are too many directories", path);
 	if (x->n_notes == x->cap_notes) {
 		x->cap_notes = x->cap_notes ? x->cap_notes * 2 : 64;
 		x->notes = xreallocarray(x->notes, x->cap_notes, sizeof(x->notes[0]));

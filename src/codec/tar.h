@@ -44,8 +44,8 @@ S2C_CHECK int s2c_tar_writer_entry(struct s2c_tar_writer *tar,
 S2C_CHECK int s2c_tar_writer_data(
 	struct s2c_tar_writer *tar, const void *data, size_t len, struct s2c_error **err);
 /* All data of the current FILE out of the stream that it came from. */
-S2C_CHECK int s2c_tar_write_data(
-	struct s2c_tar_writer *tar, struct s2c_entries *entries, struct s2c_error **err);
+S2C_CHECK int s2c_tar_write_data(struct s2c_tar_writer *tar, struct s2c_ctx *ctx,
+	struct s2c_entries *entries, struct s2c_error **err);
 /* Writes the end of archive (two zero blocks, no further padding). */
 S2C_CHECK int s2c_tar_writer_finish(struct s2c_tar_writer *tar, struct s2c_error **err);
 

@@ -27,6 +27,7 @@ struct s2c_tar_writer {
 	size_t used;
 	uint64_t left; /* data the current entry still needs */
 	uint64_t padding;
+	char *data; /* S2C_STREAM_CHUNK bytes, made when first needed */
 	char *path; /* of the current entry, for messages */
 	struct s2c_buf records;
 };
@@ -46,6 +47,7 @@ void s2c_tar_writer_free(struct s2c_tar_writer *tar)
 	if (!tar)
 		return;
 	free(tar->buf);
+	free(tar->data);
 	free(tar->path);
 	s2c_buf_release(&tar->records);
 	free(tar);
@@ -392,22 +394,22 @@ int s2c_tar_writer_finish(struct s2c_tar_writer *tar, struct s2c_error **err)
 	return flush(tar, err);
 }
 
-int s2c_tar_write_data(
-	struct s2c_tar_writer *tar, struct s2c_entries *entries, struct s2c_error **err)
+int s2c_tar_write_data(struct s2c_tar_writer *tar, struct s2c_ctx *ctx,
+	struct s2c_entries *entries, struct s2c_error **err)
 {
-	CLEAN_FREE char *buf = NULL;
-
 	if (tar->left == 0)
 		return 0;
-	buf = xmalloc(S2C_STREAM_CHUNK);
+	if (!tar->data)
+		tar->data = xmalloc(S2C_STREAM_CHUNK);
 	for (;;) {
-		ssize_t n = s2c_entries_read(entries, buf, S2C_STREAM_CHUNK, err);
+		ssize_t n = s2c_entries_read(entries, tar->data, S2C_STREAM_CHUNK, err);
 
 		if (n < 0)
 			return -1;
 		if (n == 0)
 			return 0;
-		if (s2c_tar_writer_data(tar, buf, (size_t)n, err))
+		if (s2c_tar_writer_data(tar, tar->data, (size_t)n, err) ||
+			s2c_ctx_check(ctx, err))
 			return -1;
 	}
 }
@@ -424,7 +426,7 @@ int s2c_tar_write_all(struct s2c_ctx *ctx, struct s2c_entries *entries,
 		if (!entry)
 			return s2c_tar_writer_finish(tar, err);
 		if (s2c_tar_writer_entry(tar, entry, err) ||
-			s2c_tar_write_data(tar, entries, err))
+			s2c_tar_write_data(tar, ctx, entries, err))
 			return -1;
 	}
 }
