@@ -2,7 +2,10 @@
 /*
  * Applies a layer tar to an empty directory that serves as one lower of an overlay:
  * ".wh.x" becomes a 0:0 character device, ".wh..wh..opq" the opaque xattr. Nothing leaves
- * the directory, whatever the names (see codec/extract.h).
+ * the directory, whatever the names (see codec/extract.h). Whiteouts hide what lies in
+ * other layers wherever they stand in the archive, never what this layer brings. The root
+ * is 0755, owned by root and of the epoch unless the layer has an entry for it; so are
+ * parents that have none.
  */
 #ifndef S2C_LAYER_UNPACK_H
 #define S2C_LAYER_UNPACK_H
@@ -21,6 +24,7 @@ struct s2c_unpack_opts {
 };
 #define S2C_UNPACK_ENTRIES_MAX 4000000u
 #define S2C_UNPACK_BYTES_MAX (64ull << 30)
+#define S2C_UNPACK_OPAQUE_MAX (64u << 20) /* bytes of names of opaque directories */
 
 /*
  * Unpacks the uncompressed tar from `tar` (owned if own) under root_fd (borrowed) and

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Entries in, a layer blob and its two digests out, in one pass. It refuses entries that
+ * are out of order: the order is part of the digest, so that a stream which forgot to
+ * sort would make another layer on another machine.
+ */
+#include "layer/writer.h"
+
+#include "codec/tar.h"
+#include "image/manifest.h"
+#include "util/error.h"
+
+#define PROGRESS_STEP (1024u * 1024) /* bytes between two events */
+
+static const char *media_type_of(enum s2c_compression compression)
+{
+	switch (compression) {
+	case S2C_COMPRESS_NONE:
+		return S2C_MT_OCI_LAYER;
+	case S2C_COMPRESS_GZIP:
+		return S2C_MT_OCI_LAYER_GZIP;
+	case S2C_COMPRESS_ZSTD:
+		return S2C_MT_OCI_LAYER_ZSTD;
+	}
+	return S2C_MT_OCI_LAYER;
+}
+
+static int check_order(
+	const char *last, const struct s2c_entry *entry, struct s2c_error **err)
+{
+	if (last && s2c_entry_path_cmp(last, entry->path) >= 0)
+		return s2c_fail(err, S2C_EINVAL,
+			"layer entry '%s' comes after '%s', out of order", entry->path,
+			last);
+	return 0;
+}
+
+static int write_entries(struct s2c_ctx *ctx, struct s2c_entries *entries,
+	struct s2c_writer *out, uint64_t *out_count, struct s2c_error **err)
+{
+	struct s2c_tar_writer *tar CLEAN(s2c_clean_tar_writer) = s2c_tar_writer_new(out);
+	uint64_t bytes = 0, told = 0, count = 0;
+	const struct s2c_entry *entry;
+	CLEAN_FREE char *last = NULL;
+
+	for (;;) {
+		if (s2c_entries_next(entries, ctx, &entry, err))
+			return -1;
+		if (!entry)
+			break;
+		if (check_order(last, entry, err) ||
+			s2c_tar_writer_entry(tar, entry, err) ||
+			s2c_tar_write_data(tar, ctx, entries, err))
+			return -1;
+		free(last);
+		last = xstrdup(entry->path);
+		count++;
+		bytes += entry->size;
+		if (bytes - told >= PROGRESS_STEP) {
+			s2c_emit_progress(ctx, "layer", last, bytes, 0);
+			told = bytes;
+		}
+	}
+	s2c_emit_progress(ctx, "layer", NULL, bytes, bytes);
+	*out_count = count;
+	return s2c_tar_writer_finish(tar, err);
+}
+
+int s2c_layer_write(struct s2c_ctx *ctx, struct s2c_entries *entries,
+	const struct s2c_layer_opts *opts, struct s2c_writer *out,
+	struct s2c_layer_result *result, struct s2c_error **err)
+{
+	struct s2c_layer_result r = {.media_type = media_type_of(opts->compression)};
+	struct s2c_writer *blob CLEAN_WRITER = s2c_writer_digest(out, &r.digest, &r.size);
+	struct s2c_writer *pack CLEAN_WRITER = s2c_compress(
+		opts->compression, opts->level, blob);
+	struct s2c_writer *diff CLEAN_WRITER = s2c_writer_digest(
+		pack, &r.diff_id, &r.tar_size);
+
+	if (write_entries(ctx, entries, diff, &r.entries, err) || s2c_finish(diff, err))
+		return -1;
+	*result = r;
+	return 0;
+}
