@@ -15,6 +15,8 @@
 
 #define REDRAW_MS 100
 #define BAR_WIDTH 24
+/* Lines of a script that are shown when it fails and its output was not. */
+#define TAIL_LINES 20
 
 struct sink_ops {
 	const char *name;
@@ -27,6 +29,8 @@ struct s2c_term {
 	bool live;         /* a live line is on the screen */
 	bool terse;        /* no phases, no script output */
 	uint64_t drawn_ms; /* when it was last drawn */
+	char *tail[TAIL_LINES]; /* ring of script output that was not shown */
+	size_t tail_next;
 };
 
 static uint64_t now_ms(void)
@@ -86,6 +90,23 @@ static void print_log(const struct s2c_event *e)
 		fprintf(stderr, "%s: %s\n", level_word(e->level), e->text);
 }
 
+static void keep_tail(struct s2c_term *term, const char *line)
+{
+	free(term->tail[term->tail_next]);
+	term->tail[term->tail_next] = xstrdup(line);
+	term->tail_next = (term->tail_next + 1) % TAIL_LINES;
+}
+
+static void print_tail(struct s2c_term *term)
+{
+	for (size_t i = 0; i < TAIL_LINES; i++) {
+		const char *line = term->tail[(term->tail_next + i) % TAIL_LINES];
+
+		if (line)
+			fprintf(stderr, "%s\n", line);
+	}
+}
+
 static void plain_emit(struct s2c_term *term, const struct s2c_event *e)
 {
 	switch (e->kind) {
@@ -97,7 +118,9 @@ static void plain_emit(struct s2c_term *term, const struct s2c_event *e)
 			print_phase_end(e);
 		return;
 	case S2C_EVENT_OUTPUT:
-		if (!term->terse)
+		if (term->terse)
+			keep_tail(term, e->text);
+		else
 			fprintf(stderr, "%s\n", e->text);
 		return;
 	case S2C_EVENT_LOG:
@@ -268,6 +291,8 @@ struct s2c_sink s2c_term_sink(struct s2c_term *term)
 void s2c_term_error(struct s2c_term *term, const struct s2c_error *err)
 {
 	end_live(term);
+	if (s2c_error_code(err) == S2C_ECHILD)
+		print_tail(term);
 	if (term->ops->emit == json_emit)
 		json_print(&(struct s2c_event){.kind = S2C_EVENT_LOG,
 			.level = S2C_ERROR,
@@ -281,5 +306,7 @@ void s2c_term_free(struct s2c_term *term)
 	if (!term)
 		return;
 	end_live(term);
+	for (size_t i = 0; i < TAIL_LINES; i++)
+		free(term->tail[i]);
 	free(term);
 }
