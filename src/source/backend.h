@@ -34,6 +34,15 @@ struct s2c_source_ops {
 };
 
 extern const struct s2c_source_ops s2c_source_dir_ops; /* a local directory, as it is */
+extern const struct s2c_source_ops s2c_source_git_ops; /* a checkout in the stage */
+
+/*
+ * Fills what the repository in .git of source->fd (whose absolute path is `path`) knows
+ * about the tree around it, without trusting its configuration. What cannot be found out
+ * stays empty; fails only when the context ends.
+ */
+S2C_CHECK int s2c_git_describe(struct s2c_ctx *ctx, const struct s2c_source_opts *opts,
+	const char *path, struct s2c_source *source, struct s2c_error **err);
 
 /* Replaces a member of an info by a string that it takes over. */
 void s2c_source_set(char **member, char *value);

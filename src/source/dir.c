@@ -30,6 +30,8 @@ static int dir_open(struct s2c_ctx *ctx, const struct s2c_source_ask *ask,
 
 	if (!absolute)
 		return s2c_fail_errno(err, errno, "source '%s'", path);
+	if (ask->has_git && s2c_git_describe(ctx, ask->opts, absolute, out, err) < 0)
+		return -1;
 	s2c_source_set(&out->info.location, TAKE(absolute));
 	return 0;
 }
