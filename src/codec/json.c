@@ -107,7 +107,20 @@ static const struct key *duplicate(struct key *keys, size_t n, bool mixed_case)
 	return NULL;
 }
 
-int s2c_json_check_keys(const struct s2c_json *object, struct s2c_error **err)
+/* The known key that `key` is in other case, or NULL. */
+static const char *misspelt(const char *key, const char *const *known)
+{
+	for (; known && *known; known++) {
+		struct key a = {key, NULL}, b = {*known, NULL};
+
+		if (key_compare_folded(&a, &b) == 0 && !streq(key, *known))
+			return *known;
+	}
+	return NULL;
+}
+
+int s2c_json_check_keys(
+	const struct s2c_json *object, const char *const *known, struct s2c_error **err)
 {
 	CLEAN_FREE struct key *keys = NULL;
 	const struct key *twice;
@@ -116,8 +129,14 @@ int s2c_json_check_keys(const struct s2c_json *object, struct s2c_error **err)
 	if (!s2c_json_is_object(object))
 		return 0;
 	keys = xcalloc(s2c_json_len(object), sizeof(*keys));
-	s2c_json_foreach (member, object)
-		keys[n++].name = s2c_json_key(member);
+	s2c_json_foreach (member, object) {
+		const char *key = s2c_json_key(member), *right = misspelt(key, known);
+
+		if (right)
+			return s2c_fail(err, S2C_EPROTO, "key '%s' must be spelt '%s'",
+				key, right);
+		keys[n++].name = key;
+	}
 	twice = duplicate(keys, n, false);
 	if (twice)
 		return s2c_fail(err, S2C_EPROTO,

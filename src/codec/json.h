@@ -41,10 +41,13 @@ S2C_DEFINE_CLEAN(json, struct s2c_json *, s2c_json_free)
 #define CLEAN_JSON CLEAN(s2c_clean_json)
 
 /*
- * S2C_EPROTO if two keys of `object` (not of what is below it) are equal but for case.
- * Case is that of other decoders: ASCII, and U+017F and U+212A, which fold to s and k.
+ * S2C_EPROTO if two keys of `object` (not of what is below it) are equal but for case, or
+ * one is a `known` key (array ended by NULL, or NULL) in other case: decoders that ignore
+ * case would find a member there that s2c_json_get() does not. Case is that of other
+ * decoders: ASCII, and U+017F and U+212A, which fold to s and k.
  */
-S2C_CHECK int s2c_json_check_keys(const struct s2c_json *object, struct s2c_error **err);
+S2C_CHECK int s2c_json_check_keys(
+	const struct s2c_json *object, const char *const *known, struct s2c_error **err);
 
 /* Deep copy; caller owns. */
 struct s2c_json *s2c_json_copy(const struct s2c_json *node);

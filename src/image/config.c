@@ -15,6 +15,15 @@ static const char *const string_members[] = {"User", "WorkingDir", "StopSignal"}
 static const char *const array_members[] = {"Env", "Entrypoint", "Cmd", "OnBuild"};
 static const char *const set_members[] = {"Volumes", "ExposedPorts"};
 
+/* Keys that must be spelt like this: Go would read them in any case, and s2c would not.
+ */
+static const char *const root_keys[] = {
+	"created", "os", "architecture", "variant", "config", "history", "rootfs", NULL};
+static const char *const rootfs_keys[] = {"type", "diff_ids", NULL};
+static const char *const run_config_keys[] = {"User", "WorkingDir", "StopSignal", "Env",
+	"Entrypoint", "Cmd", "OnBuild", "Volumes", "ExposedPorts", "Labels", NULL};
+static const char *const history_keys[] = {"empty_layer", NULL};
+
 static int check_strings(const struct s2c_json *object, const char *const *keys, size_t n,
 	struct s2c_error **err)
 {
@@ -64,7 +73,7 @@ static int check_run_config(const struct s2c_json *root, struct s2c_error **err)
 	const struct s2c_json *config = NULL, *ignored;
 
 	if (s2c_json_get_object(root, "config", S2C_OPTIONAL, &config, err) < 0 ||
-		s2c_json_check_keys(config, err) < 0 ||
+		s2c_json_check_keys(config, run_config_keys, err) < 0 ||
 		check_strings(config, string_members, ARRAY_SIZE(string_members), err) <
 			0 ||
 		check_arrays(config, err) < 0)
@@ -86,8 +95,9 @@ static int check_history(const struct s2c_json *root, struct s2c_error **err)
 	s2c_json_foreach (entry, history) {
 		if (!s2c_json_is_object(entry))
 			return s2c_fail(err, S2C_EPROTO, "'history' must hold objects");
-		if (s2c_json_get_bool(entry, "empty_layer", S2C_OPTIONAL, &ignored, err) <
-			0)
+		if (s2c_json_check_keys(entry, history_keys, err) < 0 ||
+			s2c_json_get_bool(
+				entry, "empty_layer", S2C_OPTIONAL, &ignored, err) < 0)
 			return -1;
 	}
 	return 0;
@@ -115,7 +125,7 @@ static int parse_diff_ids(struct s2c_config *config, struct s2c_error **err)
 	size_t n;
 
 	if (s2c_json_get_object(config->root, "rootfs", S2C_REQUIRED, &rootfs, err) < 0 ||
-		s2c_json_check_keys(rootfs, err) < 0 ||
+		s2c_json_check_keys(rootfs, rootfs_keys, err) < 0 ||
 		s2c_json_get_str(rootfs, "type", S2C_OPTIONAL, &type, err) < 0 ||
 		s2c_json_get_array(rootfs, "diff_ids", S2C_OPTIONAL, &ids, err) < 0)
 		return -1;
@@ -154,7 +164,7 @@ int s2c_config_parse(
 	if (!s2c_json_is_object(config->root))
 		return s2c_fail(
 			err, S2C_EPROTO, "an image configuration must be a JSON object");
-	if (s2c_json_check_keys(config->root, err) < 0 ||
+	if (s2c_json_check_keys(config->root, root_keys, err) < 0 ||
 		s2c_json_get_str(config->root, "created", S2C_OPTIONAL, &created, err) <
 			0 ||
 		check_platform(config->root, err) < 0 ||

@@ -148,9 +148,10 @@ static int platform_member(const struct s2c_json *node, const char *key, char ou
 static int platform_from_json(
 	const struct s2c_json *node, struct s2c_platform *out, struct s2c_error **err)
 {
+	static const char *const known[] = {"os", "architecture", "variant", NULL};
 	struct s2c_platform p = {0};
 
-	if (s2c_json_check_keys(node, err) < 0 ||
+	if (s2c_json_check_keys(node, known, err) < 0 ||
 		platform_member(node, "os", p.os, err) < 0 ||
 		platform_member(node, "architecture", p.architecture, err) < 0 ||
 		platform_member(node, "variant", p.variant, err) < 0)
@@ -249,12 +250,14 @@ static int carried_members(
 int s2c_descriptor_from_json(
 	const struct s2c_json *node, struct s2c_descriptor *out, struct s2c_error **err)
 {
+	static const char *const known[] = {
+		"mediaType", "digest", "size", "annotations", "urls", "platform", NULL};
 	CLEAN_DESCRIPTOR struct s2c_descriptor desc = {0};
 	const char *type = NULL;
 
 	if (!s2c_json_is_object(node))
 		return s2c_fail(err, S2C_EPROTO, "a descriptor must be an object");
-	if (s2c_json_check_keys(node, err) < 0 ||
+	if (s2c_json_check_keys(node, known, err) < 0 ||
 		s2c_json_get_str(node, "mediaType", S2C_REQUIRED, &type, err) < 0)
 		return -1;
 	if (!valid_media_type(type))

@@ -75,6 +75,8 @@ static const struct shape index_shape = {
 static int parse_document(const char *text, size_t len, const char *said,
 	const struct shape *shape, struct s2c_json **out, struct s2c_error **err)
 {
+	static const char *const known[] = {"schemaVersion", "mediaType", "config",
+		"layers", "manifests", "annotations", "fsLayers", NULL};
 	struct s2c_json_limits limits = {.bytes = S2C_MANIFEST_MAX, .mixed_case = true};
 	CLEAN_JSON struct s2c_json *root = NULL;
 	const char *type = NULL;
@@ -86,7 +88,7 @@ static int parse_document(const char *text, size_t len, const char *said,
 		return -1;
 	if (!s2c_json_is_object(root))
 		return s2c_fail(err, S2C_EPROTO, "%s must be a JSON object", shape->name);
-	if (s2c_json_check_keys(root, err) < 0)
+	if (s2c_json_check_keys(root, known, err) < 0)
 		return -1;
 	if (s2c_json_get(root, "layers") && s2c_json_get(root, "manifests"))
 		return s2c_fail(err, S2C_EPROTO,

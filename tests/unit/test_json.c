@@ -250,6 +250,8 @@ static void test_mixed_case(void **state)
 {
 	static const char text[] =
 		"{\"config\":{\"Labels\":{\"Vendor\":\"a\",\"vendor\":\"b\"}}}";
+	static const char *const known[] = {"Labels", "labelsx", NULL};
+	static const char *const wrong[] = {"x", "Config", NULL};
 	struct s2c_json_limits limits = {.mixed_case = true};
 	CLEAN_JSON struct s2c_json *node = NULL;
 	struct s2c_json *none = NULL;
@@ -261,10 +263,13 @@ static void test_mixed_case(void **state)
 		S2C_EPROTO, "duplicate key 'a'");
 	config = s2c_json_get(node, "config");
 	labels = s2c_json_get(config, "Labels");
-	assert_ok(s2c_json_check_keys(node, &terr));
-	assert_ok(s2c_json_check_keys(config, &terr));
-	assert_ok(s2c_json_check_keys(NULL, &terr));
-	assert_fails(s2c_json_check_keys(labels, &terr), S2C_EPROTO, "is there twice");
+	assert_ok(s2c_json_check_keys(node, NULL, &terr));
+	assert_ok(s2c_json_check_keys(config, known, &terr));
+	assert_ok(s2c_json_check_keys(NULL, known, &terr));
+	assert_fails(s2c_json_check_keys(node, wrong, &terr), S2C_EPROTO,
+		"key 'config' must be spelt 'Config'");
+	assert_fails(
+		s2c_json_check_keys(labels, NULL, &terr), S2C_EPROTO, "is there twice");
 }
 
 static void test_getters(void **state)

@@ -145,7 +145,7 @@ static void test_manifest_bad(void **state)
 			"where a manifest was expected"},
 		{HEAD "\"manifests\":[]}", "", S2C_EPROTO,
 			"'manifests' where a manifest was expected"},
-		{HEAD "\"Layers\":[]," BODY, "", S2C_EPROTO, "is there twice"},
+		{HEAD "\"Layers\":[]," BODY, "", S2C_EPROTO, "must be spelt 'layers'"},
 		{HEAD "\"layers\":[]," BODY, "", S2C_EPROTO, "duplicate key"},
 		{HEAD "\"mediaType\":7," BODY, "", S2C_EPROTO, "must be a string"},
 		/* schema 1 */
@@ -188,7 +188,7 @@ static void test_manifest_bad(void **state)
 			"", S2C_EPROTO, "is no media type"},
 		{WITH_LAYER("{\"mediaType\":\"a/b\",\"MEDIATYPE\":\"c/d\",\"digest\":\"" D
 			    "\",\"size\":1}"),
-			"", S2C_EPROTO, "is there twice"},
+			"", S2C_EPROTO, "must be spelt"},
 		{WITH_LAYER(DESC("a/b", ",\"annotations\":{\"a\":1}")), "", S2C_EPROTO,
 			"annotation 'a' is no string"},
 		{WITH_LAYER(DESC("a/b", ",\"urls\":[1]")), "", S2C_EPROTO, "'urls'"},
@@ -300,7 +300,7 @@ static void test_index(void **state)
 			"", S2C_EPROTO, "manifest 1: 'architecture' of the platform"},
 		{HEAD "\"manifests\":[" DESC(
 			 "a/b", PLATFORM("linux", "amd64", ",\"OS\":\"windows\"")) "]}",
-			"", S2C_EPROTO, "is there twice"},
+			"", S2C_EPROTO, "must be spelt"},
 		{HEAD "\"manifests\":[" DESC("a/b", ",\"platform\":7") "]}", "",
 			S2C_EPROTO, "must be an object"},
 	};
