@@ -15,13 +15,20 @@ enum s2c_compression { S2C_COMPRESS_NONE, S2C_COMPRESS_GZIP, S2C_COMPRESS_ZSTD }
 #define S2C_ZSTD_WINDOW_LOG_MAX 27
 
 struct s2c_compressor_ops {
-	const char *name;	/* "none", "gzip", "zstd" */
+	const char *name; /* "none", "gzip", "zstd" */
 	enum s2c_compression kind;
 	int default_level;
-	/* A writer that compresses into `next` (borrowed; finished by finish). */
+	/*
+	 * A writer that compresses into `next` (borrowed; finished by finish). A level
+	 * out of bounds counts as the nearest one: gzip 1 to 9, zstd 1 to 19.
+	 */
 	struct s2c_writer *(*writer)(int level, struct s2c_writer *next);
-	/* A reader that decompresses `next`; owns it if `own`. Never reads ahead of need
-	 * without keeping what it read. */
+	/*
+	 * A reader that decompresses `next` to its end; owns it if `own`. Reading fails
+	 * with S2C_EPROTO for input that is cut off, damaged or followed by other bytes,
+	 * and with S2C_ELIMIT for a window that is too large. How much comes out is for
+	 * s2c_reader_limit() to bound.
+	 */
 	struct s2c_reader *(*reader)(struct s2c_reader *next, bool own);
 };
 
@@ -37,7 +44,7 @@ struct s2c_reader *s2c_decompress(
 
 /*
  * Looks at the first bytes of `next` and decompresses gzip or zstd, or passes the bytes
- * on. *out_kind (may be NULL) tells which.
+ * on. *out_kind (may be NULL) tells which. If `own`, `next` is taken over in any case.
  */
 S2C_CHECK int s2c_decompress_auto(struct s2c_reader *next, bool own,
 	enum s2c_compression *out_kind, struct s2c_reader **out, struct s2c_error **err);
