@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What s2c and its in-container init tell each other. Included by both sides; no other
+ * header may be needed here, because the init has no C library.
+ *
+ *   argv:  INIT FLAGS UID GID CAPS CWD PROGRAM [ARGUMENT...]
+ *   fd 3:  a pipe to s2c on which struct s2c_init_report is written, first READY (or what
+ *          keeps it from being ready), then EXEC when the program could not be executed
+ *
+ * UID and GID are decimal, CAPS is a hexadecimal mask of the capabilities that may be
+ * there. The end of the pipe after READY without EXEC means that the program runs.
+ */
+#ifndef S2C_RUNTIME_INIT_PROTOCOL_H
+#define S2C_RUNTIME_INIT_PROTOCOL_H
+
+#define S2C_INIT_FD 3
+#define S2C_INIT_PATH "/.s2c-init"
+
+/* Letters of FLAGS; "-" stands for none. */
+#define S2C_INIT_OVERFLOW_GROUPS 'g' /* unmapped supplementary groups are no fault */
+#define S2C_INIT_NO_SECCOMP 'n'      /* the runtime confines system calls its own way */
+
+#define S2C_INIT_OVERFLOW_GID 65534u
+
+enum s2c_init_stage {
+	S2C_INIT_READY = 1,
+	S2C_INIT_USAGE,   /* the arguments make no sense */
+	S2C_INIT_UID,     /* value: the uid found */
+	S2C_INIT_GID,     /* value: the gid found */
+	S2C_INIT_GROUPS,  /* value: a supplementary group found */
+	S2C_INIT_CAPS,    /* value: the lowest capability that should not be there */
+	S2C_INIT_NNP,     /* no_new_privs is off */
+	S2C_INIT_SECCOMP, /* value: the seccomp mode found */
+	S2C_INIT_CWD,     /* value: errno of chdir */
+	S2C_INIT_FORK,    /* value: errno */
+	S2C_INIT_EXEC,    /* value: errno of execve */
+};
+
+struct s2c_init_report {
+	int stage;
+	int value;
+};
+
+#endif
