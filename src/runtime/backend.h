@@ -30,7 +30,8 @@ struct s2c_runtime_ops {
 	bool (*has_program)(struct s2c_container *container, const char *path);
 	/* May be called several times, one after the other. */
 	S2C_CHECK int (*run)(struct s2c_ctx *ctx, struct s2c_container *container,
-		const struct s2c_exec_opts *opts, int *out_status, struct s2c_error **err);
+		const struct s2c_exec_opts *opts, int *out_status,
+		struct s2c_error **err);
 	S2C_CHECK int (*commit)(struct s2c_ctx *ctx, struct s2c_container *container,
 		const struct s2c_commit_opts *opts, struct s2c_commit_result *out,
 		struct s2c_error **err);

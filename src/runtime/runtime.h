@@ -28,14 +28,14 @@ const char *s2c_runtime_name(const struct s2c_runtime *runtime);
 
 /* A host file or directory shown read-only in the container; never in an image. */
 struct s2c_mount {
-	const char *source;	 /* absolute host path, trusted */
+	const char *source;      /* absolute host path, trusted */
 	const char *destination; /* absolute, resolved inside the container's root */
 };
 
 #define S2C_PORTS_MAX 64
 struct s2c_port {
 	uint16_t host, container; /* TCP */
-	char host_ip[46];	  /* "" = 127.0.0.1 */
+	char host_ip[46];         /* "" = 127.0.0.1 */
 };
 
 struct s2c_container_opts {
@@ -56,9 +56,9 @@ struct s2c_container_opts {
  * Reads a regular file of an image that no container has touched (its passwd), resolved
  * inside the image's root; S2C_ENOENT when it is missing. buf's maximum holds.
  */
-S2C_CHECK int s2c_runtime_read_image_file(struct s2c_ctx *ctx, struct s2c_runtime *runtime,
-	const struct s2c_image *image, const char *path, struct s2c_buf *buf,
-	struct s2c_error **err);
+S2C_CHECK int s2c_runtime_read_image_file(struct s2c_ctx *ctx,
+	struct s2c_runtime *runtime, const struct s2c_image *image, const char *path,
+	struct s2c_buf *buf, struct s2c_error **err);
 
 /* Makes a container's file system out of an image (unpacks layers that are not yet). */
 S2C_CHECK int s2c_container_create(struct s2c_ctx *ctx, struct s2c_runtime *runtime,
@@ -81,12 +81,14 @@ S2C_CHECK int s2c_container_read_file(struct s2c_container *container, const cha
 bool s2c_container_has_program(struct s2c_container *container, const char *path);
 
 struct s2c_exec_opts {
-	const struct s2c_strv *argv; /* exec form; argv[0] absolute or found in env PATH */
-	const struct s2c_strv *env;  /* the whole environment */
-	const char *cwd;	     /* absolute inside; made when missing; NULL: "/" */
+	const struct s2c_strv
+		*argv;              /* exec form; argv[0] absolute or found in env PATH */
+	const struct s2c_strv *env; /* the whole environment */
+	const char *cwd;            /* absolute inside; made when missing; NULL: "/" */
 	/* -1: no input, output as OUTPUT events line by line (stderr too). Borrowed. */
 	int fd_in, fd_out, fd_err;
-	bool keep_privileges_of_root; /* `s2c run` only: uid 0 gets a usual capability set */
+	bool keep_privileges_of_root; /* `s2c run` only: uid 0 gets a usual capability set
+				       */
 };
 
 /*
@@ -107,8 +109,8 @@ struct s2c_commit_opts {
 };
 struct s2c_commit_result {
 	struct s2c_descriptor desc; /* of the manifest */
-	struct s2c_digest id;	    /* config digest */
-	uint64_t layer_size;	    /* 0: nothing changed */
+	struct s2c_digest id;       /* config digest */
+	uint64_t layer_size;        /* 0: nothing changed */
 	uint64_t layer_entries;
 };
 

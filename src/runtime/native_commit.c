@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From a container that has stopped to an image: the upper directory becomes a layer, the
+ * layer a blob, and manifest and config get one entry more.
+ */
+#include "runtime/native.h"
+
+#include "layer/diff.h"
+#include "layer/writer.h"
+#include "store/blob.h"
+#include "util/fs.h"
+
+/* Paths to leave out, relative: the caller's, and what is only a mount point. */
+static void plan_excludes(const struct s2c_native_container *c,
+	const struct s2c_commit_opts *opts, struct s2c_strv *out)
+{
+	s2c_strv_add_all(out, &c->excludes);
+	if (!opts->excludes)
+		return;
+	s2c_strv_foreach (path, opts->excludes)
+		s2c_strv_add(out, path + strspn(path, "/"));
+}
+
+static int write_layer(struct s2c_ctx *ctx, struct s2c_native_container *c,
+	const struct s2c_commit_opts *opts, struct s2c_layer_result *layer,
+	struct s2c_error **err)
+{
+	CLEAN_PHASE struct s2c_phase phase = s2c_phase_begin(ctx, "layer", NULL);
+	CLEAN_STRV struct s2c_strv excludes = S2C_STRV_INIT;
+	CLEAN_ENTRIES struct s2c_entries *entries = NULL;
+	CLEAN_INGEST struct s2c_ingest *ingest = NULL;
+	CLEAN_FD int upper = -1;
+	struct s2c_layer_opts how = {.compression = opts->compression};
+	struct s2c_diff_opts diff = {
+		.lower_fds = c->overlay.lower_fds,
+		.n_lowers = c->n_trees,
+		.xattr_prefix = s2c_userns_overlay_prefix(&c->native->userns),
+		.excludes = &excludes,
+		.owner = {.single_id = c->native->userns.kind == S2C_USERNS_SINGLE,
+			.uid = c->uid,
+			.gid = c->gid},
+	};
+
+	plan_excludes(c, opts, &excludes);
+	if (s2c_overlay_upper(&c->overlay, &upper, err) < 0)
+		return -1;
+	diff.upper_fd = upper;
+	if (s2c_layer_diff(ctx, &diff, &entries, err) < 0 ||
+		s2c_ingest_begin(c->native->store, &ingest, err) < 0 ||
+		s2c_layer_write(
+			ctx, entries, &how, s2c_ingest_writer(ingest), layer, err) < 0)
+		return -1;
+	/* Nothing changed: no blob, the image only gets a line of history. */
+	if (layer->entries == 0)
+		return 0;
+	struct s2c_ingest_expect expect = {.digest = &layer->digest, .size = layer->size};
+	return s2c_ingest_commit(ingest, &expect, NULL, NULL, err);
+}
+
+static void add_layer(struct s2c_manifest *manifest, const struct s2c_layer_result *layer)
+{
+	struct s2c_descriptor *d;
+
+	manifest->layers = xreallocarray(
+		manifest->layers, manifest->n_layers + 1, sizeof(*manifest->layers));
+	d = &manifest->layers[manifest->n_layers++];
+	*d = (struct s2c_descriptor){.digest = layer->digest, .size = layer->size};
+	memcpy(d->media_type, layer->media_type, strlen(layer->media_type) + 1);
+}
+
+int s2c_native_commit(struct s2c_ctx *ctx, struct s2c_container *container,
+	const struct s2c_commit_opts *opts, struct s2c_commit_result *out,
+	struct s2c_error **err)
+{
+	struct s2c_native_container *c = s2c_native_container_of(container);
+	CLEAN_MANIFEST struct s2c_manifest *manifest = s2c_manifest_copy(c->manifest);
+	CLEAN_CONFIG struct s2c_config *config = s2c_config_copy(opts->config);
+	CLEAN_DESCRIPTOR struct s2c_descriptor desc = {.size = 0};
+	struct s2c_layer_result layer = {.entries = 0};
+	struct s2c_history history = {
+		.created = opts->created, .created_by = opts->created_by};
+
+	/* A keeper that waits for a run has no process of the container's, but the claim.
+	 */
+	s2c_keeper_stop(&c->keeper);
+	s2c_overlay_drop_view(&c->overlay);
+	if (manifest->n_layers >= S2C_LAYERS_MAX)
+		return s2c_fail(err, S2C_ELIMIT,
+			"the image has %d layers already and cannot get another",
+			S2C_LAYERS_MAX);
+	if (write_layer(ctx, c, opts, &layer, err) < 0)
+		return s2c_wrap(err, "making the layer");
+	if (layer.entries > 0)
+		add_layer(manifest, &layer);
+	s2c_config_add_layer(config, layer.entries ? &layer.diff_id : NULL, &history);
+	if (s2c_image_put(c->native->store, manifest, config, &desc, err) < 0)
+		return -1;
+	*out = (struct s2c_commit_result){.id = manifest->config.digest,
+		.layer_size = layer.entries ? layer.size : 0,
+		.layer_entries = layer.entries};
+	s2c_descriptor_copy(&out->desc, &desc);
+	return 0;
+}

@@ -1,0 +1,475 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Making a container's file system: layers unpacked once and for all, an overlay over
+ * them, and files put in and read through a view of it that only s2c has.
+ *
+ * The mount points that every container needs (/proc, /etc/hosts, ...) are a lower layer
+ * of their own below the image, made for this container: what the image lacks shows
+ * through from there, so nothing has to be created in the upper directory, and nothing of
+ * it can end up in a layer (buildah#4242, buildkit#1739).
+ */
+#include "runtime/native.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include "codec/extract.h"
+#include "layer/unpack.h"
+#include "runtime/rootpath.h"
+#include "store/blob.h"
+#include "store/tree.h"
+#include "util/fs.h"
+
+/* ---- layers ---- */
+
+static int unpack_layer(struct s2c_ctx *ctx, struct s2c_native *native,
+	const struct s2c_descriptor *layer, const struct s2c_digest *diff_id,
+	struct s2c_error **err)
+{
+	CLEAN_PHASE struct s2c_phase phase = s2c_phase_begin(
+		ctx, "unpack", layer->digest.str);
+	CLEAN(s2c_clean_tree) struct s2c_tree *tree = NULL;
+	enum s2c_compression compression;
+	struct s2c_reader *blob;
+	struct s2c_digest found;
+	struct s2c_unpack_opts opts = {
+		.xattr_prefix = s2c_userns_overlay_prefix(&native->userns),
+		.single_id = native->userns.kind == S2C_USERNS_SINGLE,
+	};
+
+	if (s2c_media_kind(layer->media_type, &compression) != S2C_MEDIA_LAYER)
+		return s2c_fail(err, S2C_EUNSUPPORTED,
+			"cannot unpack a layer of type '%s'", layer->media_type);
+	if (s2c_blob_open(native->store, &layer->digest, layer->size, &blob, err) < 0)
+		return -1;
+	struct s2c_unpack_input input = {
+		.tar = s2c_decompress(compression, blob, true), .own = true};
+	if (s2c_tree_begin(native->store, &tree, err) < 0) {
+		s2c_reader_free(input.tar);
+		return -1;
+	}
+	if (s2c_layer_unpack(ctx, input, s2c_tree_fd(tree), &opts, &found, err) < 0)
+		return s2c_wrap(err, "layer '%s'", layer->digest.str);
+	if (!s2c_digest_equal(&found, diff_id))
+		return s2c_fail(err, S2C_EDIGEST,
+			"layer '%s': its content is '%s', the image's config says '%s'",
+			layer->digest.str, found.str, diff_id->str);
+	return s2c_tree_commit(tree, diff_id, err);
+}
+
+/* Unpacks what is missing and opens all trees, uppermost first, with room for one more.
+ */
+static int open_trees(struct s2c_ctx *ctx, struct s2c_native *native,
+	const struct s2c_image *image, struct s2c_overlay *overlay,
+	struct s2c_error **err)
+{
+	size_t n = image->config->n_diff_ids;
+	struct s2c_tree_form form = {
+		.xattr_prefix = s2c_userns_overlay_prefix(&native->userns),
+		.single_id = native->userns.kind == S2C_USERNS_SINGLE,
+	};
+
+	if (image->manifest->n_layers != n)
+		return s2c_fail(err, S2C_EPROTO,
+			"the image's manifest and config differ in the number of layers");
+	if (s2c_tree_form_set(native->store, &form, err) < 0)
+		return -1;
+	overlay->userxattr = native->userns.kind != S2C_USERNS_NONE;
+	overlay->keep_owner = native->userns.kind == S2C_USERNS_SINGLE;
+	overlay->lower_fds = xcalloc(n + 1, sizeof(int));
+	for (size_t i = 0; i < n; i++) {
+		const struct s2c_digest *diff_id = &image->config->diff_ids[i];
+
+		if (!s2c_tree_exists(native->store, diff_id) &&
+			unpack_layer(ctx, native, &image->manifest->layers[i], diff_id,
+				err) < 0)
+			return -1;
+	}
+	for (size_t i = n; i > 0; i--) {
+		int fd;
+
+		if (s2c_tree_open(
+			    native->store, &image->config->diff_ids[i - 1], &fd, err) < 0)
+			return -1;
+		overlay->lower_fds[overlay->n_lowers++] = fd;
+	}
+	return 0;
+}
+
+/* ---- files ---- */
+
+static int read_in(
+	int root_fd, const char *path, struct s2c_buf *buf, struct s2c_error **err)
+{
+	CLEAN_FD int fd = -1;
+
+	/* Not blocking: the path may be a fifo. */
+	if (s2c_fs_open_in(root_fd, path, O_RDONLY | O_NONBLOCK, 0, &fd, err) < 0)
+		return -1;
+	if (s2c_fs_read_fd(fd, buf, err) < 0)
+		return s2c_wrap(err, "'%s' in the image", path);
+	return 0;
+}
+
+int s2c_native_read_image_file(struct s2c_ctx *ctx, struct s2c_runtime *runtime,
+	const struct s2c_image *image, const char *path, struct s2c_buf *buf,
+	struct s2c_error **err)
+{
+	CLEAN(s2c_overlay_release) struct s2c_overlay overlay = S2C_OVERLAY_INIT;
+	int view;
+
+	if (open_trees(ctx, s2c_native_of(runtime), image, &overlay, err) < 0 ||
+		s2c_overlay_view(&overlay, &view, err) < 0)
+		return -1;
+	return read_in(view, path, buf, err);
+}
+
+int s2c_native_read_file(struct s2c_container *container, const char *path,
+	struct s2c_buf *buf, struct s2c_error **err)
+{
+	struct s2c_native_container *c = s2c_native_container_of(container);
+	int view;
+
+	if (s2c_overlay_view(&c->overlay, &view, err) < 0)
+		return -1;
+	return read_in(view, path, buf, err);
+}
+
+bool s2c_native_has_program(struct s2c_container *container, const char *path)
+{
+	struct s2c_native_container *c = s2c_native_container_of(container);
+	CLEAN_ERROR struct s2c_error *ignored = NULL;
+	CLEAN_FD int fd = -1;
+	struct stat st;
+	int view;
+
+	if (s2c_overlay_view(&c->overlay, &view, &ignored) < 0 ||
+		s2c_fs_open_in(view, path, O_PATH, 0, &fd, &ignored) < 0)
+		return false;
+	return fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_mode & 0111;
+}
+
+int s2c_native_copy_in(struct s2c_ctx *ctx, struct s2c_container *container,
+	const char *path, struct s2c_entries *entries, struct s2c_error **err)
+{
+	struct s2c_native_container *c = s2c_native_container_of(container);
+	bool single = c->native->userns.kind == S2C_USERNS_SINGLE;
+	struct s2c_extract_opts opts = {
+		.force_owner = !single,
+		.uid = c->uid,
+		.gid = c->gid,
+		.no_owner = single,
+		.no_special = true,
+	};
+	CLEAN_FREE char *resolved = NULL;
+	CLEAN_FD int dir = -1;
+	bool exists;
+	int view;
+
+	if (s2c_overlay_view(&c->overlay, &view, err) < 0 ||
+		s2c_rootpath_resolve(view, path, &resolved, &exists, err) < 0)
+		return -1;
+	if (s2c_rootpath_covered(resolved))
+		return s2c_fail(err, S2C_EINVAL,
+			"'%s' leads to '%s' in the image, which the container mounts "
+			"over",
+			path, resolved);
+	if (s2c_fs_mkdir_in(view, resolved, 0755, &dir, err) < 0)
+		return s2c_wrap(err, "cannot make '%s' in the container", path);
+	if (!exists && !single && fchownat(dir, "", c->uid, c->gid, AT_EMPTY_PATH) < 0)
+		return s2c_fail_errno(err, errno, "cannot set the owner of '%s'", path);
+	return s2c_extract_all(ctx, entries, dir, &opts, NULL, err);
+}
+
+/* ---- mount points ---- */
+
+static void add_bind(
+	struct s2c_native_container *c, char *source, const char *destination)
+{
+	c->binds = xreallocarray(c->binds, c->n_binds + 1, sizeof(*c->binds));
+	c->binds[c->n_binds++] = (struct s2c_bundle_bind){
+		.source = source, .destination = xstrdup(destination)};
+}
+
+static void plan_binds(
+	struct s2c_native_container *c, const struct s2c_container_opts *opts)
+{
+	const char *work = s2c_work_path(c->work);
+
+	add_bind(c, xasprintf("%s/" S2C_NATIVE_INIT, work), "/.s2c-init");
+	add_bind(c, xasprintf("%s/" S2C_NATIVE_HOSTS, work), "/etc/hosts");
+	add_bind(c, xasprintf("%s/" S2C_NATIVE_HOSTNAME, work), "/etc/hostname");
+	if (c->network != S2C_NETWORK_NONE)
+		add_bind(c, xasprintf("%s/" S2C_NATIVE_RESOLV, work), "/etc/resolv.conf");
+	for (size_t i = 0; i < opts->n_mounts; i++)
+		add_bind(c, xstrdup(opts->mounts[i].source), opts->mounts[i].destination);
+}
+
+/* Our own files become files, others what their source is. */
+static int bind_is_dir(
+	const struct s2c_bundle_bind *bind, const char *work, struct s2c_error **err)
+{
+	struct stat st;
+
+	if (s2c_rootpath_below(bind->source, work))
+		return 0;
+	if (stat(bind->source, &st) < 0)
+		return s2c_fail_errno(err, errno, "cannot mount '%s'", bind->source);
+	return S_ISDIR(st.st_mode);
+}
+
+static int make_mount_point(
+	int skeleton, const char *path, bool dir, struct s2c_error **err)
+{
+	CLEAN_FREE char *name = xstrdup(path + 1);
+	CLEAN_FD int fd = -1;
+
+	/* Modes are set afterwards: the umask of whoever called s2c has no say here. */
+	for (char *slash = strchr(name, '/'); slash; slash = strchr(slash + 1, '/')) {
+		*slash = '\0';
+		if (s2c_fs_mkdir_p(skeleton, name, 0755, err) < 0)
+			return -1;
+		if (fchmodat(skeleton, name, 0755, 0) < 0)
+			return s2c_fail_errno(err, errno, "cannot make '%s'", name);
+		*slash = '/';
+	}
+	if (dir ? s2c_fs_mkdir_p(skeleton, name, 0755, err) < 0
+		: s2c_fs_open(skeleton, name, O_WRONLY | O_CREAT, 0644, &fd, err) < 0)
+		return -1;
+	if (fchmodat(skeleton, name, dir ? 0755 : 0644, 0) < 0)
+		return s2c_fail_errno(err, errno, "cannot make '%s'", name);
+	return 0;
+}
+
+/* Where a bind leads in the image; what is there must be of the same kind. */
+static int resolve_bind(
+	int view, struct s2c_bundle_bind *bind, bool dir, struct s2c_error **err)
+{
+	CLEAN_FREE char *resolved = NULL;
+	CLEAN_FD int fd = -1;
+	struct stat st;
+	bool exists;
+
+	if (s2c_rootpath_resolve(view, bind->destination, &resolved, &exists, err) < 0)
+		return -1;
+	if (s2c_rootpath_covered(resolved) || streq(resolved, "/"))
+		return s2c_fail(err, S2C_EINVAL,
+			"'%s' leads to '%s' in the image, which cannot be a mount point",
+			bind->destination, resolved);
+	if (exists) {
+		if (s2c_fs_open_in(view, resolved, O_PATH, 0, &fd, err) < 0)
+			return -1;
+		if (fstat(fd, &st) < 0 || !S_ISDIR(st.st_mode) == dir)
+			return s2c_fail(err, S2C_EINVAL,
+				"'%s' of the image is %sa directory and cannot be a "
+				"mount "
+				"point for '%s'",
+				resolved, dir ? "not " : "", bind->source);
+	}
+	free(bind->destination);
+	bind->destination = TAKE(resolved);
+	return 0;
+}
+
+/* /proc, /sys, /dev as anything but directories are a trap for the runtime's mounts. */
+static int check_fixed(int view, struct s2c_error **err)
+{
+	static const char *const fixed[] = {"proc", "sys", "dev"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(fixed); i++) {
+		struct stat st;
+
+		if (fstatat(view, fixed[i], &st, AT_SYMLINK_NOFOLLOW) < 0)
+			continue;
+		if (!S_ISDIR(st.st_mode))
+			return s2c_fail(err, S2C_EINVAL,
+				"the image has '/%s' as %s, which no container can be "
+				"made "
+				"of",
+				fixed[i],
+				S_ISLNK(st.st_mode) ? "a symbolic link" : "a file");
+	}
+	return 0;
+}
+
+static int make_skeleton(struct s2c_native_container *c, struct s2c_error **err)
+{
+	static const char *const fixed[] = {"/proc", "/sys", "/dev"};
+	int work = s2c_work_fd(c->work);
+	CLEAN_FD int skeleton = -1;
+	int view;
+
+	if (s2c_fs_mkdir_p(work, S2C_NATIVE_SKELETON, 0755, err) < 0 ||
+		s2c_fs_open(work, S2C_NATIVE_SKELETON, O_PATH | O_DIRECTORY, 0, &skeleton,
+			err) < 0 ||
+		s2c_overlay_view(&c->overlay, &view, err) < 0)
+		return -1;
+	if (check_fixed(view, err) < 0)
+		return -1;
+	for (size_t i = 0; i < ARRAY_SIZE(fixed); i++)
+		if (make_mount_point(skeleton, fixed[i], true, err) < 0)
+			return -1;
+	for (size_t i = 0; i < c->n_binds; i++) {
+		int dir = bind_is_dir(&c->binds[i], s2c_work_path(c->work), err);
+
+		if (dir < 0 || resolve_bind(view, &c->binds[i], dir, err) < 0 ||
+			make_mount_point(skeleton, c->binds[i].destination, dir, err) < 0)
+			return -1;
+	}
+	s2c_overlay_drop_view(&c->overlay);
+	c->overlay.lower_fds[c->overlay.n_lowers++] = take_fd(&skeleton);
+	return 0;
+}
+
+/* Whiteouts of the image can hide the skeleton; what is missing then is left out later.
+ */
+static int note_hidden(struct s2c_native_container *c, struct s2c_error **err)
+{
+	static const char *const fixed[] = {"/proc", "/sys", "/dev"};
+	int view;
+
+	if (s2c_overlay_view(&c->overlay, &view, err) < 0)
+		return -1;
+	for (size_t i = 0; i < ARRAY_SIZE(fixed) + c->n_binds; i++) {
+		const char *path = i < ARRAY_SIZE(fixed)
+					   ? fixed[i]
+					   : c->binds[i - ARRAY_SIZE(fixed)].destination;
+		struct stat st;
+
+		if (fstatat(view, path + 1, &st, AT_SYMLINK_NOFOLLOW) < 0)
+			s2c_strv_add(&c->excludes, path + 1);
+	}
+	return 0;
+}
+
+/* ---- create and destroy ---- */
+
+static int check_ids(const struct s2c_native *native,
+	const struct s2c_container_opts *opts, struct s2c_error **err)
+{
+	const struct s2c_userns *u = &native->userns;
+
+	if (u->kind == S2C_USERNS_SINGLE) {
+		if ((opts->uid || opts->gid) && native->oci_kind == S2C_OCI_RUNC)
+			return s2c_fail(err, S2C_EUNSUPPORTED,
+				"runc cannot run uid %u where s2c has a single id; "
+				"install "
+				"'crun', or give yourself ranges in /etc/subuid and "
+				"/etc/subgid",
+				opts->uid);
+		return 0;
+	}
+	if (!s2c_idmap_has(&u->uids, opts->uid))
+		return s2c_fail(err, S2C_EUNSUPPORTED,
+			"uid %u is not among the ids of this user namespace; widen your "
+			"range in /etc/subuid",
+			opts->uid);
+	if (!s2c_idmap_has(&u->gids, opts->gid))
+		return s2c_fail(err, S2C_EUNSUPPORTED,
+			"gid %u is not among the ids of this user namespace; widen your "
+			"range in /etc/subgid",
+			opts->gid);
+	return 0;
+}
+
+static int choose_network(struct s2c_ctx *ctx, struct s2c_native_container *c,
+	const struct s2c_container_opts *opts, struct s2c_error **err)
+{
+	c->network = opts->network;
+	c->network_required = opts->network_required;
+	if (c->network != S2C_NETWORK_ISOLATED)
+		return 0;
+	s2c_net_choose(opts->n_ports > 0, &c->net);
+	if (c->net.helper != S2C_NET_HELPER_NONE)
+		return 0;
+	if (c->network_required || opts->n_ports)
+		return s2c_fail(
+			err, S2C_EUNSUPPORTED, "no isolated network: %s", c->net.why);
+	s2c_emit_log(ctx, S2C_WARN, "no network for this container: %s", c->net.why);
+	c->network = S2C_NETWORK_NONE;
+	return 0;
+}
+
+static void copy_opts(
+	struct s2c_native_container *c, const struct s2c_container_opts *opts)
+{
+	c->uid = opts->uid;
+	c->gid = opts->gid;
+	c->limits = opts->limits;
+	c->hostname = xstrdup(opts->hostname ? opts->hostname : "s2c");
+	c->ports = xcalloc(opts->n_ports, sizeof(*c->ports));
+	c->n_ports = opts->n_ports;
+	for (size_t i = 0; i < opts->n_ports; i++)
+		c->ports[i] = opts->ports[i];
+	c->manifest = s2c_manifest_copy(opts->image->manifest);
+}
+
+static int note_cgroups(struct s2c_native_container *c, struct s2c_error **err)
+{
+	CLEAN_STRV struct s2c_strv dirs = S2C_STRV_INIT;
+
+	if (!c->native->cgroups.usable)
+		return 0;
+	s2c_cgroups_dirs(&c->native->cgroups, s2c_work_name(c->work), &dirs);
+	s2c_strv_foreach (dir, &dirs)
+		if (s2c_work_note_leftover(c->work, dir, err) < 0)
+			return -1;
+	return 0;
+}
+
+static void clean_container(struct s2c_native_container **c)
+{
+	if (*c)
+		s2c_native_destroy(&(*c)->base);
+}
+
+int s2c_native_create(struct s2c_ctx *ctx, struct s2c_runtime *runtime,
+	const struct s2c_container_opts *opts, struct s2c_container **out,
+	struct s2c_error **err)
+{
+	CLEAN(clean_container) struct s2c_native_container *c = xcalloc(1, sizeof(*c));
+
+	c->base.runtime = runtime;
+	c->native = s2c_native_of(runtime);
+	c->overlay = (struct s2c_overlay)S2C_OVERLAY_INIT;
+	c->keeper = (struct s2c_keeper)S2C_KEEPER_INIT;
+	if (check_ids(c->native, opts, err) < 0 || choose_network(ctx, c, opts, err) < 0)
+		return -1;
+	copy_opts(c, opts);
+	if (open_trees(ctx, c->native, opts->image, &c->overlay, err) < 0)
+		return -1;
+	c->n_trees = c->overlay.n_lowers;
+	if (s2c_work_create(c->native->store, "container", &c->work, err) < 0)
+		return -1;
+	c->overlay.work_fd = s2c_work_fd(c->work);
+	plan_binds(c, opts);
+	if (note_cgroups(c, err) < 0 || s2c_overlay_prepare(&c->overlay, err) < 0 ||
+		make_skeleton(c, err) < 0 || s2c_native_start_keeper(c, err) < 0 ||
+		note_hidden(c, err) < 0)
+		return -1;
+	*out = &TAKE(c)->base;
+	return 0;
+}
+
+void s2c_native_destroy(struct s2c_container *container)
+{
+	struct s2c_native_container *c = s2c_native_container_of(container);
+
+	s2c_keeper_stop(&c->keeper);
+	s2c_overlay_release(&c->overlay);
+	s2c_work_free(c->work);
+	s2c_manifest_free(c->manifest);
+	s2c_net_choice_release(&c->net);
+	for (size_t i = 0; i < c->n_binds; i++) {
+		free(c->binds[i].source);
+		free(c->binds[i].destination);
+	}
+	free(c->binds);
+	free(c->ports);
+	free(c->hostname);
+	s2c_strv_release(&c->net_argv);
+	s2c_strv_release(&c->run_argv);
+	s2c_strv_release(&c->excludes);
+	free(c);
+}

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The table of runtimes and the checks that all of them share: arguments and policy are
+ * looked at here, so that no backend can forget to. S2C_TRACE=runtime logs each
+ * operation.
+ */
+#include "runtime/runtime.h"
+
+#include "runtime/backend.h"
+#include "runtime/rootpath.h"
+
+#define HOSTNAME_BYTES_MAX 64
+#define MOUNTS_MAX 64
+
+static const struct s2c_runtime_ops *const backends[] = {
+	&s2c_runtime_native,
+};
+
+static void trace(struct s2c_ctx *ctx, const char *what, const char *detail)
+{
+	if (s2c_trace("runtime"))
+		s2c_emit_log(ctx, S2C_DEBUG, "runtime: %s %s", what, detail);
+}
+
+int s2c_runtime_open(struct s2c_ctx *ctx, const struct s2c_runtime_opts *opts,
+	struct s2c_runtime **out, struct s2c_error **err)
+{
+	const char *name = opts->name ? opts->name : backends[0]->name;
+
+	for (size_t i = 0; i < ARRAY_SIZE(backends); i++)
+		if (streq(backends[i]->name, name))
+			return backends[i]->open(ctx, opts, out, err);
+	return s2c_fail(err, S2C_EINVAL, "unknown runtime '%s'; there is 'native'", name);
+}
+
+void s2c_runtime_close(struct s2c_runtime *runtime)
+{
+	if (runtime)
+		runtime->ops->close(runtime);
+}
+
+const char *s2c_runtime_name(const struct s2c_runtime *runtime)
+{
+	return runtime->ops->name;
+}
+
+/* A path of the inside that a build may use: absolute and not mounted over. */
+static int check_path(const char *what, const char *path, struct s2c_error **err)
+{
+	if (path[0] != '/')
+		return s2c_fail(
+			err, S2C_EINVAL, "%s '%s' is not an absolute path", what, path);
+	if (s2c_rootpath_covered(path))
+		return s2c_fail(err, S2C_EINVAL,
+			"%s '%s' lies in a directory that the container mounts over",
+			what, path);
+	return 0;
+}
+
+int s2c_runtime_read_image_file(struct s2c_ctx *ctx, struct s2c_runtime *runtime,
+	const struct s2c_image *image, const char *path, struct s2c_buf *buf,
+	struct s2c_error **err)
+{
+	trace(ctx, "read of the image", path);
+	return runtime->ops->read_image_file(ctx, runtime, image, path, buf, err);
+}
+
+static int check_hostname(const char *name, struct s2c_error **err)
+{
+	static const char fine[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				   "0123456789-.";
+
+	if (!*name || strlen(name) > HOSTNAME_BYTES_MAX ||
+		name[strspn(name, fine)] != '\0')
+		return s2c_fail(err, S2C_EINVAL, "'%s' is not a host name", name);
+	return 0;
+}
+
+static int check_mounts(const struct s2c_container_opts *opts, struct s2c_error **err)
+{
+	if (opts->n_mounts > MOUNTS_MAX)
+		return s2c_fail(err, S2C_ELIMIT, "more than %d mounts", MOUNTS_MAX);
+	for (size_t i = 0; i < opts->n_mounts; i++) {
+		const struct s2c_mount *m = &opts->mounts[i];
+
+		if (m->source[0] != '/')
+			return s2c_fail(err, S2C_EINVAL,
+				"mount source '%s' is not an absolute path", m->source);
+		if (check_path("mount point", m->destination, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* What the caller allowed is decided in build; here it is that nothing asks for nonsense.
+ */
+static int check_policy(const struct s2c_container_opts *opts, struct s2c_error **err)
+{
+	CLEAN_UIDS struct s2c_uids any = {.n = 0};
+	struct s2c_policy_request request = {
+		.uid = opts->uid,
+		.gid = opts->gid,
+		.user_origin = "user",
+		.host_network_asked = opts->network == S2C_NETWORK_HOST,
+		.network = opts->network,
+		.limits = opts->limits,
+	};
+
+	if (s2c_uids_parse("0-", &any, err) < 0)
+		return -1;
+	return s2c_policy_check(&any, &request, err);
+}
+
+int s2c_container_create(struct s2c_ctx *ctx, struct s2c_runtime *runtime,
+	const struct s2c_container_opts *opts, struct s2c_container **out,
+	struct s2c_error **err)
+{
+	trace(ctx, "create", s2c_image_id(opts->image)->str);
+	if (check_hostname(opts->hostname ? opts->hostname : "s2c", err) < 0 ||
+		check_mounts(opts, err) < 0 || check_policy(opts, err) < 0)
+		return -1;
+	if (opts->n_ports > S2C_PORTS_MAX)
+		return s2c_fail(err, S2C_ELIMIT, "more than %d ports", S2C_PORTS_MAX);
+	if (opts->n_ports && opts->network == S2C_NETWORK_NONE)
+		return s2c_fail(err, S2C_EINVAL,
+			"a container without network cannot publish ports");
+	return runtime->ops->create(ctx, runtime, opts, out, err);
+}
+
+int s2c_container_copy_in(struct s2c_ctx *ctx, struct s2c_container *container,
+	const char *path, struct s2c_entries *entries, struct s2c_error **err)
+{
+	trace(ctx, "copy into", path);
+	if (check_path("directory", path, err) < 0)
+		return -1;
+	return container->runtime->ops->copy_in(ctx, container, path, entries, err);
+}
+
+int s2c_container_read_file(struct s2c_container *container, const char *path,
+	struct s2c_buf *buf, struct s2c_error **err)
+{
+	return container->runtime->ops->read_file(container, path, buf, err);
+}
+
+bool s2c_container_has_program(struct s2c_container *container, const char *path)
+{
+	return container->runtime->ops->has_program(container, path);
+}
+
+int s2c_container_run(struct s2c_ctx *ctx, struct s2c_container *container,
+	const struct s2c_exec_opts *opts, int *out_status, struct s2c_error **err)
+{
+	if (opts->argv->len == 0)
+		return s2c_fail(err, S2C_EINVAL, "no program to run");
+	trace(ctx, "run", opts->argv->items[0]);
+	if (opts->cwd && check_path("working directory", opts->cwd, err) < 0)
+		return -1;
+	if (s2c_ctx_check(ctx, err) < 0)
+		return -1;
+	return container->runtime->ops->run(ctx, container, opts, out_status, err);
+}
+
+int s2c_container_commit(struct s2c_ctx *ctx, struct s2c_container *container,
+	const struct s2c_commit_opts *opts, struct s2c_commit_result *out,
+	struct s2c_error **err)
+{
+	trace(ctx, "commit", opts->created_by);
+	return container->runtime->ops->commit(ctx, container, opts, out, err);
+}
+
+void s2c_container_destroy(struct s2c_container *container)
+{
+	if (container)
+		container->runtime->ops->destroy(container);
+}
