@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Environment files: .s2i/environment and -E. Pure. Same grammar as S2I, without its
- * slips: blanks around a "#" still make a comment, order is kept.
+ * slips: blanks before a "#" (or, as in S2I's -E files, two slashes) still make a comment,
+ * order is kept, and what is no assignment is refused instead of passed over.
  */
 #ifndef S2C_BUILD_ENV_H
 #define S2C_BUILD_ENV_H
@@ -14,8 +15,9 @@
 #define S2C_ENV_VAR_MAX 131072 /* bytes of NAME=VALUE: Linux MAX_ARG_STRLEN */
 
 /*
- * Puts the assignments of a file's text into `env` (later ones win). Lines without "="
- * are S2C_EINVAL naming file and line; `what` is the file's name for messages.
+ * Puts the assignments of a file's text into `env` (later ones win). Lines without "=",
+ * names with blanks ("export A=b"), NUL bytes and text that is not UTF-8 are S2C_EINVAL
+ * naming file and line, never a value; `what` is the file's name for messages.
  */
 S2C_CHECK int s2c_env_parse_file(const char *text, size_t len, const char *what,
 	struct s2c_strv *env, struct s2c_error **err);

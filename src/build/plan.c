@@ -174,7 +174,7 @@ static int decide_env(const struct making *m, struct s2c_error **err)
 
 	if (facts->source_env &&
 		s2c_env_parse_file(facts->source_env, facts->source_env_len,
-			"'.s2i/environment'", &plan->env, err))
+			".s2i/environment", &plan->env, err))
 		return -1;
 	for (size_t i = 0; m->options->env && m->options->env[i]; i++)
 		if (s2c_env_parse_flag(m->options->env[i], &plan->env, err))
