@@ -16,6 +16,9 @@
 
 /* Product of the repeat counts of an expression: regcomp(3) unrolls them in memory. */
 #define EXCLUDE_REPEATS_MAX 1000
+/* "+" behind a group or another repeat. Five around an "x|$" keep glibc busy for ten
+ * seconds, each more doubles the memory. */
+#define EXCLUDE_NESTED_MAX 4
 
 struct rule {
 	bool take_back;        /* "!" */
@@ -150,12 +153,16 @@ static int parse_lines(
 static const char *exclude_error(const char *exclude)
 {
 	uint64_t product = 1;
+	int nested = 0;
 
 	for (const char *p = exclude; *p; p++) {
 		if (*p == '\\' && p[1]) {
 			p++;
 			if (*p >= '1' && *p <= '9')
 				return "back references are not supported";
+		} else if (*p == '+' && p > exclude && strchr(")+*?}", p[-1])) {
+			if (++nested > EXCLUDE_NESTED_MAX)
+				return "repeats are nested too deep";
 		} else if (*p == '{') {
 			uint64_t count = 0;
 			uint64_t largest = 1;

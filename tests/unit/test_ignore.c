@@ -257,6 +257,8 @@ static void test_wrong(void **state)
 		{NULL, "(a*)\\1", S2C_EINVAL, "back references"},
 		{NULL, "((a{1,99}){1,99}){1,99}", S2C_EINVAL, "repeat counts"},
 		{NULL, "a{1,99999999999999999999}", S2C_EINVAL, "repeat counts"},
+		{NULL, "a++++++++++++++++++++++++++++++++", S2C_EINVAL, "nested"},
+		{NULL, "(((((a|$)+)+)+)+)+", S2C_EINVAL, "nested"},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
