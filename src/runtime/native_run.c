@@ -13,8 +13,8 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
-#include "runtime/init_protocol.h"
 #include "runtime/init_image.h"
+#include "runtime/init_protocol.h"
 #include "runtime/rootpath.h"
 #include "util/fs.h"
 

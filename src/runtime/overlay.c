@@ -100,7 +100,7 @@ static int set_string(int fs, const char *key, const char *value)
 
 /* An option that old kernels may not know but then do not need either. */
 static const char *const fixed_options[][2] = {
-	{"redirect_dir", "off"},
+	{"redirect_dir", "nofollow"},
 	{"metacopy", "off"},
 	{"index", "off"},
 	{"xino", "off"},

@@ -1,10 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The contract of runtime.h, asserted on every runtime that this machine can run.
+ * The contract of runtime.h, asserted on every runtime that this machine can run, and for
+ * the native one as everyone who may run it: root, users with ranges and with a single
+ * id. Usage: contract_runtime [root|ranges|single|unshare-r]
  */
 #include "helper.h"
 
+#include <grp.h>
+#include <sched.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+
+#include <s2c/host.h>
+
 #include "runtime_fixture.h"
+
+#define TEST_ID 61234
 
 static void output_comes_line_by_line(void **state)
 {
@@ -225,7 +236,111 @@ static int native_setup(void **state)
 
 #define native_test(f) cmocka_unit_test_setup_teardown(f, native_setup, fixture_teardown)
 
-int main(void)
+/* ---- as whom ---- */
+
+static int skip_all(const char *why)
+{
+	printf("1..0 # SKIP %s\n", why);
+	return 0;
+}
+
+/* Becomes an ordinary user that has no account, no groups and no ranges. */
+static int become_user(void)
+{
+	if (geteuid() != 0)
+		return 0;
+	if (setgroups(0, NULL) < 0 || setresgid(TEST_ID, TEST_ID, TEST_ID) < 0 ||
+		setresuid(TEST_ID, TEST_ID, TEST_ID) < 0)
+		return -1;
+	/* Becoming someone else took /proc/self from us; as if freshly executed. */
+	return prctl(PR_SET_DUMPABLE, 1);
+}
+
+static int enter(void)
+{
+	CLEAN_CTX struct s2c_ctx *ctx = quiet_ctx();
+	struct s2c_error *err = NULL;
+
+	if (s2c_host_enter(ctx, &err) < 0) {
+		printf("Bail out! %s\n", s2c_error_message(err));
+		s2c_error_free(err);
+		return -1;
+	}
+	return 0;
+}
+
+static int put(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : write(fd, text, strlen(text));
+
+	close(fd);
+	return n < 0 ? -1 : 0;
+}
+
+static int as_single(void)
+{
+	return become_user() < 0 || enter() < 0 ? -1 : 0;
+}
+
+/* What `unshare -r` does, which leaves us in the mount namespace of others. */
+static int as_unshare_r(void)
+{
+	char map[64];
+
+	if (become_user() < 0)
+		return -1;
+	snprintf(map, sizeof(map), "0 %u 1", geteuid());
+	if (unshare(CLONE_NEWUSER) < 0 || put("/proc/self/setgroups", "deny") < 0 ||
+		put("/proc/self/uid_map", map) < 0)
+		return -1;
+	snprintf(map, sizeof(map), "0 %u 1", geteuid() == 0 ? TEST_ID : getegid());
+	if (put("/proc/self/gid_map", map) < 0)
+		return -1;
+	return enter();
+}
+
+/* The map that newuidmap would make, written by root. */
+static int as_ranges(void)
+{
+	int go[2], status;
+	char path[64], c;
+	pid_t pid;
+
+	if (pipe2(go, O_CLOEXEC) < 0)
+		return -1;
+	pid = fork();
+	if (pid == 0) {
+		pid_t target = getppid();
+
+		close(go[1]);
+		if (read(go[0], &c, 1) != 1)
+			_exit(1);
+		snprintf(path, sizeof(path), "/proc/%d/uid_map", (int)target);
+		if (put(path, "0 61234 1\n1 6200000 65535\n") < 0)
+			_exit(1);
+		snprintf(path, sizeof(path), "/proc/%d/gid_map", (int)target);
+		_exit(put(path, "0 61234 1\n1 6200000 65535\n") < 0);
+	}
+	if (unshare(CLONE_NEWUSER) < 0 || write(go[1], "g", 1) != 1)
+		return -1;
+	if (waitpid(pid, &status, 0) != pid || status != 0)
+		return -1;
+	if (setgroups(0, NULL) < 0 || setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0)
+		return -1;
+	return enter();
+}
+
+static int become(const char *who)
+{
+	if (streq(who, "ranges"))
+		return as_ranges();
+	if (streq(who, "single"))
+		return as_single();
+	return streq(who, "unshare-r") ? as_unshare_r() : 0;
+}
+
+int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		native_test(output_comes_line_by_line),
@@ -240,6 +355,12 @@ int main(void)
 		native_test(leftover_processes_are_killed),
 		native_test(reads_an_image_without_container),
 	};
+	const char *who = argc > 1 ? argv[1] : "root";
 
+	/* Ordinary users test what they are; the rest needs root to become others. */
+	if (geteuid() != 0 && (streq(who, "root") || streq(who, "ranges")))
+		return skip_all("needs root");
+	if (become(who) < 0)
+		return 1;
 	return cmocka_run_group_tests_name("runtime", tests, NULL, NULL);
 }
