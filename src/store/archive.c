@@ -35,8 +35,6 @@ int s2c_archive_save(struct s2c_ctx *ctx, struct s2c_store *store,
 	const struct s2c_image *image, const struct s2c_archive_spec *spec,
 	struct s2c_error **err)
 {
-	CLEAN_PHASE struct s2c_phase phase = s2c_phase_begin(ctx, "save", spec->path);
-
 	if (kinds[spec->kind].save(ctx, store, image, spec, err) < 0)
 		return s2c_wrap(err, "cannot save to '%s'", spec->path);
 	return 0;
@@ -46,8 +44,6 @@ int s2c_archive_load(struct s2c_ctx *ctx, struct s2c_store *store,
 	const struct s2c_archive_spec *spec, struct s2c_strv *names,
 	struct s2c_error **err)
 {
-	CLEAN_PHASE struct s2c_phase phase = s2c_phase_begin(ctx, "load", spec->path);
-
 	if (kinds[spec->kind].load(ctx, store, spec, names, err) < 0)
 		return s2c_wrap(err, "cannot load '%s'", spec->path);
 	return 0;
@@ -272,7 +268,7 @@ int s2c_stage_entry(struct s2c_ctx *ctx, struct s2c_entries *entries,
 		}
 		n = s2c_entries_read(entries, chunk, S2C_STREAM_CHUNK, err);
 		if (n > 0 && s2c_fs_write_all(fd, chunk, (size_t)n, err) < 0)
-			n = -1;
+			n = s2c_wrap(err, "in the store");
 		if (n > 0) {
 			s2c_hasher_update(hasher, chunk, (size_t)n);
 			total += (uint64_t)n;
@@ -364,7 +360,8 @@ int s2c_loaded_name(struct s2c_ctx *ctx, struct s2c_store *store,
 	for (size_t i = 0; i < loaded->n; i++) {
 		CLEAN_IMAGE struct s2c_image *image = NULL;
 
-		if (s2c_image_load(store, &loaded->items[i].desc, &image, err) < 0)
+		if (s2c_image_load(store, &loaded->items[i].desc, &image, err) < 0 ||
+			s2c_image_check(store, image, err) < 0)
 			return -1;
 		s2c_strv_add(&done, loaded->items[i].name[0] ? loaded->items[i].name
 							     : s2c_image_id(image)->str);

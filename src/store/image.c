@@ -80,10 +80,9 @@ static int load(struct s2c_store *store, const struct s2c_descriptor *desc,
 	s2c_descriptor_copy(&image->desc, desc);
 	if (resolve_index(store, &image->desc, &text, err) < 0 ||
 		s2c_manifest_parse(s2c_buf_str(&text), text.len, image->desc.media_type,
-			&image->manifest, err) < 0 ||
-		load_config(store, image, err) < 0)
+			&image->manifest, err) < 0)
 		return -1;
-	return s2c_store_check_blobs(store, image->manifest, err);
+	return load_config(store, image, err);
 }
 
 int s2c_image_load(struct s2c_store *store, const struct s2c_descriptor *desc,
@@ -110,6 +109,15 @@ void s2c_image_free(struct s2c_image *image)
 const struct s2c_digest *s2c_image_id(const struct s2c_image *image)
 {
 	return &image->manifest->config.digest;
+}
+
+int s2c_image_check(
+	struct s2c_store *store, const struct s2c_image *image, struct s2c_error **err)
+{
+	if (s2c_store_check_blobs(store, image->manifest, err) < 0)
+		return s2c_wrap(err, "image '%s'",
+			image->name[0] ? image->name : image->desc.digest.str);
+	return 0;
 }
 
 /* Registries refuse an image whose history does not count its layers (trap C3). */

@@ -202,7 +202,7 @@ static void the_check_names_damaged_layers(void **state)
 	CLEAN_CTX struct s2c_ctx *ctx = warned_ctx();
 	CLEAN_STORE struct s2c_store *store = open_store(ctx, tmp);
 	struct s2c_descriptor a = put_image(store, "a", 2);
-	struct s2c_image *none = NULL;
+	CLEAN_IMAGE struct s2c_image *image = NULL;
 	struct s2c_digest layer;
 	struct s2c_gc_result result;
 
@@ -216,10 +216,10 @@ static void the_check_names_damaged_layers(void **state)
 	assert_non_null(strstr(last_warning, "app:latest"));
 	assert_non_null(strstr(last_warning, layer.str));
 	/* The name stays, and says what is missing; pulling heals it. */
-	assert_fails(s2c_image_load(store, &a, &none, &terr), S2C_ENOENT, layer.str);
+	assert_ok(s2c_image_load(store, &a, &image, &terr));
+	assert_fails(s2c_image_check(store, image, &terr), S2C_ENOENT, layer.str);
 	put_image(store, "a", 2);
-	assert_ok(s2c_image_load(store, &a, &none, &terr));
-	s2c_image_free(none);
+	assert_ok(s2c_image_check(store, image, &terr));
 }
 
 /* gc must not take blobs from under a command that runs. */

@@ -435,6 +435,7 @@ static void eight_processes_tag(void **state)
 		CLEAN_IMAGE struct s2c_image *image = NULL;
 
 		assert_ok(s2c_image_load(store, &names[i].desc, &image, &terr));
+		assert_ok(s2c_image_check(store, image, &terr));
 	}
 	s2c_store_names_free(names, n);
 	s2c_store_close(store);

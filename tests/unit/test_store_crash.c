@@ -132,6 +132,7 @@ static void check_store(struct s2c_ctx *ctx, const struct tmp *tmp)
 
 		assert_string_equal(names[i].name, "app:latest");
 		assert_ok(s2c_image_load(store, &names[i].desc, &image, &terr));
+		assert_ok(s2c_image_check(store, image, &terr));
 		assert_ok(s2c_blob_read(
 			store, &image->manifest->layers[0].digest, &buf, &terr));
 		assert_true(s2c_tree_exists(store, &image->config->diff_ids[0]));
