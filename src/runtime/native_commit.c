@@ -46,9 +46,11 @@ static int write_layer(struct s2c_ctx *ctx, struct s2c_native_container *c,
 		return -1;
 	diff.upper_fd = upper;
 	if (s2c_layer_diff(ctx, &diff, &entries, err) < 0 ||
-		s2c_ingest_begin(c->native->store, &ingest, err) < 0 ||
-		s2c_layer_write(
-			ctx, entries, &how, s2c_ingest_writer(ingest), layer, err) < 0)
+		s2c_ingest_begin(c->native->store, &ingest, err) < 0)
+		return -1;
+	s2c_ingest_hashed_by_caller(ingest);
+	if (s2c_layer_write(
+		    ctx, entries, &how, s2c_ingest_writer(ingest), layer, err) < 0)
 		return -1;
 	/* Nothing changed: no blob, the image only gets a line of history. */
 	if (layer->entries == 0)

@@ -5,6 +5,7 @@
  */
 #include "store/blob.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -225,6 +226,7 @@ struct s2c_ingest {
 	uint64_t written_out;
 	int fd;
 	bool finished;
+	bool hashed_by_caller;
 	struct s2c_digest digest; /* when finished */
 };
 
@@ -238,7 +240,8 @@ static int flush_gathered(struct s2c_ingest *in, struct s2c_error **err)
 	if (s2c_fault_point("store.blob.write", err) < 0 ||
 		s2c_fs_write_all(in->fd, in->gather, len, err) < 0)
 		return s2c_wrap(err, "cannot write to store '%s'", in->store->path);
-	s2c_hasher_update(in->hasher, in->gather, len);
+	if (!in->hashed_by_caller)
+		s2c_hasher_update(in->hasher, in->gather, len);
 	in->size += len;
 	if (in->size - in->written_out >= WRITEOUT_STEP) {
 		(void)sync_file_range(in->fd, (off_t)in->written_out,
@@ -315,6 +318,12 @@ int s2c_ingest_begin(
 	return 0;
 }
 
+void s2c_ingest_hashed_by_caller(struct s2c_ingest *ingest)
+{
+	assert(ingest->size == 0 && ingest->gathered == 0);
+	ingest->hashed_by_caller = true;
+}
+
 struct s2c_writer *s2c_ingest_writer(struct s2c_ingest *ingest)
 {
 	return &ingest->writer;
@@ -334,8 +343,13 @@ static int compare(struct s2c_ingest *in, const struct s2c_ingest_expect *expect
 			"%s has %llu bytes instead of %llu: truncated or altered",
 			want ? want->str : "content", (unsigned long long)in->size,
 			(unsigned long long)expect->size);
+	assert(want || !in->hashed_by_caller);
 	if (!want)
 		return 0;
+	if (in->hashed_by_caller) {
+		in->digest = *want;
+		return 0;
+	}
 	if (algo_of(want) == S2C_BLOB_SHA512) {
 		if (lseek(in->fd, 0, SEEK_SET) < 0)
 			return s2c_fail_errno(err, errno, "cannot read '%s'", want->str);

@@ -32,6 +32,12 @@ S2C_CHECK int s2c_ingest_begin(
 /* The writer to fill it, borrowed; hashes what passes. */
 struct s2c_writer *s2c_ingest_writer(struct s2c_ingest *ingest);
 /*
+ * Before the first write: the caller computes the digest of the very bytes it writes, and
+ * commit takes expect->digest (which must be set) as it is instead of hashing them once
+ * more. For layers made here, never for what comes from elsewhere.
+ */
+void s2c_ingest_hashed_by_caller(struct s2c_ingest *ingest);
+/*
  * Verifies against `expected` and `size` (NULL and UINT64_MAX: no expectation), syncs and
  * renames. A blob that exists already is success. *out_digest, *out_size may be NULL.
  */

@@ -157,6 +157,28 @@ static void ingest_compares(void **state)
 	assert_int_equal(count_dir(tmp, "s/tmp"), 0);
 }
 
+/* Layers are hashed by who makes them; sizes are compared all the same. */
+static void hashed_by_the_caller(void **state)
+{
+	struct tmp *tmp = *state;
+	CLEAN_CTX struct s2c_ctx *ctx = quiet_ctx();
+	CLEAN_STORE struct s2c_store *store = open_store(ctx, tmp);
+	struct s2c_digest abc = digest(ABC_SHA256), got;
+	struct s2c_ingest_expect expect = {.digest = &abc, .size = 4};
+	CLEAN_INGEST struct s2c_ingest *ingest = NULL;
+	CLEAN_BUF struct s2c_buf buf = S2C_BUF_INIT(100);
+
+	assert_ok(s2c_ingest_begin(store, &ingest, &terr));
+	s2c_ingest_hashed_by_caller(ingest);
+	assert_ok(s2c_write(s2c_ingest_writer(ingest), "abc", 3, &terr));
+	assert_fails(s2c_ingest_commit(ingest, &expect, &got, NULL, &terr), S2C_EDIGEST,
+		"3 bytes instead of 4");
+	expect.size = 3;
+	assert_ok(s2c_ingest_commit(ingest, &expect, &got, NULL, &terr));
+	assert_string_equal(got.str, ABC_SHA256);
+	assert_ok(s2c_blob_read(store, &abc, &buf, &terr));
+}
+
 static void uncommitted_leaves_nothing(void **state)
 {
 	struct tmp *tmp = *state;
@@ -263,6 +285,7 @@ int main(void)
 		tmp_test(missing_is_named),
 		tmp_test(ingest_large),
 		tmp_test(ingest_compares),
+		tmp_test(hashed_by_the_caller),
 		tmp_test(uncommitted_leaves_nothing),
 		tmp_test(damage_is_found),
 		tmp_test(ingest_heals),
