@@ -60,7 +60,8 @@ struct s2c_phase {
 struct s2c_phase s2c_phase_begin(
 	struct s2c_ctx *ctx, const char *name, const char *subject);
 void s2c_phase_end(struct s2c_phase *phase);
-#define CLEAN_PHASE CLEAN(s2c_phase_end)
+/* Often only its scope is wanted, which clang takes for an unused variable. */
+#define CLEAN_PHASE __attribute__((unused)) CLEAN(s2c_phase_end)
 
 /* True if component `name` is listed in S2C_TRACE ("http,registry" or "all"). */
 bool s2c_trace(const char *name);
