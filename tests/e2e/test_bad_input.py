@@ -102,7 +102,7 @@ def test_assemble_not_executable(s2c, builder, app):
     data = b"#!/bin/sh\ntrue\n"
     info.size, info.mode = len(data), 0o644
     builder.make("builder/noexec", assemble=None, files=[(info, data)])
-    s2c.fails("build", app, "builder/noexec", status=1, match="assemble.*(execut|permission)")
+    s2c.fails("build", app, "builder/noexec", status=2, match="assemble.*Permission denied")
 
 
 def test_assemble_with_a_missing_interpreter(s2c, builder, app):
@@ -120,7 +120,7 @@ def test_context_dir_outside(s2c, builder, unchanged, app, tmp_path):
     (tmp_path / "outside").mkdir()
     (app / "link").symlink_to(tmp_path / "outside")
     for bad in ("..", "../outside", "link", "/etc", "sub/../../outside"):
-        s2c.fails("build", app, "builder/test", "--context-dir", bad, status=2, match="context|symlink|outside")
+        s2c.fails("build", app, "builder/test", "--context-dir", bad, status=2, match="context|symbolic link|outside|leaves")
     s2c.fails("build", app, "builder/test", "--context-dir", "nothing", status=1, match="nothing")
 
 
@@ -197,7 +197,7 @@ before=$($S2C images)
 if $S2C build {app} builder/full myapp; then echo "built on a full disk"; exit 1; fi
 [ "$before" = "$($S2C images)" ]
 $S2C prune --check
-[ -z "$(ls -A {small}/store/work {small}/store/tmp)" ]
+[ -z "$(find {small}/store/work {small}/store/tmp -mindepth 1)" ]
 """
     from support import PROGRAM
     done = subprocess.run(["unshare", "-m", "--propagation", "private", "bash", "-c", script],

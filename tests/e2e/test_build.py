@@ -1,7 +1,6 @@
 """The main job: source and builder image in, runnable image out."""
 import io
 import json
-import os
 import subprocess
 import tarfile
 
@@ -235,15 +234,13 @@ def test_dry_run(s2c, builder, app):
     s2c.fails("inspect", "myapp", status=1, match="myapp")
 
 
-def test_same_source_same_layer(s2c, builder, app):
-    """assemble keeps times (cp -a), so the layer has nothing new to say."""
+def test_same_source_same_image(s2c, builder, app):
+    """assemble keeps times (cp -a), so a second build has nothing new to say; nor has
+    another locale."""
     builder.make("builder/same", assemble="#!/bin/sh\ncp -a /tmp/src/. /srv/\n")
-    first = s2c.ok("build", app, "builder/same", "one", env={"SOURCE_DATE_EPOCH": "1700000000"})
-    for path in (app, app / "sub"):
-        os.utime(path, (1700000000, 1700000000))
-    two = [s2c.ok("build", app, "builder/same", f"n{i}", env={"SOURCE_DATE_EPOCH": "1700000000", "LC_ALL": l})
-           for i, l in enumerate(("C", "C.UTF-8"))]
-    assert first.startswith("sha256:") and two[0] == two[1]
+    ids = {s2c.ok("build", app, "builder/same", "one", env={"SOURCE_DATE_EPOCH": "1700000000", "LC_ALL": locale})
+           for locale in ("C", "C.UTF-8", "C")}
+    assert len(ids) == 1
 
 
 def test_timeout(s2c, builder, app):

@@ -76,6 +76,7 @@ def test_host_files_are_out_of_reach(s2c, builder, app, tmp_path):
     secret = tmp_path / "host-secret"
     secret.write_text("canary")
     builder.make("builder/look", assemble=ASSEMBLE + f"""
+set +e
 for p in {secret} /proc/1/root{secret} /proc/self/root{secret} /proc/*/cwd/{secret.name}; do
   cat $p 2>/dev/null && echo "READ $p"
 done

@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import tarfile
+import tempfile
 
 import pytest
 
@@ -86,16 +87,18 @@ def test_umoci_sees_the_same_tree(s2c, image, tmp_path):
 @pytest.mark.parametrize("form", ["docker-archive", "oci-archive"])
 def test_podman_runs_it(s2c, image, tmp_path, form):
     s2c.ok("save", image, f"{form}:{tmp_path}/x.tar")
-    podman = ["podman", "--root", f"{tmp_path}/p", "--runroot", f"{tmp_path}/r", "--storage-driver", "vfs",
+    run = tempfile.mkdtemp(prefix="s2c-p")  # podman wants a short one
+    podman = ["podman", "--root", f"{tmp_path}/p", "--runroot", run, "--storage-driver", "vfs",
               "--cgroup-manager", "cgroupfs", "--events-backend", "file"]
     try:
         out = tool(*podman, "load", "-q", "-i", tmp_path / "x.tar", HOME="/root")
         name = out.strip().split()[-1]
-        ran = tool(*podman, "run", "--rm", "--network", "none", "--runtime", "runc", name, HOME="/root")
+        ran = tool(*podman, "run", "--rm", "--network", "none", "--runtime", "runc", "--ulimit", "host", name, HOME="/root")
         assert ran.split("\n")[:2] == ["run says: hello ", "1001"]
     finally:
         subprocess.run([*podman, "system", "reset", "-f"], capture_output=True, env=clean_env(HOME="/root"))
         shutil.rmtree(tmp_path / "p", ignore_errors=True)
+        shutil.rmtree(run, ignore_errors=True)
 
 
 def test_altered_blob_is_found(s2c, image, app):
@@ -121,7 +124,7 @@ def test_truncated_base_layer_is_not_used(s2c, builder, app):
 
 
 def test_import_changes(s2c, rootfs_tar):
-    s2c.ok("import", rootfs_tar, "x/y:1", "--change", "USER 5", "--change", "ENV A=b c", "--change",
+    s2c.ok("import", rootfs_tar, "x/y:1", "--change", "USER 5", "--change", 'ENV A="b c"', "--change",
            'CMD ["/bin/sh", "-c", "echo hi"]', "--change", "WORKDIR /srv", "--change", "LABEL k=v",
            "--change", "EXPOSE 80", "--change", 'ENTRYPOINT ["/bin/env"]')
     config = s2c.config("x/y:1")["config"]

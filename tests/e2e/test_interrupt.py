@@ -29,6 +29,17 @@ def processes_with(text):
     return found
 
 
+def clean_after_kill(s2c):
+    """Every command sweeps what killed ones left, as soon as the kernel has ended the
+    container that died with them."""
+    def swept():
+        s2c.ok("images")
+        return not any((s2c.root / name).is_dir() and list((s2c.root / name).iterdir()) for name in ("work", "tmp"))
+
+    wait_for(swept)
+    s2c.assert_clean()
+
+
 @pytest.fixture
 def running(s2c, builder, app):
     """A build whose assemble sleeps for a time that no one else sleeps."""
@@ -59,8 +70,7 @@ def test_sigkill_during_assemble(s2c, running):
     wait_for(lambda: not processes_with(f"sleep\0{seconds}"))
     assert not in_use()
     assert list((s2c.root / "work").iterdir()), "the test killed too late"
-    s2c.ok("images")
-    s2c.assert_clean()
+    clean_after_kill(s2c)
     groups = [p for p in pathlib.Path("/sys/fs/cgroup").glob("**/s2c/*") if p.is_dir()]
     assert not groups
 
@@ -80,8 +90,7 @@ def test_sigkill_at_any_moment(s2c, builder, app):
             process.kill()
             process.communicate()
         delay = delay * 1.25 + 0.02
-        s2c.ok("images")
-        s2c.assert_clean()
+        clean_after_kill(s2c)
     assert finished
     s2c.ok("prune", "--check")
     s2c.ok("build", app, "builder/test", "after")

@@ -96,11 +96,29 @@ def test_single_id_keeps_owners_of_the_image(home, rootfs_tar):
         assert (tmp.uid, tmp.gid, tmp.mode) == (0, 0, 0o1777)
 
 
-def test_no_user_namespaces(home, rootfs_tar):
-    """With the number of user namespaces at 0 in a nested one."""
-    script = f"echo 0 > /proc/sys/user/max_user_namespaces; exec setpriv --reuid={UID} --regid={UID} --clear-groups {PROGRAM} --root {home}/store images"
-    done = subprocess.run(["unshare", "-U", "-m", "--map-users=0,0,65536", "--map-groups=0,0,65536", "bash", "-c", script],
-                          env=clean_env(), capture_output=True, text=True)
-    if "unshare" in done.stderr:
-        pytest.skip("unshare cannot map ranges here: " + done.stderr.strip())
-    assert done.returncode == 1 and "user namespace" in done.stderr, done.stderr
+NO_NAMESPACES = """
+import ctypes, os, sys
+if ctypes.CDLL(None).unshare(0x10000000):
+    sys.exit("unshare failed")
+print("ready", flush=True)
+sys.stdin.readline()
+os.setresgid(0, 0, 0)
+os.setresuid(0, 0, 0)
+open("/proc/sys/user/max_user_namespaces", "w").write("0")
+os.setgroups([])
+os.setresgid({uid}, {uid}, {uid})
+os.setresuid({uid}, {uid}, {uid})
+os.execv({program!r}, [{program!r}, "--root", {root!r}, "images"])
+"""
+
+
+def test_no_user_namespaces(home):
+    """In a user namespace whose own limit of user namespaces is 0."""
+    script = NO_NAMESPACES.format(uid=UID, program=PROGRAM, root=str(home / "store"))
+    child = subprocess.Popen(["/usr/bin/python3", "-c", script], env=clean_env(), stdin=subprocess.PIPE,
+                             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert child.stdout.readline() == "ready\n"
+    for name in ("uid_map", "gid_map"):
+        pathlib.Path(f"/proc/{child.pid}/{name}").write_text("0 0 65536\n")
+    _, err = child.communicate("go\n", timeout=60)
+    assert child.returncode == 1 and "user namespace" in err, err
