@@ -54,6 +54,13 @@ S2C_CHECK int s2c_store_sync_blobs(struct s2c_store *store, struct s2c_error **e
 S2C_CHECK int s2c_store_sweep(struct s2c_ctx *ctx, struct s2c_store *store, bool dry_run,
 	uint64_t *removed, struct s2c_error **err);
 
+/*
+ * s2c_claim_take() for a work directory: when its s2c is dead and only a keeper, which is
+ * about to end as well, holds the claim, waits for that a moment (store/work.c).
+ */
+S2C_CHECK int s2c_work_take(struct s2c_ctx *ctx, int work_dir_fd, const char *name,
+	struct s2c_claim *claim, struct s2c_error **err);
+
 /* Removes what a dead work directory noted, then the directory (store/work.c). */
 S2C_CHECK int s2c_work_sweep(
 	struct s2c_ctx *ctx, struct s2c_claim *claim, struct s2c_error **err);

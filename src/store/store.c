@@ -243,7 +243,8 @@ static int sweep_dir(struct s2c_ctx *ctx, struct s2c_store *store, bool work,
 
 		if (s2c_ctx_check(ctx, err) < 0)
 			return -1;
-		rc = s2c_claim_take(dirfd, name, &claim, &failed);
+		rc = work && !dry_run ? s2c_work_take(ctx, dirfd, name, &claim, &failed)
+				      : s2c_claim_take(dirfd, name, &claim, &failed);
 		if (rc < 0 && s2c_error_code(failed) == S2C_EEXIST) {
 			(void)unlinkat(dirfd, name, 0); /* a file: not made by us */
 			continue;

@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
+#include <sys/file.h>
 
 #include "store/internal.h"
 #include "util/fault.h"
@@ -19,8 +20,17 @@
 #define LEFTOVERS "leftovers"
 #define LEFTOVERS_BYTES_MAX (S2C_WORK_LEFTOVERS_MAX * (PATH_MAX + 1))
 
+/*
+ * The claim on the directory is shared with the keeper of the container, which ends a
+ * moment after its s2c; this lock is held by s2c alone.
+ */
+#define OWNER "owner"
+#define DYING_GRACE_MS 5000 /* for a keeper whose s2c is dead */
+#define DYING_POLL_MS 20
+
 struct s2c_work {
 	struct s2c_claim claim;
+	int owner_fd;
 	char *path;
 	struct s2c_strv leftovers;
 };
@@ -28,13 +38,21 @@ struct s2c_work {
 int s2c_work_create(struct s2c_store *store, const char *prefix, struct s2c_work **out,
 	struct s2c_error **err)
 {
+	CLEAN_ERROR struct s2c_error *ignored = NULL;
 	struct s2c_claim claim = S2C_CLAIM_INIT;
+	struct s2c_lock_opts owner = {.exclusive = true, .try_only = true};
 	struct s2c_work *work;
+	int owner_fd = -1;
 
 	if (s2c_claim_make(store->work_fd, prefix, &claim, err) < 0)
 		return s2c_wrap(err, "store '%s'", store->path);
+	if (s2c_fs_lock(NULL, claim.fd, OWNER, owner, &owner_fd, err) < 0) {
+		(void)!s2c_claim_remove(&claim, &ignored);
+		return s2c_wrap(err, "store '%s'", store->path);
+	}
 	work = xcalloc(1, sizeof(*work));
 	work->claim = claim;
+	work->owner_fd = owner_fd;
 	work->path = xasprintf("%s/work/%s", store->path, claim.name);
 	*out = work;
 	return 0;
@@ -112,6 +130,34 @@ static int remove_leftovers(int work_fd, struct s2c_error **err)
 	return 0;
 }
 
+/* True if s2c is dead that made a directory whose claim is still held. */
+static bool is_dying(int work_dir_fd, const char *name)
+{
+	CLEAN_FD int dir = openat(
+		work_dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	CLEAN_FD int owner = -1;
+
+	/* An owner file that is not there yet belongs to somebody who just begins. */
+	if (dir >= 0)
+		owner = openat(
+			dir, OWNER, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	return owner >= 0 && flock(owner, LOCK_EX | LOCK_NB) == 0;
+}
+
+int s2c_work_take(struct s2c_ctx *ctx, int work_dir_fd, const char *name,
+	struct s2c_claim *claim, struct s2c_error **err)
+{
+	for (int waited = 0;; waited += DYING_POLL_MS) {
+		if (s2c_claim_take(work_dir_fd, name, claim, err) < 0)
+			return -1;
+		if (claim->name || waited >= DYING_GRACE_MS ||
+			!is_dying(work_dir_fd, name))
+			return 0;
+		if (s2c_ctx_poll(ctx, NULL, 0, DYING_POLL_MS, NULL, err) < 0)
+			return -1;
+	}
+}
+
 int s2c_work_sweep(struct s2c_ctx *ctx, struct s2c_claim *claim, struct s2c_error **err)
 {
 	if (s2c_fault_point("store.work.sweep", err) < 0)
@@ -133,6 +179,7 @@ void s2c_work_free(struct s2c_work *work)
 	if (work->leftovers.len == 0 || remove_leftovers(work->claim.fd, &left) == 0)
 		(void)!s2c_claim_remove(&work->claim, &left);
 	s2c_claim_release(&work->claim);
+	s2c_clean_fd(&work->owner_fd);
 	s2c_strv_release(&work->leftovers);
 	free(work->path);
 	free(work);

@@ -179,6 +179,36 @@ static void dead_work_is_swept(void **state)
 	assert_int_equal(count_dir(tmp, "s/work"), 0);
 }
 
+/* A keeper shares the claim, but not the life of s2c: it outlives that by a moment. */
+static void make_work_with_keeper_and_die(void *arg)
+{
+	struct die *die = arg;
+	struct s2c_ctx *ctx = quiet_ctx();
+	struct s2c_store *store = open_store(ctx, die->tmp);
+	struct s2c_work *work = NULL;
+	int fd;
+
+	assert_ok(s2c_work_create(store, "build", &work, &terr));
+	fd = s2c_work_fd(work);
+	if (fork() == 0) {
+		close_range(3, (unsigned)fd - 1, 0);
+		close_range((unsigned)fd + 1, ~0u, 0);
+		usleep(300000);
+		_exit(0);
+	}
+}
+
+static void a_dying_keeper_is_waited_for(void **state)
+{
+	struct tmp *tmp = *state;
+	CLEAN_CTX struct s2c_ctx *ctx = quiet_ctx();
+	struct die die = {.tmp = tmp};
+
+	assert_killed(run_child(make_work_with_keeper_and_die, &die));
+	s2c_store_close(open_store(ctx, tmp));
+	assert_int_equal(count_dir(tmp, "s/work"), 0);
+}
+
 static void leftovers_are_checked(void **state)
 {
 	struct tmp *tmp = *state;
@@ -292,6 +322,7 @@ int main(void)
 		tmp_test(symlinks_in_the_store_are_refused),
 		tmp_test(work_lives_and_goes),
 		tmp_test(dead_work_is_swept),
+		tmp_test(a_dying_keeper_is_waited_for),
 		tmp_test(leftovers_are_checked),
 		tmp_test(sweeping_is_safe_in_many_processes),
 		tmp_test(a_claim_is_taken_once),
