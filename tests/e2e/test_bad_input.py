@@ -119,7 +119,7 @@ def test_fork_bomb_is_bounded(s2c, builder, app):
 def test_context_dir_outside(s2c, builder, unchanged, app, tmp_path):
     (tmp_path / "outside").mkdir()
     (app / "link").symlink_to(tmp_path / "outside")
-    for bad in ("..", "../outside", "link", "/etc", "sub/../../outside"):
+    for bad in ("..", "../outside", "link", "sub/../../outside"):
         s2c.fails("build", app, "builder/test", "--context-dir", bad, status=2, match="context|symbolic link|outside|leaves")
     s2c.fails("build", app, "builder/test", "--context-dir", "nothing", status=1, match="nothing")
 

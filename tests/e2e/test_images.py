@@ -93,7 +93,7 @@ def test_podman_runs_it(s2c, image, tmp_path, form):
     try:
         out = tool(*podman, "load", "-q", "-i", tmp_path / "x.tar", HOME="/root")
         name = out.strip().split()[-1]
-        ran = tool(*podman, "run", "--rm", "--network", "none", "--runtime", "runc", "--ulimit", "host", name, HOME="/root")
+        ran = tool(*podman, "run", "--rm", "--network", "none", "--runtime", "runc", "--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1024:1024", name, HOME="/root")
         assert ran.split("\n")[:2] == ["run says: hello ", "1001"]
     finally:
         subprocess.run([*podman, "system", "reset", "-f"], capture_output=True, env=clean_env(HOME="/root"))
