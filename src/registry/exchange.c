@@ -211,7 +211,7 @@ static int answer(struct s2c_ctx *ctx, struct s2c_registry *registry,
 /* ---- the request ---- */
 
 static int send_once(struct s2c_ctx *ctx, struct s2c_registry *registry,
-	const struct s2c_call *call, struct s2c_writer *sink,
+	const struct s2c_registry_call *call, struct s2c_writer *sink,
 	struct s2c_http_response *response, struct s2c_error **err)
 {
 	CLEAN_READER struct s2c_reader *reader = NULL;
@@ -261,7 +261,7 @@ static bool fall_back(struct s2c_registry *registry, enum s2c_code code)
 
 /* The challenge of a 401, or the proof that our header is good. */
 static int authenticate(struct s2c_ctx *ctx, struct s2c_registry *registry,
-	const struct s2c_call *call, const struct s2c_http_response *response,
+	const struct s2c_registry_call *call, const struct s2c_http_response *response,
 	unsigned *answers, struct s2c_error **err)
 {
 	/* What another host thinks of our credentials is not to be answered with any. */
@@ -279,7 +279,7 @@ static int authenticate(struct s2c_ctx *ctx, struct s2c_registry *registry,
 }
 
 int s2c_exchange(struct s2c_ctx *ctx, struct s2c_registry *registry,
-	const struct s2c_call *call, struct s2c_http_response *response,
+	const struct s2c_registry_call *call, struct s2c_http_response *response,
 	struct s2c_error **err)
 {
 	struct counting sink = {.base.ops = &counting_ops, .next = call->sink};

@@ -33,7 +33,7 @@ struct s2c_registry {
 	struct s2c_digest session_digest;
 };
 
-struct s2c_call {
+struct s2c_registry_call {
 	const char *method;
 	const char *path; /* below /v2/<repository>/ */
 	const char *url;  /* absolute, instead of path */
@@ -53,7 +53,7 @@ struct s2c_call {
  * s2c_http_perform(). Once bytes are in `sink` there is no retry: they cannot be undone.
  */
 S2C_CHECK int s2c_exchange(struct s2c_ctx *ctx, struct s2c_registry *registry,
-	const struct s2c_call *call, struct s2c_http_response *response,
+	const struct s2c_registry_call *call, struct s2c_http_response *response,
 	struct s2c_error **err);
 
 /*

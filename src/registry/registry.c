@@ -165,7 +165,7 @@ static int request_manifest(struct s2c_ctx *ctx, struct s2c_registry *registry,
 {
 	CLEAN_STRV struct s2c_strv headers = S2C_STRV_INIT;
 	CLEAN_FREE char *path = xasprintf("manifests/%s", tag_or_digest);
-	struct s2c_call call = {.method = method,
+	struct s2c_registry_call call = {.method = method,
 		.path = path,
 		.scope = registry->pull_scope,
 		.headers = &headers,
@@ -245,7 +245,7 @@ int s2c_registry_get_blob(struct s2c_ctx *ctx, struct s2c_registry *registry,
 	CLEAN_HTTP_RESPONSE struct s2c_http_response response = {0};
 	CLEAN_FREE char *path = xasprintf("blobs/%s", desc->digest.str);
 	CLEAN_FREE char *what = xasprintf("blob '%s'", desc->digest.str);
-	struct s2c_call call = {.method = "GET",
+	struct s2c_registry_call call = {.method = "GET",
 		.path = path,
 		.scope = registry->pull_scope,
 		.sink = sink,
@@ -267,7 +267,7 @@ int s2c_registry_has_blob(struct s2c_ctx *ctx, struct s2c_registry *registry,
 	CLEAN_HTTP_RESPONSE struct s2c_http_response response = {0};
 	CLEAN_FREE char *path = xasprintf("blobs/%s", digest->str);
 	CLEAN_FREE char *what = xasprintf("blob '%s'", digest->str);
-	struct s2c_call call = {
+	struct s2c_registry_call call = {
 		.method = "HEAD", .path = path, .scope = registry->push_scope};
 
 	if (s2c_exchange(ctx, registry, &call, &response, err) < 0)

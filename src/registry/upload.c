@@ -58,7 +58,7 @@ int s2c_registry_mount_blob(struct s2c_ctx *ctx, struct s2c_registry *registry,
 		"blobs/uploads/?mount=%s&from=%s", digest->str, from_repository);
 	CLEAN_FREE char *scope = xasprintf(
 		"%s repository:%s:pull", registry->push_scope, from_repository);
-	struct s2c_call call = {
+	struct s2c_registry_call call = {
 		.method = "POST", .path = path, .scope = scope, .once = true};
 
 	if (s2c_exchange(ctx, registry, &call, &response, &cause) < 0) {
@@ -88,7 +88,7 @@ static int open_session(struct s2c_ctx *ctx, struct s2c_registry *registry,
 	struct s2c_error **err)
 {
 	CLEAN_HTTP_RESPONSE struct s2c_http_response response = {0};
-	struct s2c_call call = {.method = "POST",
+	struct s2c_registry_call call = {.method = "POST",
 		.path = "blobs/uploads/",
 		.scope = registry->push_scope,
 		.once = digest != NULL};
@@ -137,7 +137,7 @@ static int upload_once(struct s2c_ctx *ctx, struct s2c_registry *registry,
 	url = xasprintf("%s%cdigest=%s", session, strchr(session, '?') ? '&' : '?',
 		desc->digest.str);
 	s2c_strv_add(&headers, "Content-Type: application/octet-stream");
-	struct s2c_call call = {.method = "PUT",
+	struct s2c_registry_call call = {.method = "PUT",
 		.url = url,
 		.scope = registry->push_scope,
 		.headers = &headers,
@@ -186,7 +186,7 @@ int s2c_registry_put_manifest(struct s2c_ctx *ctx, struct s2c_registry *registry
 	CLEAN_STRV struct s2c_strv headers = S2C_STRV_INIT;
 	CLEAN_FREE char *path = xasprintf("manifests/%s", tag_or_digest);
 	CLEAN_FREE char *what = xasprintf("manifest '%s'", tag_or_digest);
-	struct s2c_call call = {.method = "PUT",
+	struct s2c_registry_call call = {.method = "PUT",
 		.path = path,
 		.scope = registry->push_scope,
 		.headers = &headers,
@@ -220,7 +220,7 @@ int s2c_registry_check_push(
 			err, "push to '%s/%s'", registry->registry, registry->repository);
 	/* Best effort: registries throw sessions away by themselves, and some forbid
 	 * this. */
-	struct s2c_call call = {.method = "DELETE",
+	struct s2c_registry_call call = {.method = "DELETE",
 		.url = session,
 		.scope = registry->push_scope,
 		.once = true};
