@@ -229,6 +229,7 @@ int s2c_images_push(struct s2c_ctx *ctx, struct s2c_store *store, const char *im
 	if (s2c_store_find(store, image, &desc, name, err) ||
 		s2c_image_load(store, &desc, &loaded, err))
 		return -1;
+	memcpy(loaded->name, name, sizeof(name));
 	if (!destination && *name)
 		target = name;
 	if (parse_remote(target, &ref, err))

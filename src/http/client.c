@@ -24,7 +24,7 @@
 
 struct s2c_http {
 	CURLM *multi; /* owns the connections */
-	CURL *easy;   /* reset before each hop */
+	CURL *easy;   /* a fresh one for each hop */
 	char *unix_socket, *ca_file, *client_cert, *client_key;
 	bool insecure_tls;
 	struct s2c_buf ca; /* trusted certificates, when they are ours to put together */
@@ -500,9 +500,10 @@ static int explain(CURLcode rc, const struct s2c_url *url, const char *detail,
 static int hop_setup(struct s2c_http *http, struct hop *hop, const char *url,
 	const struct s2c_url *parsed, struct s2c_error **err)
 {
-	CURL *easy = http->easy;
-
-	curl_easy_reset(easy);
+	/* After a failed connect curl 7.88 keeps buffers that a reset does not let go. */
+	CURL *easy = s2c_must(curl_easy_init());
+	curl_easy_cleanup(http->easy);
+	http->easy = easy;
 	if (set_limits(easy, err) < 0 || set_tls(http, err) < 0 ||
 		set_method(hop, easy, err) < 0 || set_callbacks(hop, easy, err) < 0)
 		return -1;

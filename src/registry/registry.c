@@ -116,9 +116,13 @@ static int stated_digest(const struct s2c_http_response *response, struct s2c_di
 	struct s2c_error **err)
 {
 	const char *value = s2c_http_header(response, "docker-content-digest");
+	CLEAN_ERROR struct s2c_error *cause = NULL;
 
 	*out = (struct s2c_digest){0};
-	return value ? s2c_digest_parse(value, out, err) : 0;
+	if (!value || s2c_digest_parse(value, out, &cause) == 0)
+		return 0;
+	return s2c_fail(err, S2C_EPROTO, "the registry states no digest: %s",
+		s2c_error_message(cause));
 }
 
 static void hash_as(

@@ -19,7 +19,6 @@ static void clean_registry(struct s2c_registry **registry)
 struct pull {
 	struct s2c_store *store;
 	struct s2c_registry *registry;
-	unsigned fetched; /* blobs and documents that came over the wire */
 };
 
 /*
@@ -37,7 +36,6 @@ static int fetch_document(struct s2c_ctx *ctx, struct pull *pull,
 		if (s2c_registry_get_manifest(
 			    ctx, pull->registry, desc->digest.str, body, &got, err) < 0)
 			return -1;
-		pull->fetched++;
 		if (!*desc->media_type)
 			memcpy(desc->media_type, got.media_type, sizeof(got.media_type));
 	}
@@ -125,7 +123,6 @@ static int fetch_blob_once(struct s2c_ctx *ctx, struct pull *pull,
 	if (s2c_ingest_commit(ingest, &expect, NULL, NULL, err) < 0)
 		return s2c_wrap(err, "blob '%s' from '%s'", desc->digest.str,
 			pull->registry->host);
-	pull->fetched++;
 	return 0;
 }
 
@@ -164,15 +161,32 @@ static int check_parts(const struct s2c_manifest *manifest, struct s2c_error **e
 		enum s2c_media_kind kind = s2c_media_kind(layer->media_type, NULL);
 		if (kind == S2C_MEDIA_FOREIGN_LAYER)
 			return s2c_fail(err, S2C_EUNSUPPORTED,
-				"its layer '%s' is not distributable (type '%s'): it "
-				"would "
-				"have to come from elsewhere, which s2c does not do",
+				"its layer '%s' is not distributable (type '%s') and "
+				"cannot be pulled",
 				layer->digest.str, layer->media_type);
 		if (kind != S2C_MEDIA_LAYER)
 			return s2c_fail(err, S2C_EUNSUPPORTED,
 				"its layer '%s' has the unknown type '%s'",
 				layer->digest.str, layer->media_type);
 	}
+	return 0;
+}
+
+/* Config and manifest must fit together before the layers are worth the way. */
+static int check_config(struct s2c_store *store, const struct s2c_manifest *manifest,
+	struct s2c_error **err)
+{
+	CLEAN_BUF struct s2c_buf text = S2C_BUF_INIT(S2C_CONFIG_MAX);
+	CLEAN_CONFIG struct s2c_config *config = NULL;
+
+	if (s2c_blob_read(store, &manifest->config.digest, &text, err) < 0)
+		return -1;
+	if (s2c_config_parse(s2c_buf_str(&text), text.len, &config, err) < 0)
+		return s2c_wrap(err, "config '%s'", manifest->config.digest.str);
+	if (config->n_diff_ids != manifest->n_layers)
+		return s2c_fail(err, S2C_EPROTO,
+			"its manifest has %zu layers and its config %zu",
+			manifest->n_layers, config->n_diff_ids);
 	return 0;
 }
 
@@ -205,14 +219,15 @@ static int pull_image(struct s2c_ctx *ctx, struct pull *pull,
 			&manifest, err) < 0 ||
 		check_parts(manifest, err) < 0 ||
 		fetch_blob(ctx, pull, &manifest->config, err) < 0 ||
-		put_document(pull->store, desc, &body, err) < 0)
-		return -1;
-	/* Config and manifest must fit together before the layers are worth the way. */
-	if (s2c_image_load(pull->store, desc, &image, err) < 0)
+		check_config(pull->store, manifest, err) < 0)
 		return -1;
 	for (size_t i = 0; i < manifest->n_layers; i++)
 		if (fetch_blob(ctx, pull, &manifest->layers[i], err) < 0)
 			return -1;
+	/* Now it is whole: this looks at all of it once more before it gets its name. */
+	if (put_document(pull->store, desc, &body, err) < 0 ||
+		s2c_image_load(pull->store, desc, &image, err) < 0)
+		return -1;
 	return s2c_store_tag(ctx, pull->store, ref, desc, err);
 }
 
@@ -222,17 +237,12 @@ int s2c_transfer_pull(struct s2c_ctx *ctx, struct s2c_store *store,
 {
 	CLEAN(clean_registry) struct s2c_registry *registry = NULL;
 	CLEAN_DESCRIPTOR struct s2c_descriptor desc = {0};
-	char name[S2C_REFERENCE_MAX + 1];
 
-	s2c_reference_format(ref, name);
-	CLEAN_PHASE struct s2c_phase phase = s2c_phase_begin(ctx, "pull", name);
 	if (s2c_registry_open(ref, opts, &registry, err) < 0)
-		return s2c_wrap(err, "pull '%s'", name);
+		return -1;
 	struct pull pull = {.store = store, .registry = registry};
 	if (pull_image(ctx, &pull, ref, &desc, err) < 0)
-		return s2c_wrap(err, "pull '%s'", name);
-	if (!pull.fetched)
-		phase.note = "reused";
+		return -1;
 	*out = desc;
 	desc = (struct s2c_descriptor){0};
 	return 0;
@@ -265,7 +275,7 @@ static void mount_source(const struct s2c_image *image, const struct s2c_referen
 
 static int push_blob(struct s2c_ctx *ctx, struct s2c_store *store,
 	struct s2c_registry *registry, const struct s2c_descriptor *desc,
-	const char *from, bool *sent, struct s2c_error **err)
+	const char *from, struct s2c_error **err)
 {
 	struct stored_blob blob = {.store = store, .desc = desc};
 	struct s2c_blob_source source = {.open = open_stored, .self = &blob};
@@ -285,13 +295,12 @@ static int push_blob(struct s2c_ctx *ctx, struct s2c_store *store,
 		return -1;
 	if (there)
 		return 0;
-	*sent = true;
 	return s2c_registry_put_blob(ctx, registry, desc, &source, err);
 }
 
 static int push_image(struct s2c_ctx *ctx, struct s2c_store *store,
 	struct s2c_registry *registry, const struct s2c_image *image,
-	const struct s2c_reference *ref, bool *sent, struct s2c_error **err)
+	const struct s2c_reference *ref, struct s2c_error **err)
 {
 	CLEAN_BUF struct s2c_buf body = S2C_BUF_INIT(S2C_MANIFEST_MAX);
 	const struct s2c_manifest *manifest = image->manifest;
@@ -301,9 +310,9 @@ static int push_image(struct s2c_ctx *ctx, struct s2c_store *store,
 	mount_source(image, ref, &from);
 	for (size_t i = 0; i < manifest->n_layers; i++)
 		if (push_blob(ctx, store, registry, &manifest->layers[i], from.repository,
-			    sent, err) < 0)
+			    err) < 0)
 			return -1;
-	if (push_blob(ctx, store, registry, &manifest->config, "", sent, err) < 0)
+	if (push_blob(ctx, store, registry, &manifest->config, "", err) < 0)
 		return -1;
 	if (s2c_blob_read(store, &desc->digest, &body, err) < 0)
 		return -1;
@@ -323,19 +332,12 @@ int s2c_transfer_push(struct s2c_ctx *ctx, struct s2c_store *store,
 	const struct s2c_registry_opts *opts, struct s2c_error **err)
 {
 	CLEAN(clean_registry) struct s2c_registry *registry = NULL;
-	char name[S2C_REFERENCE_MAX + 1];
-	bool sent = false;
 
-	s2c_reference_format(ref, name);
-	CLEAN_PHASE struct s2c_phase phase = s2c_phase_begin(ctx, "push", name);
 	if (*ref->digest && !streq(ref->digest, image->desc.digest.str))
 		return s2c_fail(err, S2C_EINVAL,
-			"push '%s': the image has the digest '%s'; name a tag instead",
-			name, image->desc.digest.str);
-	if (s2c_registry_open(ref, opts, &registry, err) < 0 ||
-		push_image(ctx, store, registry, image, ref, &sent, err) < 0)
-		return s2c_wrap(err, "push '%s'", name);
-	if (!sent)
-		phase.note = "reused";
-	return 0;
+			"the image has the digest '%s' and not '%s'; name a tag instead",
+			image->desc.digest.str, ref->digest);
+	if (s2c_registry_open(ref, opts, &registry, err) < 0)
+		return -1;
+	return push_image(ctx, store, registry, image, ref, err);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Whole images between a registry and the store: pull and push. Moves nothing that is
- * already there; names nothing before all of it is verified.
+ * already there; names nothing before all of it is verified. Phases and the name of the
+ * image in errors are the caller's; PROGRESS comes under "pull" and "push" per blob.
  */
 #ifndef S2C_REGISTRY_TRANSFER_H
 #define S2C_REGISTRY_TRANSFER_H

@@ -8,7 +8,7 @@ import pytest
 
 from support import Builder, S2C, busybox_rootfs, in_use, tar_of
 
-pytest_plugins = []
+pytest_plugins = ["fixtures_registry"]
 
 
 @pytest.fixture(scope="session")
