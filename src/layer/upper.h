@@ -17,8 +17,9 @@ struct s2c_upper_marks {
 };
 
 /*
- * Adds the attributes that belong into a layer to `entry` (whose path is set) and reads
- * the marks (may be NULL). File capabilities bound to a user namespace are turned into
+ * Adds the attributes of a file or directory that belong into a layer to `entry` (whose
+ * path is set) and reads the marks (may be NULL). Nothing else can have user attributes,
+ * and capabilities mean nothing on it. File capabilities bound to a user namespace are turned into
  * plain ones, which is what they mean inside the image. S2C_EUNSUPPORTED on redirect,
  * metacopy and nested whiteouts.
  */
