@@ -45,7 +45,7 @@ static void parse_line(const char *line, size_t len, struct s2c_cgroups *out)
 {
 	const char *dash = memmem(line, len, " - ", 3);
 	const char *type, *point;
-	size_t type_len, point_len;
+	size_t type_len = 0, point_len = 0;
 
 	if (!dash)
 		return;
