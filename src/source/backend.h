@@ -35,6 +35,7 @@ struct s2c_source_ops {
 
 extern const struct s2c_source_ops s2c_source_dir_ops; /* a local directory, as it is */
 extern const struct s2c_source_ops s2c_source_git_ops; /* a checkout in the stage */
+extern const struct s2c_source_ops s2c_source_tar_ops; /* unpacked into the stage */
 
 /*
  * Fills what the repository in .git of source->fd (whose absolute path is `path`) knows

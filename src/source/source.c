@@ -14,6 +14,7 @@
 #include "util/fs.h"
 
 static const struct s2c_source_ops *const backends[] = {
+	&s2c_source_tar_ops,
 	&s2c_source_git_ops,
 	&s2c_source_dir_ops,
 };

@@ -209,6 +209,9 @@ static void test_exclude(void **state)
 		{"b/c", "a/b/c", false, true},
 		{"^.{3}$", "abc", false, true},
 		{"x", "a\nx", false, true},
+		{"^([a-z]+/)+[^/]+\\.(o|a)$", "ab/cd/e.o", false, true},
+		{"^a{1,255}$", "aaa", false, true},
+		{"^(a+b+c+d+e+f+g+h+i+j+k+l+m+n+o+p+)+$", "abcdefghijklmnop", false, true},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
