@@ -4,11 +4,13 @@
  * header may be needed here, because the init has no C library.
  *
  *   argv:  INIT FLAGS UID GID CAPS CWD PROGRAM [ARGUMENT...]
- *   fd 3:  a pipe to s2c on which struct s2c_init_report is written, first READY (or what
- *          keeps it from being ready), then EXEC when the program could not be executed
+ *   fd 3:  a socket to s2c on which struct s2c_init_report is written, first READY (or
+ *          what keeps it from being ready). s2c answers with one byte when the network is
+ *          up; then EXEC follows if the program could not be executed
  *
  * UID and GID are decimal, CAPS is a hexadecimal mask of the capabilities that may be
- * there. The end of the pipe after READY without EXEC means that the program runs.
+ * there. The end of the socket after READY without EXEC means that the program runs.
+ * Without a descriptor 3 nothing is awaited, and an exit status of 125 means a refusal.
  */
 #ifndef S2C_RUNTIME_INIT_PROTOCOL_H
 #define S2C_RUNTIME_INIT_PROTOCOL_H

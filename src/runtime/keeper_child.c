@@ -304,6 +304,20 @@ static void obey(struct keeper *k)
 		close(fds[i]);
 }
 
+/*
+ * The runtime has ended, and with it the container. The upper directory must be free
+ * before s2c hears of it, as s2c goes on at once; the end of process 1 then ends whatever
+ * is left, while s2c has better things to do than to wait for it.
+ */
+__attribute__((noreturn)) static void finish(struct keeper *k, int status)
+{
+	CLEAN_FREE char *rootfs = xasprintf("%s/" S2C_KEEPER_ROOTFS, k->opts->work_path);
+
+	(void)umount2(rootfs, MNT_DETACH);
+	tell(k, S2C_KEEPER_EXIT, status, "");
+	_exit(0);
+}
+
 static void reap(struct keeper *k)
 {
 	struct signalfd_siginfo info;
@@ -318,11 +332,8 @@ static void reap(struct keeper *k)
 
 		if (pid == k->net)
 			net_result(k, code);
-		if (pid == k->runtime) {
-			tell(k, S2C_KEEPER_EXIT, code, "");
-			/* The end of process 1 ends whatever is left. */
-			_exit(0);
-		}
+		if (pid == k->runtime)
+			finish(k, code);
 	}
 }
 

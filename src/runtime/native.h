@@ -50,10 +50,10 @@ struct s2c_native_container {
 	size_t n_binds;
 
 	struct s2c_net_choice net;
-	bool net_up; /* the helper has said so */
+	bool net_known; /* the helper has said whether the network is up */
 	struct s2c_strv net_argv, run_argv;
 	struct s2c_keeper keeper;
-	bool ran;
+	bool keeper_spent; /* its run is over, it ends by itself */
 	/* Mount points that could not be kept out of the upper directory. */
 	struct s2c_strv excludes;
 };

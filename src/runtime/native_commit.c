@@ -49,8 +49,8 @@ static int write_layer(struct s2c_ctx *ctx, struct s2c_native_container *c,
 		s2c_ingest_begin(c->native->store, &ingest, err) < 0)
 		return -1;
 	s2c_ingest_hashed_by_caller(ingest);
-	if (s2c_layer_write(
-		    ctx, entries, &how, s2c_ingest_writer(ingest), layer, err) < 0)
+	if (s2c_layer_write(ctx, entries, &how, s2c_ingest_writer(ingest), layer, err) <
+		0)
 		return -1;
 	/* Nothing changed: no blob, the image only gets a line of history. */
 	if (layer->entries == 0)
@@ -82,9 +82,7 @@ int s2c_native_commit(struct s2c_ctx *ctx, struct s2c_container *container,
 	struct s2c_history history = {
 		.created = opts->created, .created_by = opts->created_by};
 
-	/* A keeper that waits for a run has no process of the container's, but the claim.
-	 */
-	s2c_keeper_stop(&c->keeper);
+	/* Whoever ran is dead (native_run.c); a keeper that waits has run nobody. */
 	s2c_overlay_drop_view(&c->overlay);
 	if (manifest->n_layers >= S2C_LAYERS_MAX)
 		return s2c_fail(err, S2C_ELIMIT,

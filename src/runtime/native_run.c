@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 
 #include "runtime/init_image.h"
@@ -82,7 +83,8 @@ int s2c_native_start_keeper(struct s2c_native_container *c, struct s2c_error **e
 	}
 	if (c->network == S2C_NETWORK_ISOLATED)
 		opts.net_argv = &c->net_argv;
-	c->net_up = false;
+	c->net_known = c->network != S2C_NETWORK_ISOLATED;
+	c->keeper_spent = false;
 	if (s2c_keeper_start(&opts, &c->keeper, err) < 0)
 		return -1;
 	/* The number that its copy of the overlay has is for its own mount. */
@@ -90,41 +92,19 @@ int s2c_native_start_keeper(struct s2c_native_container *c, struct s2c_error **e
 	return 0;
 }
 
-/* The next message; the end of the keeper without one is an error. */
-static int keeper_event(struct s2c_native_container *c, struct s2c_keeper_message *out,
-	struct s2c_error **err)
+/* What the helper said. Without a network that is a must, the container does without. */
+static int network_result(struct s2c_ctx *ctx, struct s2c_native_container *c,
+	const struct s2c_keeper_message *m, struct s2c_error **err)
 {
-	s2c_keeper_next(&c->keeper, out);
-	if (out->event == S2C_KEEPER_FAILED)
-		return s2c_fail(err, S2C_EUNSUPPORTED, "container: %s", out->text);
-	if (out->event == S2C_KEEPER_NONE)
-		return s2c_fail(err, S2C_EIO, "the container's keeper has died");
-	return 0;
-}
-
-/* Waits for the network helper, which has been starting since create. */
-static int await_network(
-	struct s2c_ctx *ctx, struct s2c_native_container *c, struct s2c_error **err)
-{
-	struct pollfd fd = {.fd = c->keeper.control, .events = POLLIN};
-	struct s2c_keeper_message m;
-	int ready;
-
-	if (c->network != S2C_NETWORK_ISOLATED || c->net_up)
+	c->net_known = true;
+	if (m->value == 0)
 		return 0;
-	if (s2c_ctx_poll(ctx, &fd, 1, -1, &ready, err) < 0 ||
-		keeper_event(c, &m, err) < 0)
-		return -1;
-	if (m.value == 0) {
-		c->net_up = true;
-		return 0;
-	}
 	if (c->network_required || c->n_ports)
 		return s2c_fail(err, S2C_EUNSUPPORTED,
 			"no isolated network: %s failed: %s",
-			s2c_net_helper_name(c->net.helper), m.text);
+			s2c_net_helper_name(c->net.helper), m->text);
 	s2c_emit_log(ctx, S2C_WARN, "no network for this container: %s failed: %s",
-		s2c_net_helper_name(c->net.helper), m.text);
+		s2c_net_helper_name(c->net.helper), m->text);
 	c->network = S2C_NETWORK_NONE;
 	return 0;
 }
@@ -304,9 +284,10 @@ static void pump_read(struct pump *p)
 struct run {
 	struct s2c_native_container *c;
 	struct pump pump;
-	int report; /* read end of the init's pipe; -1 after its end */
+	int report; /* our end of the init's socket; -1 after its end */
 	struct s2c_init_report ready, failed;
-	int status; /* of the OCI runtime; -1 while it runs */
+	bool released; /* the init may go on and execute the program */
+	int status;    /* of the OCI runtime; -1 while it runs */
 };
 
 static void run_release(struct run *run)
@@ -333,10 +314,41 @@ static void report_read(struct run *run)
 		run->failed = r;
 }
 
+/* What the keeper tells; its end without having told the end of the run is an error. */
+static int keeper_event(struct run *run, struct s2c_ctx *ctx, struct s2c_error **err)
+{
+	struct s2c_keeper_message m;
+
+	s2c_keeper_next(&run->c->keeper, &m);
+	switch ((enum s2c_keeper_event)m.event) {
+	case S2C_KEEPER_NET:
+		return network_result(ctx, run->c, &m, err);
+	case S2C_KEEPER_EXIT:
+		run->status = m.value;
+		run->c->keeper_spent = true;
+		return 0;
+	case S2C_KEEPER_FAILED:
+		return s2c_fail(err, S2C_EUNSUPPORTED, "container: %s", m.text);
+	case S2C_KEEPER_NONE:
+		break;
+	}
+	return s2c_fail(err, S2C_EIO, "the container's keeper has died");
+}
+
+/* Lets the init go on once it is ready and the network is. */
+static void release_init(struct run *run)
+{
+	if (run->released || run->ready.stage != S2C_INIT_READY || !run->c->net_known)
+		return;
+	run->released = true;
+	/* An init that has died meanwhile shows by its end. */
+	if (send(run->report, "g", 1, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
+		return;
+}
+
 /* One round of waiting; run->status tells when the runtime has ended. */
 static int run_step(struct run *run, struct s2c_ctx *ctx, struct s2c_error **err)
 {
-	struct s2c_keeper_message m;
 	struct pollfd fds[] = {
 		{.fd = run->pump.fd, .events = POLLIN},
 		{.fd = run->report, .events = POLLIN},
@@ -350,12 +362,18 @@ static int run_step(struct run *run, struct s2c_ctx *ctx, struct s2c_error **err
 		pump_read(&run->pump);
 	if (fds[1].revents)
 		report_read(run);
-	if (fds[2].revents) {
-		if (keeper_event(run->c, &m, err) < 0)
+	if (fds[2].revents && keeper_event(run, ctx, err) < 0)
+		return -1;
+	release_init(run);
+	return 0;
+}
+
+/* For runtimes whose init cannot wait for the network itself. */
+static int await_network(struct run *run, struct s2c_ctx *ctx, struct s2c_error **err)
+{
+	while (run->c->native->oci_kind == S2C_OCI_OTHER && !run->c->net_known)
+		if (run_step(run, ctx, err) < 0)
 			return -1;
-		if (m.event == S2C_KEEPER_EXIT)
-			run->status = m.value;
-	}
 	return 0;
 }
 
@@ -396,10 +414,12 @@ static int run_start(
 	CLEAN_FD int output = -1;
 	CLEAN_FD int report = -1;
 	CLEAN_FD int null = -1;
-	int fds[4];
+	int fds[4], pair[2];
 
-	if (make_pipe(&run->report, &report, err) < 0)
-		return -1;
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
+		return s2c_fail_errno(err, errno, "cannot make a socket pair");
+	run->report = pair[0];
+	report = pair[1];
 	if ((opts->fd_out < 0 || opts->fd_err < 0) &&
 		make_pipe(&run->pump.fd, &output, err) < 0)
 		return -1;
@@ -519,13 +539,14 @@ int s2c_native_run(struct s2c_ctx *ctx, struct s2c_container *container,
 		.c = c, .pump = {.ctx = ctx, .fd = -1}, .report = -1, .status = -1};
 	int rc = 0;
 
-	c->ran = true;
 	if (make_cwd(c, opts->cwd, err) < 0)
 		return -1;
 	s2c_overlay_drop_view(&c->overlay);
+	if (c->keeper_spent)
+		s2c_keeper_stop(&c->keeper);
 	if (c->keeper.warden < 0 && s2c_native_start_keeper(c, err) < 0)
 		return -1;
-	if (await_network(ctx, c, err) < 0 || put_bundle(c, opts, err) < 0 ||
+	if (await_network(&run, ctx, err) < 0 || put_bundle(c, opts, err) < 0 ||
 		run_start(&run, opts, err) < 0) {
 		s2c_keeper_stop(&c->keeper);
 		return -1;
@@ -534,7 +555,9 @@ int s2c_native_run(struct s2c_ctx *ctx, struct s2c_container *container,
 		rc = run_step(&run, ctx, err);
 	if (rc < 0 && run.status < 0)
 		run_stop(&run, ctx);
-	s2c_keeper_stop(&c->keeper);
+	/* Unless the runtime has ended orderly, only the keeper's end ends all. */
+	if (run.status < 0 || c->native->oci_kind == S2C_OCI_OTHER)
+		s2c_keeper_stop(&c->keeper);
 	run_drain(&run);
 	return rc < 0 ? -1 : judge(&run, opts, out_status, err);
 }
