@@ -3,7 +3,7 @@
  * A git repository as source: one commit of it, shallow, checked out in the stage.
  * Instead of "git clone" it looks at the remote refs, makes an empty repository of its
  * own and fetches the one commit, so that no configuration, template or default of the
- * host or the remote decides anything. Submodules are left out for now.
+ * host or the remote decides anything. Submodules are left out for now, with a warning.
  */
 #include "source/git.h"
 
@@ -223,6 +223,19 @@ static int make_tree(struct s2c_git *git, const struct s2c_source_opts *opts, bo
 	return s2c_git_run(git, args, NULL, err);
 }
 
+/* What a checkout without submodules and filters lacks, so that no one wonders. */
+static void warn_of_gaps(struct s2c_git *git, int tree_fd)
+{
+	struct stat st;
+
+	if (fstatat(tree_fd, ".gitmodules", &st, AT_SYMLINK_NOFOLLOW) == 0)
+		s2c_emit_log(git->ctx, S2C_WARN,
+			"'%s' has submodules, which are not fetched: their directories "
+			"are "
+			"empty",
+			git->shown);
+}
+
 static int fetch_and_check_out(struct s2c_git *git, const struct s2c_source_ask *ask,
 	const char *url, struct s2c_source *out, struct s2c_error **err)
 {
@@ -246,6 +259,7 @@ static int fetch_and_check_out(struct s2c_git *git, const struct s2c_source_ask 
 	if (s2c_git_run(git, args, NULL, err) < 0 ||
 		s2c_git_commit_info(git, commit, &out->info, &out->commit_time, err) < 0)
 		return -1;
+	warn_of_gaps(git, out->fd);
 	out->from_commit = true;
 	if (target.branch)
 		s2c_source_set(&out->info.ref, TAKE(target.branch));

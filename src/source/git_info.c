@@ -18,6 +18,7 @@
 #define REF_FILE_MAX 4096
 #define PACKED_REFS_MAX (64u * 1024 * 1024)
 #define COMMIT_TIME_MAX 253402300799ll /* end of the year 9999 */
+#define DESCRIBE_SECONDS 60 /* labels are not worth more; a fifo in .git blocks git */
 
 /* The next NUL-terminated field, escaped, without blanks at its end. Caller frees. */
 static char *take_field(const char **p, const char *end)
@@ -144,13 +145,18 @@ static int make_git_dir(int stage_fd, const char *id, struct s2c_error **err)
 }
 
 static void find_dirty(
-	struct s2c_git *git, const char *path, struct s2c_source_info *info)
+	struct s2c_git *git, int git_fd, const char *path, struct s2c_source_info *info)
 {
 	CLEAN_BUF struct s2c_buf out = S2C_BUF_INIT(4096);
 	CLEAN_ERROR struct s2c_error *why = NULL;
 	const char *const args[] = {"status", "--porcelain=v1", "-z", "--no-renames",
 		"--untracked-files=normal", "--ignore-submodules=all", NULL};
 
+	struct stat st;
+
+	if (fstatat(git_fd, "index", &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+		!S_ISREG(st.st_mode))
+		return;
 	s2c_env_set(&git->env, "GIT_WORK_TREE", path);
 	s2c_strv_addf(&git->env, "GIT_INDEX_FILE=%s/.git/index", path);
 	if (s2c_git_run(git, args, &out, &why) < 0) {
@@ -193,7 +199,7 @@ static int describe(struct s2c_ctx *ctx, const struct s2c_source_opts *opts,
 		return -1;
 	if (branch)
 		s2c_source_set(&source->info.ref, TAKE(branch));
-	find_dirty(&git, path, &source->info);
+	find_dirty(&git, git_fd, path, &source->info);
 	return 0;
 }
 
@@ -204,7 +210,9 @@ int s2c_git_describe(struct s2c_ctx *ctx, const struct s2c_source_opts *opts,
 
 	if (opts->stage_fd < 0 || !opts->stage_path)
 		return 0;
-	if (describe(ctx, opts, path, source, &why) < 0)
+	CLEAN_CTX struct s2c_ctx *child = s2c_ctx_child(ctx, DESCRIBE_SECONDS);
+
+	if (describe(child, opts, path, source, &why) < 0)
 		s2c_emit_log(
 			ctx, S2C_DEBUG, "no commit labels: %s", s2c_error_message(why));
 	return s2c_ctx_check(ctx, err);

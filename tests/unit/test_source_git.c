@@ -317,6 +317,29 @@ static void test_local_odd(void **state)
 	}
 }
 
+/* An index that would block whoever opens it, or that is somebody else's. */
+static void test_local_index(void **state)
+{
+	static const char *const scripts[] = {
+		"rm repo/.git/index; mkfifo repo/.git/index",
+		"mv repo/.git/index i; ln -s ../../i repo/.git/index",
+		"rm repo/.git/index",
+	};
+	const struct tmp *tmp = *state;
+	CLEAN_FREE char *path = xasprintf("%s/repo", tmp->path);
+
+	for (size_t i = 0; i < ARRAY_SIZE(scripts); i++) {
+		CLEAN_SOURCE struct s2c_source *source = NULL;
+
+		sh(tmp, "rm -rf repo");
+		sh(tmp, make_repo);
+		sh(tmp, scripts[i]);
+		assert_ok(open_git(tmp, path, NULL, &source, &terr));
+		assert_string_equal(source->info.message, "second");
+		assert_false(source->info.dirty);
+	}
+}
+
 /* Everything in a repository's own configuration that names a program. */
 static const char hostile_config[] =
 	"cat >evil <<'X'\n#!/bin/sh\ntouch \"$(dirname \"$0\")/pwned\"\ncat\nX\nchmod +x "
@@ -416,6 +439,7 @@ static void test_submodules(void **state)
 		"done\n"
 		"git commit -qm sub");
 	assert_ok(open_git(tmp, path, "main", &source, &terr));
+	assert_non_null(strstr(warned, "has submodules, which are not fetched"));
 	assert_file(source, "a", "two\n");
 	assert_int_equal(fstatat(source->fd, "m/a", &st, 0), -1);
 	assert_int_equal(fstatat(source->fd, "o/a", &st, 0), -1);
@@ -681,6 +705,7 @@ int main(void)
 		tmp_test(test_sha256),
 		tmp_test(test_local),
 		tmp_test(test_local_odd),
+		tmp_test(test_local_index),
 		tmp_test(test_hostile_config),
 		tmp_test(test_user_config),
 		tmp_test(test_submodules),
