@@ -172,11 +172,18 @@ static bool is_below(const char *path, const char *dir)
 }
 
 /* Removes what is in the way of an entry. place->dir_fd stays valid. */
-static int clear_place(struct s2c_extractor *x, const struct s2c_entry *entry,
-	const struct s2c_extract_place *place, struct s2c_error **err)
+static int clear_place(struct s2c_extractor *x, struct s2c_ctx *ctx,
+	const struct s2c_entry *entry, const struct s2c_extract_place *place,
+	struct s2c_error **err)
 {
 	if (x->opts.keep_existing)
 		return s2c_fail(err, S2C_EEXIST, "'%s' exists already", entry->path);
+	if (x->opts.warn_replaced && !x->warned_replaced) {
+		s2c_emit_log(ctx, S2C_WARN,
+			"'%s' is in the archive more than once; the last one counts",
+			entry->path);
+		x->warned_replaced = true;
+	}
 	if (!is_dir_at(place->dir_fd, place->name)) {
 		if (unlinkat(place->dir_fd, place->name, 0))
 			return s2c_fail_errno(
@@ -285,7 +292,7 @@ static int add_plain(struct s2c_extractor *x, struct s2c_ctx *ctx,
 		return -1;
 	r = make(entry, &place);
 	if (r && errno == EEXIST) {
-		if (clear_place(x, entry, &place, err))
+		if (clear_place(x, ctx, entry, &place, err))
 			return -1;
 		r = make(entry, &place);
 	}
@@ -321,8 +328,8 @@ static int open_target(struct s2c_extractor *x, const struct s2c_entry *entry,
 	return *own_fd;
 }
 
-static int add_hardlink(
-	struct s2c_extractor *x, const struct s2c_entry *entry, struct s2c_error **err)
+static int add_hardlink(struct s2c_extractor *x, struct s2c_ctx *ctx,
+	const struct s2c_entry *entry, struct s2c_error **err)
 {
 	struct s2c_extract_place place = {.fd = -1};
 	CLEAN_FD int own_fd = -1;
@@ -339,7 +346,7 @@ static int add_hardlink(
 		return -1;
 	r = linkat(target_fd, target, place.dir_fd, place.name, 0);
 	if (r && errno == EEXIST) {
-		if (clear_place(x, entry, &place, err))
+		if (clear_place(x, ctx, entry, &place, err))
 			return -1;
 		r = linkat(target_fd, target, place.dir_fd, place.name, 0);
 	}
@@ -382,7 +389,7 @@ int s2c_extractor_add(struct s2c_extractor *x, struct s2c_ctx *ctx,
 	if (streq(entry->path, "."))
 		return add_root(x, ctx, entry, err);
 	if (entry->type == S2C_ENTRY_HARDLINK)
-		return add_hardlink(x, entry, err);
+		return add_hardlink(x, ctx, entry, err);
 	if (entry->type == S2C_ENTRY_SOCKET) {
 		s2c_emit_log(ctx, S2C_WARN, "socket '%s' is left out", entry->path);
 		return 0;

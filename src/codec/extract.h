@@ -23,6 +23,7 @@ struct s2c_extract_opts {
 	bool no_special;    /* refuse devices, fifos, sockets (S2C_EINVAL) */
 	bool skip_devices;  /* pass over device nodes that cannot be made (EPERM) */
 	bool keep_existing; /* S2C_EEXIST instead of replacing a non-directory */
+	bool warn_replaced; /* warn (once) of an entry that takes the place of another */
 	bool no_xattrs;     /* ignore extended attributes */
 	/* With no_owner: the attribute in which directories keep "uid:gid", or NULL. */
 	const char *owner_xattr;

@@ -31,7 +31,7 @@ struct s2c_extractor {
 	struct s2c_extract_note *notes;
 	size_t n_notes, cap_notes, note_bytes;
 	char *buf; /* S2C_STREAM_CHUNK bytes, made when first needed */
-	bool warned_xattrs, warned_devices;
+	bool warned_xattrs, warned_devices, warned_replaced;
 };
 
 /* Where an entry is on disk: its parent directory and its name there. */

@@ -536,7 +536,7 @@ static int push_root(struct diff *d, struct s2c_error **err)
 
 	s2c_lower_root(&d->lowers, &f.lower);
 	if (hit.found)
-		hit.dir_fd = d->lower_fds[0];
+		hit.dir_fd = d->lower_fds[s2c_layer_root_tree(d->lower_fds, d->lowers.n)];
 	r = s2c_fs_open(d->upper_fd, ".", DIR_FLAGS, 0, &f.fd, err);
 	if (r == 0 && (fstat(f.fd, &st) || (hit.found && fstat(hit.dir_fd, &hit.st))))
 		r = s2c_fail_errno(err, errno, "cannot read the root of a tree");

@@ -28,8 +28,8 @@ struct s2c_owner_map {
 };
 
 struct s2c_diff_opts {
-	int upper_fd;	       /* borrowed */
-	const int *lower_fds;  /* trees, uppermost first; borrowed */
+	int upper_fd;         /* borrowed */
+	const int *lower_fds; /* trees, uppermost first; borrowed */
 	size_t n_lowers;
 	const char *xattr_prefix; /* "trusted.overlay." or "user.overlay." */
 	/* Relative paths left out with all below, also as whiteouts. */

@@ -202,20 +202,22 @@ static bool in_marker(const char *path)
 	return false;
 }
 
-/* A directory over its own whiteout is new from the ground. */
+/* What takes the place of its own whiteout; a directory is new from the ground. */
 static int clear_whiteout(
 	struct unpack *u, const struct s2c_entry *entry, struct s2c_error **err)
 {
 	const char *name;
 	int fd;
 
-	if (!u->any_whiteout || entry->type != S2C_ENTRY_DIR || streq(entry->path, "."))
+	if (!u->any_whiteout || streq(entry->path, "."))
 		return 0;
 	if (s2c_extractor_parent(u->x, entry->path, &fd, &name, err))
 		return -1;
 	if (!s2c_overlay_is_whiteout_at(fd, name))
 		return 0;
-	return note_opaque(u, entry->path, err);
+	if (unlinkat(fd, name, 0))
+		return s2c_fail_errno(err, errno, "cannot replace '%s'", entry->path);
+	return entry->type == S2C_ENTRY_DIR ? note_opaque(u, entry->path, err) : 0;
 }
 
 static int add_file(
@@ -315,7 +317,13 @@ static int finish(struct unpack *u, struct s2c_error **err)
 	}
 	if (s2c_extractor_finish(u->x, err))
 		return -1;
-	if (!u->saw_root && futimens(u->root_fd, epoch))
+	if (u->saw_root)
+		return 0;
+	/* Where there are no user attributes, the root stays as plain as it is. */
+	if (fsetxattr(u->root_fd, S2C_ROOT_XATTR, "none", 4, 0) && errno != EOPNOTSUPP &&
+		errno != EPERM)
+		return s2c_fail_errno(err, errno, "cannot mark the root");
+	if (futimens(u->root_fd, epoch))
 		return s2c_fail_errno(err, errno, "cannot set the time of the root");
 	return 0;
 }
@@ -328,6 +336,16 @@ static int prepare_root(const struct unpack *u, struct s2c_error **err)
 	if (fchmod(u->root_fd, 0755))
 		return s2c_fail_errno(err, errno, "cannot set the mode of the root");
 	return 0;
+}
+
+size_t s2c_layer_root_tree(const int *tree_fds, size_t n)
+{
+	char value[8];
+
+	for (size_t i = 0; i + 1 < n; i++)
+		if (fgetxattr(tree_fds[i], S2C_ROOT_XATTR, value, sizeof(value)) < 0)
+			return i;
+	return n - 1;
 }
 
 int s2c_layer_unpack(struct s2c_ctx *ctx, struct s2c_unpack_input input, int root_fd,
@@ -343,6 +361,7 @@ int s2c_layer_unpack(struct s2c_ctx *ctx, struct s2c_unpack_input input, int roo
 		.no_owner = opts->single_id,
 		.owner_xattr = opts->single_id ? S2C_OWNER_XATTR : NULL,
 		.skip_devices = true,
+		.warn_replaced = true,
 	};
 	struct unpack u CLEAN(unpack_release) = {
 		.ctx = ctx,

@@ -16,6 +16,18 @@
 /* Original owner "uid:gid" of a directory, kept by single-id unpacking for layer/diff. */
 #define S2C_OWNER_XATTR "user.s2c.owner"
 
+/*
+ * On the root of a tree whose layer has no entry for the root, so that its metadata means
+ * nothing: overlayfs shows the root of the uppermost tree, whatever the layers said.
+ */
+#define S2C_ROOT_XATTR "user.s2c.root"
+
+/*
+ * The tree (of n > 0, uppermost first) whose root is the root of the image: the uppermost
+ * that has an entry for it, else the lowest. An upper directory gets its metadata.
+ */
+size_t s2c_layer_root_tree(const int *tree_fds, size_t n);
+
 struct s2c_unpack_opts {
 	const char *xattr_prefix; /* "trusted.overlay." or "user.overlay." */
 	bool single_id; /* do not chown; record directory owners in S2C_OWNER_XATTR */

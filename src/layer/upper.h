@@ -19,9 +19,9 @@ struct s2c_upper_marks {
 /*
  * Adds the attributes of a file or directory that belong into a layer to `entry` (whose
  * path is set) and reads the marks (may be NULL). Nothing else can have user attributes,
- * and capabilities mean nothing on it. File capabilities bound to a user namespace are turned into
- * plain ones, which is what they mean inside the image. S2C_EUNSUPPORTED on redirect,
- * metacopy and nested whiteouts.
+ * and capabilities mean nothing on it. File capabilities bound to a user namespace are
+ * turned into plain ones, which is what they mean inside the image. S2C_EUNSUPPORTED on
+ * redirect, metacopy and nested whiteouts.
  */
 S2C_CHECK int s2c_upper_xattrs(struct s2c_ctx *ctx, int fd, const char *xattr_prefix,
 	struct s2c_entry *entry, struct s2c_upper_marks *marks, struct s2c_error **err);

@@ -18,10 +18,10 @@ struct s2c_layer_opts {
 struct s2c_layer_result {
 	struct s2c_digest diff_id; /* of the uncompressed tar */
 	struct s2c_digest digest;  /* of the blob */
-	uint64_t size;		   /* bytes of the blob */
-	uint64_t tar_size;	   /* bytes of the tar */
-	uint64_t entries;	   /* 0: nothing changed, the blob must not be used */
-	const char *media_type;	   /* static string */
+	uint64_t size;             /* bytes of the blob */
+	uint64_t tar_size;         /* bytes of the tar */
+	uint64_t entries;          /* 0: nothing changed, the blob must not be used */
+	const char *media_type;    /* static string */
 };
 
 /*

@@ -21,6 +21,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+#include "layer/unpack.h"
 #include "util/buf.h"
 #include "util/fault.h"
 #include "util/fs.h"
@@ -52,7 +53,7 @@ int s2c_overlay_prepare(struct s2c_overlay *o, struct s2c_error **err)
 		return -1;
 	if (o->n_lowers == 0)
 		return 0;
-	if (fstat(o->lower_fds[0], &st) < 0)
+	if (fstat(o->lower_fds[s2c_layer_root_tree(o->lower_fds, o->n_lowers)], &st) < 0)
 		return s2c_fail_errno(err, errno, "cannot look at a layer");
 	if (!o->keep_owner && fchown(upper, st.st_uid, st.st_gid) < 0)
 		return s2c_fail_errno(err, errno, "cannot set the owner of '/'");

@@ -308,7 +308,7 @@ static void stage(const char *lowers, const int *lower_fds, size_t n, const char
 	CHECK(mkdir(upper, 0755) == 0 && mkdir(work_dir, 0755) == 0);
 	CHECK(mkdir(layer, 0755) == 0);
 	upper_fd = open_dir(upper);
-	copy_root(lower_fds[0], upper_fd);
+	copy_root(lower_fds[s2c_layer_root_tree(lower_fds, n)], upper_fd);
 	mount_view(lowers, upper);
 	{
 		CLEAN_FD int root = open_dir("view");
@@ -325,7 +325,7 @@ static void stage(const char *lowers, const int *lower_fds, size_t n, const char
 	unpack_tar(&tar, layer_fd);
 	/* A layer says nothing of a root that stayed the same. */
 	if (!has_root(&tar))
-		copy_root(lower_fds[0], layer_fd);
+		copy_root(lower_fds[s2c_layer_root_tree(lower_fds, n)], layer_fd);
 	mount_view(all, NULL);
 	after = view_of("view");
 	CHECK(umount("view") == 0);

@@ -617,7 +617,7 @@ static void h1_strips_roots(void **state)
 }
 
 /* What stands behind the end belongs to the digest: it is read to the last byte. */
-static void c15_drains_to_the_last_byte(void **state)
+static void c14_drains_to_the_last_byte(void **state)
 {
 	CLEAN_BUF struct s2c_buf buf = S2C_BUF_INIT(TAR_MAX);
 	struct s2c_ctx *ctx CLEAN_CTX = quiet_ctx();
@@ -918,7 +918,7 @@ int main(void)
 		tmp_test(x1_reads_sparse_files),
 		cmocka_unit_test(reads_base256_and_old_directories),
 		cmocka_unit_test(h1_strips_roots),
-		cmocka_unit_test(c15_drains_to_the_last_byte),
+		cmocka_unit_test(c14_drains_to_the_last_byte),
 		cmocka_unit_test(reads_an_empty_archive),
 		cmocka_unit_test(reads_global_comments),
 		cmocka_unit_test(refuses_hostile_entries),

@@ -281,7 +281,7 @@ static void skips_bookkeeping_of_aufs(void **state)
 }
 
 /* The diffID is of every byte, also of those behind the end of the archive. */
-static void c13_diff_id_of_all_bytes(void **state)
+static void c14_diff_id_of_all_bytes(void **state)
 {
 	static const struct item items[] = {{"x", .data = "1"}};
 	CLEAN_BUF struct s2c_buf tar = S2C_BUF_INIT(TAR_MAX);
@@ -327,6 +327,62 @@ static void single_id_records_owners(void **state)
 	assert_true(has_xattr(tmp, "t/d", S2C_OWNER_XATTR, "33:44"));
 }
 
+/* C15: the last of two entries counts, and somebody is told; a whiteout is no entry. */
+static void c15_duplicates(void **state)
+{
+	static const struct item twice[] = {{"x", .data = "1"}, {"y", S2C_ENTRY_DIR},
+		{"x", .data = "2"}, {"y", S2C_ENTRY_DIR, .mode = 0700},
+		{"x", .data = "3"}};
+	static const struct item whiteout[] = {
+		{".wh.x"}, {"x", .data = "1"}, {".wh.d"}, {"d", S2C_ENTRY_DIR}};
+	struct tmp *tmp = *state;
+
+	for (int i = 0; i < 2; i++) {
+		int warnings = 0;
+		struct s2c_ctx *ctx CLEAN_CTX = s2c_ctx_new(
+			(struct s2c_sink){count_warning, &warnings});
+		struct s2c_unpack_opts opts = {
+			.xattr_prefix = PREFIX, .single_id = geteuid() != 0};
+		CLEAN_BUF struct s2c_buf tar = S2C_BUF_INIT(TAR_MAX);
+		CLEAN_FREE char *text = NULL;
+		CLEAN_FD int root = -1;
+
+		assert_ok(s2c_fs_rm_rf(tmp->fd, "t", &terr));
+		assert_int_equal(mkdirat(tmp->fd, "t", 0700), 0);
+		root = openat(tmp->fd, "t", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		items_to_tar(i ? whiteout : twice, i ? 4 : 5, &tar);
+		struct s2c_unpack_input input = {s2c_reader_mem(tar.data, tar.len), true};
+		assert_ok(s2c_layer_unpack(ctx, input, root, &opts, NULL, &terr));
+		text = tmp_read(tmp, "t/x");
+		assert_string_equal(text, i ? "1" : "3");
+		assert_int_equal(warnings, i ? 0 : 1);
+	}
+}
+
+/* D6: the root of an image is that of the uppermost layer that says something of it. */
+static void d6_root_of_many_layers(void **state)
+{
+	static const struct item bare[] = {{"x", .data = "1"}};
+	static const struct item given[] = {{".", S2C_ENTRY_DIR, .mode = 0555}};
+	struct tmp *tmp = *state;
+	int fds[3];
+
+	for (int i = 0; i < 3; i++) {
+		char name[8];
+
+		assert_ok(i == 1 ? UNPACK(tmp, given) : UNPACK(tmp, bare));
+		snprintf(name, sizeof(name), "l%d", i);
+		assert_int_equal(renameat(tmp->fd, "t", tmp->fd, name), 0);
+		fds[i] = openat(tmp->fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	}
+	assert_int_equal(s2c_layer_root_tree(fds, 3), 1);
+	assert_int_equal(s2c_layer_root_tree(fds + 1, 2), 0);
+	assert_int_equal(s2c_layer_root_tree(fds, 1), 0);
+	assert_int_equal(s2c_layer_root_tree(fds + 2, 1), 0);
+	for (int i = 0; i < 3; i++)
+		close(fds[i]);
+}
+
 /* The same layer gives the same tree, down to the times of what it does not mention. */
 static void same_tree_on_any_day(void **state)
 {
@@ -357,9 +413,11 @@ int main(void)
 		tmp_test(x9_no_overlay_attributes),
 		tmp_test(d6_root),
 		tmp_test(skips_bookkeeping_of_aufs),
-		tmp_test(c13_diff_id_of_all_bytes),
+		tmp_test(c14_diff_id_of_all_bytes),
 		tmp_test(keeps_limits),
 		tmp_test(single_id_records_owners),
+		tmp_test(c15_duplicates),
+		tmp_test(d6_root_of_many_layers),
 		tmp_test(same_tree_on_any_day),
 	};
 
