@@ -13,6 +13,7 @@
 #include <strings.h>
 
 #include "http/url.h"
+#include "util/fault.h"
 #include "util/fs.h"
 
 #ifndef S2C_VERSION
@@ -530,7 +531,8 @@ static int perform_hop(struct s2c_http *http, struct hop *hop, const char *url,
 	if (parsed.has_userinfo)
 		return s2c_fail(
 			err, S2C_EINVAL, "a URL for '%s' holds credentials", parsed.host);
-	if (hop_setup(http, hop, url, &parsed, err) < 0 ||
+	if (s2c_fault_point("http.request", err) < 0 ||
+		hop_setup(http, hop, url, &parsed, err) < 0 ||
 		make_headers(hop->request, with_secret, &headers, err) < 0)
 		return -1;
 	SET(http->easy, CURLOPT_HTTPHEADER, headers);
@@ -556,7 +558,7 @@ static int perform_hop(struct s2c_http *http, struct hop *hop, const char *url,
 	if (hop->response->status < 200)
 		return s2c_fail(
 			err, S2C_EPROTO, "'%s' sent no final answer", parsed.host);
-	return 0;
+	return s2c_fault_point("http.answer", err);
 }
 
 static bool is_redirect(int status)

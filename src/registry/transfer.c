@@ -8,11 +8,6 @@
 #include "registry/exchange.h"
 #include "store/blob.h"
 
-static void clean_registry(struct s2c_registry **registry)
-{
-	s2c_registry_close(*registry);
-}
-
 /* ---- pull ---- */
 
 /* What a pull works on. */
@@ -235,7 +230,7 @@ int s2c_transfer_pull(struct s2c_ctx *ctx, struct s2c_store *store,
 	const struct s2c_reference *ref, const struct s2c_registry_opts *opts,
 	struct s2c_descriptor *out, struct s2c_error **err)
 {
-	CLEAN(clean_registry) struct s2c_registry *registry = NULL;
+	CLEAN(s2c_clean_registry) struct s2c_registry *registry = NULL;
 	CLEAN_DESCRIPTOR struct s2c_descriptor desc = {0};
 
 	if (s2c_registry_open(ref, opts, &registry, err) < 0)
@@ -331,7 +326,7 @@ int s2c_transfer_push(struct s2c_ctx *ctx, struct s2c_store *store,
 	const struct s2c_image *image, const struct s2c_reference *ref,
 	const struct s2c_registry_opts *opts, struct s2c_error **err)
 {
-	CLEAN(clean_registry) struct s2c_registry *registry = NULL;
+	CLEAN(s2c_clean_registry) struct s2c_registry *registry = NULL;
 
 	if (*ref->digest && !streq(ref->digest, image->desc.digest.str))
 		return s2c_fail(err, S2C_EINVAL,

@@ -216,8 +216,7 @@ int s2c_registry_check_push(
 	int floor_ms;
 
 	if (open_session(ctx, registry, NULL, &session, &floor_ms, err) < 0)
-		return s2c_wrap(
-			err, "push to '%s/%s'", registry->registry, registry->repository);
+		return -1;
 	/* Best effort: registries throw sessions away by themselves, and some forbid
 	 * this. */
 	struct s2c_registry_call call = {.method = "DELETE",

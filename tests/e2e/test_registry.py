@@ -734,6 +734,104 @@ def test_killed_in_the_middle(remote, registry, image):
     remote.ok("prune")
 
 
+# ---- faults of our own side ----
+
+
+def points_of(remote, log, *args):
+    """Names of the fault points that a command passes."""
+    remote.ok(*args, env={"S2C_FAULT_LOG": str(log)})
+    if not log.exists():
+        pytest.skip("this build has no fault points (-Dfault=true)")
+    return log.read_text().split("\n")[:-1]
+
+
+@pytest.mark.parametrize("kill", [False, True])
+def test_every_fault_point_of_a_pull(remote, registry, image, tmp_path, kill):
+    digest = image.put(registry, "a/b", "1")
+    ref = f"{registry.host}/a/b:1"
+    points = points_of(remote, tmp_path / "points", "pull", ref)
+    assert points.count("http.request") >= 4, points
+    failed = 0
+    for number, point in enumerate(points, 1):
+        remote.ok("rmi", ref)
+        remote.ok("prune", "--all")
+        env = {"S2C_FAULT": str(number), **({"S2C_FAULT_KILL": "1"} if kill else {})}
+        done = remote.run("pull", ref, env=env)
+        failed += done.returncode != 0
+        if not kill and done.returncode:  # else it was the tidying up that failed
+            remote.assert_clean()
+            assert done.stderr.rstrip("\n").split("\n")[-1].startswith(
+                "s2c: "), f"{number} {point}: {done.stderr}"
+        assert remote.ok("pull", ref) == digest, f"{number} {point}"
+        remote.assert_clean()
+    assert failed > len(points) / 2
+
+
+def test_every_fault_point_of_a_push(remote, make_registry, image, tmp_path):
+    source = make_registry()
+    image.put(source, "a/b", "1")
+    ref = f"{source.host}/a/b:1"
+    remote.ok("pull", ref)
+    target = make_registry()
+    points = points_of(remote, tmp_path / "points", "push", ref, f"{target.host}/a/b:1")
+    for number, point in enumerate(points, 1):
+        name = f"x{number}/y"
+        done = remote.run("push", ref, f"{target.host}/{name}:1", env={"S2C_FAULT": str(number)})
+        tagged = "1" in target.state.tags.get(name, {})
+        if done.returncode == 0 or tagged:
+            image.there(target, name, "1")
+        remote.ok("push", ref, f"{target.host}/{name}:1")
+        image.there(target, name, "1")
+        remote.assert_clean()
+
+
+# ---- the main job ----
+
+
+@pytest.fixture
+def remote_builder(s2c, builder, make_registry):
+    """builder/test in a registry where our user may push."""
+    registry = make_registry()
+    s2c.ok("push", "builder/test", f"{registry.host}/builder/test:1")
+    registry.log.clear()
+    return f"{registry.host}/builder/test:1"
+
+
+def test_build_from_and_to_a_registry(remote, remote_builder, guarded, app, authfile, tmp_path):
+    name = f"{guarded.host}/team/app"
+    pushed = remote.ok("build", "--push", "--authfile", authfile(guarded.host), "--digest-file",
+                       tmp_path / "digest", app, remote_builder, f"{name}:1")
+    digest, _, manifest = guarded.state.manifest("team/app", "1")
+    assert pushed == f"{name}@{digest}"
+    assert (tmp_path / "digest").read_text().strip() == digest
+    for part in [json.loads(manifest)["config"], *json.loads(manifest)["layers"]]:
+        assert len(guarded.state.blob("team/app", part["digest"])) == part["size"]
+    assert not guarded.state.uploads, "the upload that asked for permission was cancelled"
+    assert remote.ok("pull", "--authfile", authfile(guarded.host), f"{name}:1") == digest
+
+
+def test_build_that_may_not_push_does_not_begin(remote, remote_builder, guarded, app, authfile):
+    guarded.access.denied.add("team/app")
+    done = remote.fails("build", "--push", "--authfile", authfile(guarded.host), app,
+                        remote_builder, f"{guarded.host}/team/app:1", status=4, match="team/app")
+    assert "assemble runs" not in done.stderr
+    remote.fails("build", "--push", app, remote_builder, f"{guarded.host}/team/app:1", status=4,
+                 match="none were found")
+
+
+def test_pull_policies(remote, remote_builder, registry, app):
+    remote.fails("build", "-p", "never", app, remote_builder, "x", status=1, match="builder/test")
+    remote.ok("build", app, remote_builder, "x")
+    remote.ok("build", "-p", "never", app, remote_builder, "x")
+    gone = remote_builder.replace("builder/test:1", "builder/gone:1")
+    remote.fails("build", app, gone, "x", status=1, match="builder/gone.*not in")
+    # Nothing listens there any more, and nobody asks.
+    remote.ok("tag", remote_builder, "127.0.0.1:1/builder/test:1")
+    remote.ok("build", app, "127.0.0.1:1/builder/test:1", "x")
+    remote.fails("build", "-p", "always", app, "127.0.0.1:1/builder/test:1", "x", status=1,
+                 match="cannot reach '127.0.0.1' port 1")
+
+
 # ---- other people's programs ----
 
 
