@@ -186,16 +186,21 @@ static void make_work_with_keeper_and_die(void *arg)
 	struct s2c_ctx *ctx = quiet_ctx();
 	struct s2c_store *store = open_store(ctx, die->tmp);
 	struct s2c_work *work = NULL;
-	int fd;
+	int fd, up[2];
+	char c;
 
+	assert_int_equal(pipe(up), 0);
 	assert_ok(s2c_work_create(store, "build", &work, &terr));
 	fd = s2c_work_fd(work);
 	if (fork() == 0) {
-		close_range(3, (unsigned)fd - 1, 0);
 		close_range((unsigned)fd + 1, ~0u, 0);
+		close_range(3, (unsigned)fd - 1, 0);
 		usleep(300000);
 		_exit(0);
 	}
+	/* Its copies of our descriptors are gone, when that of the pipe is. */
+	close(up[1]);
+	assert_int_equal(read(up[0], &c, 1), 0);
 }
 
 static void a_dying_keeper_is_waited_for(void **state)
