@@ -52,7 +52,7 @@ static void parse_line(const char *line, size_t len, struct s2c_cgroups *out)
 	point = field(line, len, 4, &point_len);
 	type = field(dash + 3, len - (size_t)(dash + 3 - line), 0, &type_len);
 	/* Escaped (\040) mount points are nobody's cgroup tree. */
-	if (!point || !type || memchr(point, '\\', point_len))
+	if (!point || *point != '/' || !type || memchr(point, '\\', point_len))
 		return;
 	if (type_len == 7 && !memcmp(type, "cgroup2", 7) && !out->v2)
 		out->v2 = xstrndup(point, point_len);

@@ -28,6 +28,15 @@ static enum s2c_oci_kind kind_of(const char *path)
 	return S2C_OCI_OTHER;
 }
 
+/* Ordinary users' PATH often lacks where Debian puts runc. */
+static char *find_known(const char *name)
+{
+	CLEAN_FREE char *admins = xasprintf("/usr/sbin/%s", name);
+	char *found = s2c_find_program(name);
+
+	return found ? found : s2c_find_program(admins);
+}
+
 static int find_oci(struct s2c_native *native, const char *asked, struct s2c_error **err)
 {
 	if (asked) {
@@ -37,7 +46,7 @@ static int find_oci(struct s2c_native *native, const char *asked, struct s2c_err
 				"OCI runtime '%s' is not installed", asked);
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(known_runtimes) && !native->oci; i++)
-		native->oci = s2c_find_program(known_runtimes[i].name);
+		native->oci = find_known(known_runtimes[i].name);
 	if (!native->oci)
 		return s2c_fail(err, S2C_EUNSUPPORTED,
 			"no OCI runtime found: install 'crun' (or 'runc'), or name one "

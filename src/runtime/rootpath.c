@@ -112,7 +112,9 @@ int s2c_rootpath_resolve(int root_fd, const char *path, char **out, bool *out_ex
 	CLEAN(resolve_release)
 	struct resolve r = {.root_fd = root_fd, .todo = xstrdup(path)};
 
-	if (path[0] != '/' || strlen(path) >= PATH_MAX)
+	if (strlen(path) >= PATH_MAX)
+		return s2c_fail(err, S2C_ELIMIT, "a path in the image is too long");
+	if (path[0] != '/')
 		return s2c_fail(err, S2C_EINVAL, "'%s' is not an absolute path", path);
 	while (*r.todo) {
 		char *start = r.todo + strspn(r.todo, "/");
