@@ -385,6 +385,25 @@ static void d4_no_times_through_links(void **state)
 	assert_true(stat_of(tmp, "outside").st_mtim.tv_sec > 1000);
 }
 
+/* Nor one that something else swapped: it must be the very directory. */
+static void d4_no_times_on_others(void **state)
+{
+	struct tmp *tmp = *state;
+	struct s2c_ctx *ctx CLEAN_CTX = quiet_ctx();
+	struct s2c_extract_opts opts = {.no_owner = true};
+	struct s2c_extractor *x CLEAN(s2c_clean_extractor) = s2c_extractor_new(
+		tmp->fd, &opts);
+	CLEAN_ENTRY struct s2c_entry entry = {
+		.path = xstrdup("d"), .type = S2C_ENTRY_DIR, .mode = 0500, .mtime = 5};
+
+	assert_ok(s2c_extractor_add(x, ctx, &entry, NULL, &terr));
+	assert_int_equal(renameat(tmp->fd, "d", tmp->fd, "e"), 0);
+	assert_int_equal(mkdirat(tmp->fd, "d", 0755), 0);
+	assert_ok(s2c_extractor_finish(x, &terr));
+	assert_int_equal(stat_of(tmp, "d").st_mode & 07777, 0755);
+	assert_true(stat_of(tmp, "d").st_mtim.tv_sec > 1000);
+}
+
 static void keeps_to_its_options(void **state)
 {
 	static const struct item device[] = {
@@ -548,6 +567,7 @@ int main(void)
 		tmp_test(m5_deep_trees),
 		tmp_test(closed_directories),
 		tmp_test(d4_no_times_through_links),
+		tmp_test(d4_no_times_on_others),
 		tmp_test(keeps_to_its_options),
 		tmp_test(records_owners_of_directories),
 		tmp_test(x4_copies_from_descriptors),

@@ -25,8 +25,8 @@
 #define PREFIX "trusted.overlay."
 #define OVERLAY_OPTIONS "redirect_dir=off,metacopy=off,index=off,xino=off"
 #define TAR_MAX (64u * 1024 * 1024)
-#define SEEDS 24
-#define STEPS 60
+#define SEEDS 80
+#define STEPS 150
 #define CANNOT_MOUNT 77
 
 /* cmocka's asserts jump into the parent's frames: a child only says and exits. */
@@ -110,7 +110,7 @@ static void set_random_meta(int root, const char *path)
 
 static void work(int root)
 {
-	char path[256], other[256];
+	char path[200], other[256];
 
 	random_path(path, sizeof(path));
 	random_path(other, sizeof(other));
@@ -140,9 +140,13 @@ static void work(int root)
 	case 9:
 		(void)linkat(root, other, root, path, 0);
 		break;
-	case 10: /* delete and make again: opaque */
-		if (s2c_fs_rm_rf(root, path, NULL) == 0)
-			(void)mkdirat(root, path, 0755);
+	case 10: /* delete and make again: opaque, with names that were there before */
+		if (s2c_fs_rm_rf(root, path, NULL) || mkdirat(root, path, 0755))
+			return;
+		snprintf(other, sizeof(other), "%s/%s", path, rnd(2) ? "a" : "b");
+		if (rnd(2) && mkdirat(root, other, 0755) == 0)
+			strncat(other, "/c", 3);
+		write_random(root, other, O_CREAT);
 		break;
 	case 11:
 		(void)mknodat(root, path, rnd(2) ? S_IFIFO | 0600 : S_IFCHR | 0600,
