@@ -150,6 +150,27 @@ bool s2c_native_has_program(struct s2c_container *container, const char *path)
 	return fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_mode & 0111;
 }
 
+/*
+ * A directory that was just made lies in the upper directory alone, where files are made
+ * without the overlay between (a quarter of the time for many small ones). The view goes
+ * first: nothing may be mounted over an upper directory that is written to.
+ */
+static int go_below(struct s2c_native_container *c, const char *resolved, int *dir,
+	struct s2c_error **err)
+{
+	CLEAN_FD int upper = -1;
+	int below;
+
+	(void)close(take_fd(dir));
+	s2c_overlay_drop_view(&c->overlay);
+	if (s2c_overlay_upper(&c->overlay, &upper, err) < 0 ||
+		s2c_fs_open_beneath(upper, resolved + strspn(resolved, "/"),
+			O_RDONLY | O_DIRECTORY, 0, &below, err) < 0)
+		return -1;
+	*dir = below;
+	return 0;
+}
+
 int s2c_native_copy_in(struct s2c_ctx *ctx, struct s2c_container *container,
 	const char *path, struct s2c_entries *entries, struct s2c_error **err)
 {
@@ -179,6 +200,8 @@ int s2c_native_copy_in(struct s2c_ctx *ctx, struct s2c_container *container,
 		return s2c_wrap(err, "cannot make '%s' in the container", path);
 	if (!exists && !single && fchownat(dir, "", c->uid, c->gid, AT_EMPTY_PATH) < 0)
 		return s2c_fail_errno(err, errno, "cannot set the owner of '%s'", path);
+	if (!exists && go_below(c, resolved, &dir, err) < 0)
+		return -1;
 	return s2c_extract_all(ctx, entries, dir, &opts, NULL, err);
 }
 
