@@ -22,8 +22,8 @@
 #define BUNDLE_CONFIG "config.json"
 #define HOST_FILE_MAX (64u * 1024)
 #define LOG_MAX (256u * 1024)
-/* An output line is cut into pieces of this size. */
-#define LINE_MAX_BYTES (64u * 1024)
+/* An output line is cut into pieces of this size: as much as an event holds. */
+#define LINE_MAX_BYTES (16u * 1024)
 /* Between SIGTERM and SIGKILL when the context ends. */
 #define STOP_GRACE_SECONDS 2
 /* For runtimes that cannot pass the report on: what the init ends with. */

@@ -2,7 +2,7 @@
 /*
  * The contract of runtime.h, asserted on every runtime that this machine can run, and for
  * the native one as everyone who may run it: root, users with ranges and with a single
- * id. Usage: contract_runtime [root|ranges|single|unshare-r]
+ * id. Usage: contract_runtime [root|runc|ranges|single|unshare-r]
  */
 #include "helper.h"
 
@@ -16,6 +16,11 @@
 #include "runtime_fixture.h"
 
 #define TEST_ID 61234
+
+/* All files have one owner: what s2c makes cannot be root's in the image. */
+static bool single_id;
+/* NULL: the default. */
+static const char *oci_runtime;
 
 static void output_comes_line_by_line(void **state)
 {
@@ -229,9 +234,353 @@ static void reads_an_image_without_container(void **state)
 		S2C_ENOENT, "none");
 }
 
+/* ---- what a container cannot do ---- */
+
+static void system_calls_are_filtered(void **state)
+{
+	/* The probe names every call that does not answer as it should. */
+	expect_output(*state, "probe", "");
+}
+
+static void nothing_of_the_host_is_there(void **state)
+{
+	expect_output(*state,
+		"cat /proc/sys/kernel/hostname; ls /proc/self/fd | wc -l; "
+		"ls /dev | grep -v core | sort | tr '\\n' ' '; head -c 1 /proc/kcore "
+		"2>/dev/null | wc "
+		"-c; "
+		"touch /proc/sys/kernel/domainname 2>&1 | wc -l; "
+		"touch /etc/hosts 2>&1 | wc -l; ls /sys/fs/cgroup | wc -l; :",
+		/* fds: 0, 1, 2 and that of ls itself */
+		"s2c\n4\n"
+		"fd full mqueue null ptmx pts random shm stderr stdin stdout tty "
+		"urandom zero "
+		"0\n1\n1\n0\n");
+}
+
+static void network_none_is_only_loopback(void **state)
+{
+	expect_output(
+		*state, "tail -n +3 /proc/net/dev | cut -d: -f1 | tr -d ' '", "lo\n");
+}
+
+static void signals_reach_the_program(void **state)
+{
+	struct fixture *f = *state;
+	struct s2c_container *c = make_container(f);
+	CLEAN_CTX struct s2c_ctx *ctx = s2c_ctx_child(f->ctx, 1);
+	int status;
+
+	assert_fails(run_script(ctx, c,
+			     "trap 'echo told; exit 0' TERM; while :; do sleep 1; done",
+			     &status, &terr),
+		S2C_ETIMEOUT, "");
+	assert_string_equal(s2c_buf_str(&f->output), "told\n");
+	s2c_container_destroy(c);
+}
+
+static void cancelled_run_ends(void **state)
+{
+	struct fixture *f = *state;
+	struct s2c_container *c = make_container(f);
+	int status;
+
+	s2c_ctx_cancel(f->ctx);
+	assert_fails(
+		run_script(f->ctx, c, "sleep 1000", &status, &terr), S2C_ECANCELED, "");
+	s2c_container_destroy(c);
+}
+
+static void long_lines_come_in_pieces(void **state)
+{
+	struct fixture *f = *state;
+	struct s2c_container *c = make_container(f);
+
+	expect_script(f, c, "yes | tr -d '\\n' | head -c 100000; echo; printf end", 0);
+	/* 16 KiB each */
+	assert_int_equal(f->output.len, 100000 + 7 + strlen("end\n"));
+	s2c_container_destroy(c);
+}
+
+static void descriptors_of_the_caller_are_used(void **state)
+{
+	struct fixture *f = *state;
+	struct s2c_container *c = make_container(f);
+	CLEAN_STRV struct s2c_strv argv = S2C_STRV_INIT;
+	CLEAN_STRV struct s2c_strv env = S2C_STRV_INIT;
+	int in[2], out[2], status = -1;
+	char text[16] = "";
+
+	assert_int_equal(pipe2(in, O_CLOEXEC), 0);
+	assert_int_equal(pipe2(out, O_CLOEXEC), 0);
+	assert_int_equal(write(in[1], "hello", 5), 5);
+	close(in[1]);
+	s2c_strv_add(&argv, "/bin/busybox");
+	s2c_strv_add(&argv, "cat");
+	struct s2c_exec_opts opts = {.argv = &argv,
+		.env = &env,
+		.cwd = "/app/made",
+		.fd_in = in[0],
+		.fd_out = out[1],
+		.fd_err = -1};
+	assert_ok(s2c_container_run(f->ctx, c, &opts, &status, &terr));
+	assert_int_equal(status, 0);
+	close(out[1]);
+	close(in[0]);
+	assert_int_equal(read(out[0], text, sizeof(text)), 5);
+	assert_string_equal(text, "hello");
+	close(out[0]);
+	expect_script(f, c, "stat -c '%u %a' /app/made", 0);
+	assert_string_equal(
+		s2c_buf_str(&f->output), single_id ? "1001 755\n" : "0 755\n");
+	s2c_container_destroy(c);
+}
+
+/* ---- bad and hostile images ---- */
+
+/* Runs nothing, with this working directory. */
+static void expect_bad_cwd(
+	struct fixture *f, struct s2c_container *c, const char *cwd, const char *part)
+{
+	CLEAN_STRV struct s2c_strv argv = S2C_STRV_INIT;
+	CLEAN_STRV struct s2c_strv env = S2C_STRV_INIT;
+	struct s2c_exec_opts opts = {.argv = &argv,
+		.env = &env,
+		.cwd = cwd,
+		.fd_in = -1,
+		.fd_out = -1,
+		.fd_err = -1};
+	int status;
+
+	s2c_strv_add(&argv, "/bin/busybox");
+	s2c_strv_add(&argv, "true");
+	assert_fails(
+		s2c_container_run(f->ctx, c, &opts, &status, &terr), S2C_EINVAL, part);
+}
+
+/* Replaces the image under test by the base with one more layer. */
+static void use_image(struct fixture *f, const struct file *files, size_t n)
+{
+	struct layer layers[] = {
+		{base_files, ARRAY_SIZE(base_files)},
+		{files, n},
+	};
+
+	s2c_image_free(f->image);
+	f->image = make_image(f, layers, 2);
+}
+
+/* CVE-2024-21626: a working directory that is a leaked descriptor. */
+static void working_directory_stays_inside(void **state)
+{
+	static const struct file files[] = {
+		{"w", S2C_ENTRY_SYMLINK, 0777, 0, 0, "/proc/self"},
+		{"x", S2C_ENTRY_FILE, 0644, 0, 0, "no directory"},
+	};
+	struct fixture *f = *state;
+	struct s2c_container *c;
+
+	use_image(f, files, ARRAY_SIZE(files));
+	c = make_container(f);
+	expect_bad_cwd(f, c, "/proc/self/fd/7", "mounts over");
+	expect_bad_cwd(f, c, "/w/fd/7", "leads to '/proc/self/fd/7'");
+	expect_bad_cwd(f, c, "relative", "not an absolute path");
+	s2c_container_destroy(c);
+}
+
+static void links_as_mount_points_are_refused(void **state)
+{
+	static const char *const names[] = {"proc", "dev", "sys"};
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		struct file link = {names[i], S2C_ENTRY_SYMLINK, 0777, 0, 0, "/etc"};
+		struct s2c_container_opts opts;
+		struct s2c_container *c;
+
+		use_image(f, &link, 1);
+		opts = container_opts(f->image);
+		assert_fails(s2c_container_create(f->ctx, f->runtime, &opts, &c, &terr),
+			S2C_EINVAL, "a symbolic link");
+	}
+}
+
+/* /tmp -> an absolute path: it is the image's path, not the host's. */
+static void absolute_links_lead_inside(void **state)
+{
+	static const struct file files[] = {
+		{"tmp", S2C_ENTRY_SYMLINK, 0777, 0, 0, "/var/elsewhere"},
+		{"etc/hosts", S2C_ENTRY_SYMLINK, 0777, 0, 0, "/run/hosts"},
+		{"etc/passwd", S2C_ENTRY_SYMLINK, 0777, 0, 0, "/proc/self/environ"},
+	};
+	struct fixture *f = *state;
+	CLEAN_BUF struct s2c_buf text = S2C_BUF_INIT(100000);
+	struct s2c_commit_result result;
+	struct s2c_entries *e = files_entries(f, app_source, ARRAY_SIZE(app_source));
+	struct s2c_container *c;
+
+	use_image(f, files, ARRAY_SIZE(files));
+	c = make_container(f);
+	assert_ok(s2c_container_copy_in(f->ctx, c, "/tmp/src", e, &terr));
+	s2c_entries_free(e);
+	assert_int_equal(access("/var/elsewhere", F_OK), -1);
+	assert_ok(s2c_container_read_file(c, "/var/elsewhere/src/a", &text, &terr));
+	assert_string_equal(s2c_buf_str(&text), "alpha");
+	assert_fails(
+		s2c_container_read_file(c, "/etc/passwd", &text, &terr), S2C_ENOENT, "");
+	expect_script(f, c, "cat /etc/hosts | wc -l; rm -rf /tmp/src/*", 0);
+	assert_string_equal(s2c_buf_str(&f->output), "2\n");
+	commit(f, c, NULL, &result);
+	s2c_container_destroy(c);
+	s2c_buf_clear(&text);
+	list_layer(f, &result.desc, &text);
+	/* No trace of the mount points /run/hosts, /proc, ... */
+	assert_string_equal(s2c_buf_str(&text),
+		single_id ? "var 755 1001 0\nvar/elsewhere 755 1001 0\n"
+			    "var/elsewhere/src 755 1001 0\n"
+			  : "var 755 0 0\nvar/elsewhere 755 0 0\n"
+			    "var/elsewhere/src 755 1001 0\n");
+	s2c_descriptor_release(&result.desc);
+}
+
+/* An image of one program: no /etc, no /tmp, nothing to mount on. */
+static void bare_image_works_and_stays_bare(void **state)
+{
+	static const struct file files[] = {
+		{"bin", S2C_ENTRY_DIR, 0755, 0, 0, NULL},
+		{"bin/busybox", S2C_ENTRY_FILE, 0755, 0, 0, NULL},
+		{"bin/sh", S2C_ENTRY_SYMLINK, 0777, 0, 0, "busybox"},
+	};
+	struct layer layer = {files, ARRAY_SIZE(files)};
+	struct fixture *f = *state;
+	struct s2c_commit_result result;
+	struct s2c_container *c;
+
+	s2c_image_free(f->image);
+	f->image = make_image(f, &layer, 1);
+	c = make_container(f);
+	expect_script(f, c, "ls -a / | tr '\\n' ' '", 0);
+	assert_string_equal(
+		s2c_buf_str(&f->output), ". .. .s2c-init bin dev etc proc sys \n");
+	commit(f, c, NULL, &result);
+	s2c_container_destroy(c);
+	assert_int_equal(result.layer_entries, 0);
+	s2c_descriptor_release(&result.desc);
+}
+
+/* A layer that deletes what lies below hides our mount points too. */
+static void opaque_root_leaks_no_mount_points(void **state)
+{
+	static const struct file files[] = {
+		{".wh..wh..opq", S2C_ENTRY_FILE, 0644, 0, 0, ""},
+		{"app", S2C_ENTRY_DIR, 0755, APP_UID, 0, NULL},
+		{"bin", S2C_ENTRY_DIR, 0755, 0, 0, NULL},
+		{"bin/busybox", S2C_ENTRY_FILE, 0755, 0, 0, NULL},
+		{"bin/sh", S2C_ENTRY_SYMLINK, 0777, 0, 0, "busybox"},
+	};
+	struct fixture *f = *state;
+	CLEAN_BUF struct s2c_buf names = S2C_BUF_INIT(10000);
+	struct s2c_commit_result result;
+	struct s2c_container *c;
+
+	use_image(f, files, ARRAY_SIZE(files));
+	c = make_container(f);
+	expect_script(f, c, "echo x > /app/x", 0);
+	commit(f, c, NULL, &result);
+	s2c_container_destroy(c);
+	list_layer(f, &result.desc, &names);
+	assert_string_equal(s2c_buf_str(&names), "app 755 1001 0\napp/x 644 1001 0\n");
+	s2c_descriptor_release(&result.desc);
+}
+
+static void altered_layer_is_not_unpacked(void **state)
+{
+	static const struct file files[] = {{"f", S2C_ENTRY_FILE, 0644, 0, 0, "x"}};
+	struct fixture *f = *state;
+	struct s2c_container_opts opts;
+	struct s2c_container *c;
+
+	use_image(f, files, 1);
+	/* The config names other content than the manifest's layer has. */
+	memset(f->image->config->diff_ids[1].str + strlen("sha256:"), 'a', 64);
+	opts = container_opts(f->image);
+	assert_fails(s2c_container_create(f->ctx, f->runtime, &opts, &c, &terr),
+		S2C_EDIGEST, "the image's config says");
+}
+
+static void bad_requests_are_refused(void **state)
+{
+	static const struct s2c_port port = {.host = 1, .container = 2};
+	static const struct s2c_mount mounts[] = {
+		{"relative", "/x"}, {"/etc", "/proc/x"}, {"/none/there", "/x"}};
+	struct fixture *f = *state;
+	struct s2c_container_opts opts = container_opts(f->image);
+	struct s2c_container *c;
+
+	opts.hostname = "bad name";
+	assert_fails(s2c_container_create(f->ctx, f->runtime, &opts, &c, &terr),
+		S2C_EINVAL, "not a host name");
+	opts.hostname = NULL;
+	opts.ports = &port;
+	opts.n_ports = 1;
+	assert_fails(s2c_container_create(f->ctx, f->runtime, &opts, &c, &terr),
+		S2C_EINVAL, "cannot publish ports");
+	opts.n_ports = 0;
+	opts.n_mounts = 1;
+	for (size_t i = 0; i < ARRAY_SIZE(mounts); i++) {
+		opts.mounts = &mounts[i];
+		if (s2c_container_create(f->ctx, f->runtime, &opts, &c, &terr) != -1)
+			fail_msg("mount %zu was accepted", i);
+		s2c_error_free(TAKE(terr));
+	}
+}
+
+static void mounts_are_seen_and_left_out(void **state)
+{
+	struct fixture *f = *state;
+	CLEAN_FREE char *file = xasprintf("%s/certs", f->tmp->path);
+	CLEAN_FREE char *dir = xasprintf("%s/dir", f->tmp->path);
+	struct s2c_mount mounts[] = {{file, "/etc/ssl/certs.pem"}, {dir, "/opt/new/dir"}};
+	struct s2c_container_opts opts = container_opts(f->image);
+	struct s2c_commit_result result;
+	struct s2c_container *c;
+
+	tmp_write(f->tmp, "certs", "pem\n");
+	tmp_write(f->tmp, "dir/x", "y\n");
+	assert_int_equal(chmod(dir, 0755), 0);
+	opts.mounts = mounts;
+	opts.n_mounts = 2;
+	assert_ok(s2c_container_create(f->ctx, f->runtime, &opts, &c, &terr));
+	expect_script(f, c,
+		"cat /etc/ssl/certs.pem /opt/new/dir/x; "
+		"echo z > /opt/new/dir/x || echo read-only",
+		0);
+	assert_non_null(strstr(s2c_buf_str(&f->output), "pem\ny\n"));
+	assert_non_null(strstr(s2c_buf_str(&f->output), "\nread-only\n"));
+	commit(f, c, NULL, &result);
+	s2c_container_destroy(c);
+	assert_int_equal(result.layer_entries, 0);
+	s2c_descriptor_release(&result.desc);
+}
+
+static void host_sees_no_mounts(void **state)
+{
+	struct fixture *f = *state;
+	struct s2c_container *c = make_container(f);
+	FILE *mounts = fopen("/proc/self/mountinfo", "re");
+	char line[4096];
+	bool seen = false;
+
+	while (fgets(line, sizeof(line), mounts))
+		seen = seen || strstr(line, f->tmp->path);
+	fclose(mounts);
+	assert_false(seen);
+	s2c_container_destroy(c);
+}
+
 static int native_setup(void **state)
 {
-	return fixture_setup(state, &s2c_runtime_native);
+	return fixture_setup(state, &s2c_runtime_native, oci_runtime);
 }
 
 #define native_test(f) cmocka_unit_test_setup_teardown(f, native_setup, fixture_teardown)
@@ -354,13 +703,34 @@ int main(int argc, char **argv)
 		native_test(deadline_ends_a_run),
 		native_test(leftover_processes_are_killed),
 		native_test(reads_an_image_without_container),
+		native_test(system_calls_are_filtered),
+		native_test(nothing_of_the_host_is_there),
+		native_test(network_none_is_only_loopback),
+		native_test(signals_reach_the_program),
+		native_test(cancelled_run_ends),
+		native_test(long_lines_come_in_pieces),
+		native_test(descriptors_of_the_caller_are_used),
+		native_test(working_directory_stays_inside),
+		native_test(links_as_mount_points_are_refused),
+		native_test(absolute_links_lead_inside),
+		native_test(bare_image_works_and_stays_bare),
+		native_test(opaque_root_leaks_no_mount_points),
+		native_test(altered_layer_is_not_unpacked),
+		native_test(bad_requests_are_refused),
+		native_test(mounts_are_seen_and_left_out),
+		native_test(host_sees_no_mounts),
 	};
 	const char *who = argc > 1 ? argv[1] : "root";
 
 	/* Ordinary users test what they are; the rest needs root to become others. */
-	if (geteuid() != 0 && (streq(who, "root") || streq(who, "ranges")))
+	if (geteuid() != 0 && !streq(who, "single") && !streq(who, "unshare-r"))
 		return skip_all("needs root");
+	if (streq(who, "runc"))
+		oci_runtime = "/usr/sbin/runc";
+	if (oci_runtime && access(oci_runtime, X_OK) < 0)
+		return skip_all("runc is not installed");
 	if (become(who) < 0)
 		return 1;
+	single_id = streq(who, "single") || streq(who, "unshare-r");
 	return cmocka_run_group_tests_name("runtime", tests, NULL, NULL);
 }
