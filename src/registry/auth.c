@@ -16,6 +16,8 @@
 /* A token is not used in the last seconds of its life: a request takes time. */
 #define EXPIRY_MARGIN 10
 #define SCOPES_MAX 1024 /* tokens kept; a pull or push needs two */
+/* Bytes of realm, service and scope of a challenge together: they end up in a URL. */
+#define CHALLENGE_MAX 4096
 
 struct grant {
 	char *scope;  /* what callers ask for */
@@ -342,8 +344,14 @@ static int answer_bearer(struct s2c_ctx *ctx, struct s2c_auth *auth,
 	CLEAN(s2c_token_release) struct s2c_token token = {0};
 	struct grant *grant = find_grant(auth, scope);
 	const char *wanted = challenge->scope ? challenge->scope : "";
+	const char *service = challenge->service ? challenge->service : "";
 	CLEAN_FREE char *scopes = NULL;
 
+	if (strlen(challenge->realm) + strlen(service) + strlen(wanted) > CHALLENGE_MAX)
+		return s2c_fail(err, S2C_EPROTO,
+			"'%s' names a token server, service and scope of more than %d "
+			"bytes",
+			auth->host, CHALLENGE_MAX);
 	if (grant && grant->header && !grant->accepted && covers(grant->asked, wanted))
 		return refused(auth, "", 401, err);
 	/* The scope that the registry names comes first: some servers read only one. */

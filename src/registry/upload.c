@@ -35,6 +35,10 @@ static int take_location(const struct s2c_registry *registry,
 		return s2c_fail(err, S2C_EPROTO,
 			"'%s' sends an upload to the private address '%s': refused",
 			registry->host, to.host);
+	/* "&digest=..." has to fit behind it. */
+	if (strlen(url) + S2C_DIGEST_STR_MAX + 8 > S2C_HTTP_URL_MAX)
+		return s2c_fail(err, S2C_EPROTO, "'%s' sends a Location of %zu bytes",
+			registry->host, strlen(url));
 	*out = TAKE(url);
 	return 0;
 }

@@ -398,6 +398,18 @@ def test_token_server_redirects(remote, make_registry, authfile):
     assert not thief.log
 
 
+@pytest.mark.parametrize("part", ["realm", "service", "scope"])
+def test_endless_challenge(remote, registry, authfile, part):
+    values = {"realm": f"{registry.url}/token", "service": "s", "scope": "x"}
+    values[part] += "/" + "x" * 20000
+    challenge = ",".join(f'{k}="{v}"' for k, v in values.items())
+    registry.fault(".*", "", "status", times=ALL, status=401,
+                   headers={"WWW-Authenticate": f"Bearer {challenge}"})
+    remote.fails("pull", "--authfile", authfile(registry.host), f"{registry.host}/a/b:1",
+                 status=1, match="more than 4096 bytes")
+    assert len(registry.log) == 1
+
+
 @pytest.mark.parametrize("body, match", [
     (b"", "token server"), (b"{}", "neither 'token' nor"), (b'{"token":1}', "must be a string"),
     (b'{"token":"a\\r\\nX: y"}', "printable"), (b"x" * (2 << 20), "larger"),
@@ -520,6 +532,8 @@ PUSH_FAULTS = {
         name="Location", value="file:///etc/passwd", times=ALL)), "neither https nor http"),
     "Location inside of our network": (("POST", "/uploads/", "header", dict(
         name="Location", value="http://169.254.169.254/x", times=ALL)), "private address"),
+    "Location without end": (("POST", "/uploads/", "header", dict(
+        name="Location", value="/" + "x" * 16300, times=ALL)), "Location of 163.. bytes"),
     "Location with credentials": (("POST", "/uploads/", "header", dict(
         name="Location", value="http://a:b@127.0.0.1/x", times=ALL)), "credentials"),
     "other digest stored": (("PUT", "/uploads/", "header", dict(
@@ -662,6 +676,48 @@ def test_upload_never_leaves_tls(remote, make_registry, image, certificate):
     remote.fails("push", "--ca-file", certificate[0], f"{plain.host}/a/b:1",
                  f"{registry.host}/a/b:1", status=1, match="plain http: refused")
     assert not plain.log
+
+
+def own_addresses():
+    """IPv4 addresses of this machine that are no loopback ones."""
+    done = subprocess.run(["ip", "-j", "-4", "address"], capture_output=True, check=False)
+    links = json.loads(done.stdout or "[]")
+    found = [a["local"] for link in links for a in link["addr_info"]]
+    return [a for a in found if not a.startswith("127.")]
+
+
+def test_plain_http_only_when_told(remote, make_registry, image, authfile):
+    addresses = own_addresses()
+    if not addresses:
+        pytest.skip("this machine has no address but loopback")
+    registry = make_registry(address=addresses[0], auth="basic", **users())
+    digest = image.put(registry, "a/b", "1")
+    flags = ["--authfile", authfile(registry.host)]
+    remote.fails("pull", *flags, f"{registry.host}/a/b:1", status=1,
+                 match="does not speak TLS.*--tls-verify=false")
+    assert not registry.log
+    assert remote.ok("pull", *flags, "--tls-verify=false", f"{registry.host}/a/b:1") == digest
+
+
+def test_ipv6(remote, make_registry, image):
+    try:
+        registry = make_registry(address="::1")
+    except OSError:
+        pytest.skip("this machine has no IPv6")
+    digest = image.put(registry, "a/b", "1")
+    assert remote.ok("pull", f"{registry.host}/a/b:1") == digest
+    remote.ok("push", f"{registry.host}/a/b:1", f"{registry.host}/a/c:1")
+    image.there(registry, "a/c", "1")
+
+
+def test_localhost_by_name(remote, registry, image):
+    digest = image.put(registry, "a/b", "1")
+    assert remote.ok("pull", f"localhost:{registry.port}/a/b:1") == digest
+
+
+def test_secret_of_a_proxy(remote):
+    env = {"https_proxy": f"http://{USER}:{PASSWORD}@127.0.0.1:1"}
+    remote.fails("pull", "registry.invalid/a/b:1", status=1, match="cannot reach", env=env)
 
 
 def test_nobody_there(remote):

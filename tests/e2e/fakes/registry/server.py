@@ -251,6 +251,11 @@ class Server(http.server.ThreadingHTTPServer):
         super().handle_error(request, client_address)
 
 
+class Server6(Server):
+    """The same on IPv6."""
+    address_family = socket.AF_INET6
+
+
 def make_certificate(directory, names=("localhost", "127.0.0.1")):
     """A self-signed certificate and its key in a directory: (cert, key) paths."""
     alt = ",".join(f"IP:{n}" if re.fullmatch(r"[\d.:]+", n) else f"DNS:{n}" for n in names)
@@ -269,7 +274,7 @@ class Base:
     def __init__(self, tls=None, address="127.0.0.1", port=0):
         self.log, self.violations, self.broken, self.faults = [], [], [], []
         self.stopping = threading.Event()
-        self.server = Server((address, port), Handler)
+        self.server = (Server6 if ":" in address else Server)((address, port), Handler)
         self.server.owner = self
         self.tls = tls
         if tls:
@@ -278,7 +283,7 @@ class Base:
             self.server.socket = context.wrap_socket(
                 self.server.socket, server_side=True, do_handshake_on_connect=False)
         self.port = self.server.server_address[1]
-        self.host = f"{address}:{self.port}"
+        self.host = f"[{address}]:{self.port}" if ":" in address else f"{address}:{self.port}"
         self.url = f"{'https' if tls else 'http'}://{self.host}"
         self.thread = threading.Thread(
             target=self.server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
