@@ -27,8 +27,12 @@ static int set_owner(const struct s2c_extractor *x, const struct s2c_entry *entr
 	else
 		r = fchownat(place->dir_fd, place->name, uid, gid, AT_SYMLINK_NOFOLLOW);
 	if (r)
-		return s2c_fail_errno(
-			err, errno, "cannot give '%s' to %u:%u", entry->path, uid, gid);
+		return s2c_fail_errno(err, errno, "cannot give '%s' to %u:%u%s",
+			entry->path, uid, gid,
+			errno == EINVAL
+				? ", ids that this user namespace does not have (see "
+				  "/etc/subuid)"
+				: "");
 	return 0;
 }
 

@@ -299,6 +299,11 @@ static int make_opaque(struct unpack *u, const char *path, struct s2c_error **er
 		return 0; /* it ended up as something else than a directory */
 	if (!streq(path, ".") && s2c_extractor_parent(u->x, inside, &fd, &name, &blocked))
 		return 0;
+	if (streq(path, "."))
+		s2c_emit_log(u->ctx, S2C_WARN,
+			"a layer hides all that is below it, which an overlay cannot do "
+			"at "
+			"its root; files of lower layers may show");
 	if (fsetxattr(fd, attr, "y", 1, 0))
 		return s2c_fail_errno(err, errno, "cannot mark '%s' as opaque", path);
 	return u->any_whiteout ? sweep_whiteouts(u, path, err) : 0;

@@ -310,7 +310,8 @@ static void x1_makes_holes(void **state)
 	struct s2c_writer *w CLEAN_WRITER = s2c_writer_buf(&tar);
 	struct s2c_tar_writer *t CLEAN(s2c_clean_tar_writer) = s2c_tar_writer_new(w);
 	struct s2c_entries *e CLEAN_ENTRIES = NULL;
-	CLEAN_ENTRY struct s2c_entry entry = {.path = xstrdup("s"), .size = size};
+	CLEAN_ENTRY struct s2c_entry entry = {
+		.path = xstrdup("s"), .size = size, .mode = 0644};
 	struct s2c_extract_count count;
 	struct stat st;
 
@@ -421,7 +422,6 @@ static void keeps_to_its_options(void **state)
 					.mode_mask = 01777,
 					.no_xattrs = true};
 	struct tmp *tmp = *state;
-	CLEAN_FREE char *path = xasprintf("%s/root/a/f", tmp->path);
 	char value[8];
 
 	assert_fails(EXTRACT(tmp, device, &special), S2C_EINVAL, "'dev/x' is a device");
@@ -429,6 +429,7 @@ static void keeps_to_its_options(void **state)
 	assert_fails(EXTRACT(tmp, twice, &keep), S2C_EEXIST, "'f' exists");
 	assert_ok(EXTRACT(tmp, dirs, &keep));
 	NEEDS_ROOT();
+	CLEAN_FREE char *path = xasprintf("%s/root/a/f", tmp->path);
 	assert_ok(EXTRACT(tmp, file, &forced));
 	assert_int_equal(stat_of(tmp, "root/a").st_uid, 1001);
 	assert_int_equal(stat_of(tmp, "root/a/f").st_uid, 1001);

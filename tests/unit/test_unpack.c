@@ -359,6 +359,27 @@ static void c15_duplicates(void **state)
 	}
 }
 
+/* W3: at the root overlayfs cannot do what the mark says, and somebody is told. */
+static void w3_opaque_root(void **state)
+{
+	static const struct item items[] = {{OPQ}, {"x", .data = "1"}, {".wh.y"}};
+	struct tmp *tmp = *state;
+	int warnings = 0;
+	struct s2c_ctx *ctx CLEAN_CTX = s2c_ctx_new(
+		(struct s2c_sink){count_warning, &warnings});
+	struct s2c_unpack_opts opts = {
+		.xattr_prefix = PREFIX, .single_id = geteuid() != 0};
+	CLEAN_BUF struct s2c_buf tar = S2C_BUF_INIT(TAR_MAX);
+
+	items_to_tar(items, ARRAY_SIZE(items), &tar);
+	struct s2c_unpack_input input = {s2c_reader_mem(tar.data, tar.len), true};
+	assert_ok(s2c_layer_unpack(ctx, input, tmp->fd, &opts, NULL, &terr));
+	assert_true(is_opaque(tmp, "."));
+	assert_true(tmp_has(tmp, "x"));
+	assert_false(tmp_has(tmp, "y"));
+	assert_int_equal(warnings, 1);
+}
+
 /* D6: the root of an image is that of the uppermost layer that says something of it. */
 static void d6_root_of_many_layers(void **state)
 {
@@ -417,6 +438,7 @@ int main(void)
 		tmp_test(keeps_limits),
 		tmp_test(single_id_records_owners),
 		tmp_test(c15_duplicates),
+		tmp_test(w3_opaque_root),
 		tmp_test(d6_root_of_many_layers),
 		tmp_test(same_tree_on_any_day),
 	};
