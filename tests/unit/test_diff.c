@@ -349,15 +349,16 @@ static void m3_namespaced_capabilities(void **state)
 	static const unsigned char v3[24] = {
 		1, 0, 0, 3, 0, 0x20, [20] = 0xa0, [21] = 0x86, [22] = 1};
 	struct tmp *tmp = *state;
-	struct s2c_ctx *ctx CLEAN_CTX = quiet_ctx();
-	struct s2c_entries *e CLEAN_ENTRIES = NULL;
-	CLEAN_FREE char *path = xasprintf("%s/upper/ping", tmp->path);
 	const struct s2c_entry *entry;
+	char path[128];
 	struct trees t;
 
 	lay_file(tmp, "upper/ping", "x");
+	snprintf(path, sizeof(path), "%s/upper/ping", tmp->path);
 	if (setxattr(path, "security.capability", v3, sizeof(v3), 0))
 		skip_because("cannot set namespaced file capabilities here");
+	struct s2c_ctx *ctx CLEAN_CTX = quiet_ctx();
+	struct s2c_entries *e CLEAN_ENTRIES = NULL;
 	trees_open(tmp, &t);
 	struct s2c_diff_opts opts = {.upper_fd = t.upper,
 		.lower_fds = t.lowers,
