@@ -28,7 +28,10 @@ struct s2c_check_result {
 	char *detail;	  /* what was found, and the remedy when not OK */
 };
 
-/* Runs all checks; never fails itself. `oci_runtime` may be NULL. */
+/*
+ * Runs all checks; never fails itself. Enters a user namespace like s2c_host_enter() when
+ * the caller has not. `oci_runtime` may be NULL.
+ */
 void s2c_host_doctor(struct s2c_ctx *ctx, const char *root, const char *oci_runtime,
 	struct s2c_check_result **out, size_t *out_n);
 void s2c_check_results_free(struct s2c_check_result *results, size_t n);

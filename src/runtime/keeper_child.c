@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/if_tun.h>
 #include <net/if.h>
 #include <poll.h>
 #include <sched.h>
@@ -150,6 +151,22 @@ static void loopback_up(const struct keeper *k)
 		give_up(k, "cannot bring up the loopback interface", errno);
 }
 
+/*
+ * A tap interface that outlives its user. It goes with the network namespace, in the
+ * background; one of the helper's own making would make its exit wait for the kernel to
+ * take it down, which is most of the time that an isolated network costs. When this fails
+ * the helper makes its own.
+ */
+static void make_interface(void)
+{
+	struct ifreq request = {
+		.ifr_name = S2C_NET_INTERFACE, .ifr_flags = IFF_TAP | IFF_NO_PI};
+	CLEAN_FD int tun = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
+
+	if (tun >= 0 && ioctl(tun, TUNSETIFF, &request) == 0)
+		(void)ioctl(tun, TUNSETPERSIST, 1);
+}
+
 /* The helper's process: starts in the outer network, waits for the inner one. */
 __attribute__((noreturn)) static void net_child(
 	const struct keeper *k, int wait_fd, int ready_fd, int log_fd)
@@ -205,6 +222,7 @@ static void set_up_network(struct keeper *k)
 	loopback_up(k);
 	if (!k->opts->net_argv)
 		return;
+	make_interface();
 	/* By a path, because the helper drops the rights to look into /proc/PID/ns. */
 	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
 	if (fd < 0)

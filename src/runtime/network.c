@@ -40,7 +40,8 @@ void s2c_net_choose(bool ports, struct s2c_net_choice *out)
 
 	*out = (struct s2c_net_choice){.helper = S2C_NET_HELPER_NONE};
 	if (access("/dev/net/tun", R_OK | W_OK) < 0) {
-		out->why = xstrdup("'/dev/net/tun' cannot be opened");
+		out->why = xstrdup(
+			"'/dev/net/tun' cannot be opened (chmod 0666 would let users)");
 		return;
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(order); i++) {
@@ -80,6 +81,8 @@ static void pasta_args(const struct s2c_net_command *c, struct s2c_strv *argv)
 		s2c_strv_addf(argv, "%s/%u:%u", p->host_ip[0] ? p->host_ip : "127.0.0.1",
 			p->host, p->container);
 	}
+	s2c_strv_add(argv, "--ns-ifname");
+	s2c_strv_add(argv, S2C_NET_INTERFACE);
 	s2c_strv_add(argv, "--netns");
 	s2c_strv_add(argv, c->netns);
 }
@@ -94,7 +97,7 @@ static void slirp_args(const struct s2c_net_command *c, struct s2c_strv *argv)
 		s2c_strv_add(argv, fixed[i]);
 	s2c_strv_addf(argv, "--ready-fd=%d", S2C_NET_READY_FD);
 	s2c_strv_add(argv, c->netns);
-	s2c_strv_add(argv, "tap0");
+	s2c_strv_add(argv, S2C_NET_INTERFACE);
 }
 
 void s2c_net_args(const struct s2c_net_command *c, struct s2c_strv *argv)

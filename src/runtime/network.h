@@ -38,6 +38,8 @@ struct s2c_net_command {
 /* The helper's arguments, appended. Its descriptor 3 is the ready pipe of slirp4netns. */
 void s2c_net_args(const struct s2c_net_command *command, struct s2c_strv *argv);
 #define S2C_NET_READY_FD 3
+/* The interface, made by the keeper beforehand and attached to by the helper. */
+#define S2C_NET_INTERFACE "eth0"
 
 /*
  * The container's resolv.conf from the host's (its text). Name servers on the host's

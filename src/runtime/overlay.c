@@ -209,9 +209,9 @@ static int mount_classic(const struct s2c_overlay *o, const struct dirs *dirs,
 static int fail_mount(int errnum, const char *why, struct s2c_error **err)
 {
 	return s2c_fail(err, S2C_EUNSUPPORTED,
-		"cannot mount an overlay file system: %s%s%s; 's2c doctor' tells what "
-		"this "
-		"host lacks",
+		"cannot mount an overlay file system: %s%s%s; the store must lie on a "
+		"file "
+		"system that can hold one (not on an overlay or NFS): choose with --root",
 		strerror(errnum), *why ? ": " : "", why);
 }
 

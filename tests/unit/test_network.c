@@ -27,7 +27,7 @@ static void pasta_forwards_nothing_unasked(void **state)
 
 	assert_string_equal(user,
 		"/usr/bin/pasta --quiet --config-net --no-map-gw -u none -T none -U none "
-		"-t none --netns /w/netns");
+		"-t none --ns-ifname eth0 --netns /w/netns");
 	command.host_root = true;
 	CLEAN_FREE char *root = args_of(&command);
 	assert_non_null(strstr(root, " --runas 0 "));
@@ -57,7 +57,7 @@ static void slirp_is_confined(void **state)
 	assert_string_equal(args, "slirp4netns --configure --mtu=65520 "
 				  "--disable-host-loopback --enable-sandbox "
 				  "--enable-seccomp --netns-type=path --ready-fd=3 "
-				  "/w/netns tap0");
+				  "/w/netns eth0");
 }
 
 static void resolv_conf(void **state)
