@@ -809,8 +809,7 @@ def test_every_fault_point_of_a_pull(remote, registry, image, tmp_path, kill):
     assert points.count("http.request") >= 4, points
     failed = 0
     for number, point in enumerate(points, 1):
-        remote.ok("rmi", ref)
-        remote.ok("prune", "--all")
+        shutil.rmtree(remote.root)
         env = {"S2C_FAULT": str(number), **({"S2C_FAULT_KILL": "1"} if kill else {})}
         done = remote.run("pull", ref, env=env)
         failed += done.returncode != 0
@@ -915,6 +914,20 @@ def test_docker_registry(remote, registry, image, authfile, certificate, docker_
         status, body = http_get(f"http://{host}/v2/e/f/manifests/1",
                                 Authorization=f"Basic {login}", Accept=MANIFEST)
         assert status == 200 and digest_of(body) == digest
+
+
+@pytest.mark.skipif(not shutil.which("skopeo"), reason="skopeo is not installed")
+@pytest.mark.parametrize("auth", [None, "basic", "bearer"])
+def test_the_scripted_registry_is_one(make_registry, image, auth):
+    """Another client finds nothing wrong with it, nor it with that client."""
+    registry = make_registry(auth=auth, **users())
+    image.put(registry, "a/b", "1")
+    login = f"{USER}:{PASSWORD}"
+    flags = ["--src-creds", login, "--dest-creds", login] if auth else []
+    subprocess.run(["skopeo", "copy", "--src-tls-verify=false", "--dest-tls-verify=false", *flags,
+                    f"docker://{registry.host}/a/b:1", f"docker://{registry.host}/c/d:2"],
+                   check=True, capture_output=True, env=clean_env())
+    image.there(registry, "c/d", "2")
 
 
 @pytest.mark.skipif(not shutil.which("skopeo"), reason="skopeo is not installed")
