@@ -5,7 +5,10 @@
  */
 #include <s2c/build.h>
 
+#include <errno.h>
 #include <fcntl.h>
+#include <sys/stat.h>
+#include <time.h>
 
 #include "build/env.h"
 #include "build/finish.h"
@@ -13,6 +16,7 @@
 #include "build/labels.h"
 #include "build/plan.h"
 #include "build/resolve.h"
+#include "build/rooted.h"
 #include "registry/registry.h"
 #include "runtime/runtime.h"
 #include "source/ignore.h"
@@ -20,6 +24,7 @@
 #include "util/fs.h"
 
 #define ENV_FILES_MAX 64
+#define ENVIRONMENT ".s2i/environment"
 
 struct job {
 	struct s2c_ctx *ctx;
@@ -43,6 +48,9 @@ struct job {
 	char *ca_file;
 	struct s2c_strv host_env;
 	struct s2c_plan_facts facts;
+	struct s2c_commit_result commit;
+	struct s2c_json *timings; /* milliseconds of each phase */
+	struct s2c_build_result result;
 };
 
 static void job_release(struct job *job)
@@ -62,14 +70,18 @@ static void job_release(struct job *job)
 		s2c_buf_release(&job->env_files[i]);
 	free(job->ca_file);
 	s2c_strv_release(&job->host_env);
+	s2c_descriptor_release(&job->commit.desc);
+	s2c_json_free(job->timings);
+	s2c_build_result_release(&job->result);
 }
 
-static struct s2c_registry_opts registry_opts(const struct s2c_build_options *o)
+static struct s2c_registry_opts registry_opts(const struct job *job)
 {
 	return (struct s2c_registry_opts){
-		.plain_http = o->tls_verify_off,
-		.insecure_tls = o->tls_verify_off,
-		.authfile = o->authfile,
+		.plain_http = job->options->tls_verify_off,
+		.insecure_tls = job->options->tls_verify_off,
+		.authfile = job->options->authfile,
+		.ca_file = job->ca_file,
 	};
 }
 
@@ -78,8 +90,12 @@ static struct s2c_registry_opts registry_opts(const struct s2c_build_options *o)
 static int check_options(struct job *job, struct s2c_error **err)
 {
 	CLEAN(s2c_clean_plan) struct s2c_plan *scratch = xcalloc(1, sizeof(*scratch));
+	const char *bundle = job->options->ca_bundle;
 
-	return s2c_plan_check_options(job->options, scratch, err);
+	if (s2c_plan_check_options(job->options, scratch, err))
+		return -1;
+	return bundle ? s2c_host_env_collect(bundle, &job->ca_file, &job->host_env, err)
+		      : 0;
 }
 
 static int read_env_files(struct job *job, struct s2c_error **err)
@@ -108,12 +124,11 @@ static int read_env_files(struct job *job, struct s2c_error **err)
 
 static int resolve(struct job *job, struct s2c_error **err)
 {
-	CLEAN_PHASE struct s2c_phase phase = s2c_phase_begin(
-		job->ctx, "resolve", job->options->builder);
 	struct s2c_resolve_opts opts = {
 		.name = job->options->builder,
 		.policy = job->options->pull_policy,
-		.registry = registry_opts(job->options),
+		.registry = registry_opts(job),
+		.dry_run = job->dry_run,
 	};
 
 	return s2c_resolve_image(job->ctx, job->store, &opts, &job->builder, err);
@@ -134,8 +149,6 @@ static int read_optional(
 
 static int open_source(struct job *job, struct s2c_error **err)
 {
-	CLEAN_PHASE struct s2c_phase phase = s2c_phase_begin(
-		job->ctx, "source", job->options->source);
 	CLEAN_BUF struct s2c_buf ignore = S2C_BUF_INIT(S2C_IGNORE_BYTES_MAX);
 	struct s2c_source_opts opts = {
 		.spec = job->options->source,
@@ -161,10 +174,14 @@ static int open_source(struct job *job, struct s2c_error **err)
 			"'%s' has uncommitted changes, which are built too",
 			job->options->source);
 	if (read_optional(job, ".s2iignore", &ignore, err) ||
-		read_optional(job, ".s2i/environment", &job->source_env, err))
+		s2c_ignore_new(ignore.len ? ignore.data : NULL, ignore.len,
+			job->options->exclude, &job->ignore, err))
 		return -1;
-	return s2c_ignore_new(ignore.len ? ignore.data : NULL, ignore.len,
-		job->options->exclude, &job->ignore, err);
+	job->source_env = (struct s2c_buf)S2C_BUF_INIT(S2C_ENV_FILE_MAX);
+	/* What is left out of the source is not there, as S2I has it. */
+	if (s2c_ignore_match(job->ignore, ENVIRONMENT, false))
+		return 0;
+	return read_optional(job, ENVIRONMENT, &job->source_env, err);
 }
 
 static int open_runtime(struct job *job, struct s2c_error **err)
@@ -174,7 +191,17 @@ static int open_runtime(struct job *job, struct s2c_error **err)
 		.oci_runtime = job->options->oci_runtime,
 	};
 
-	return s2c_runtime_open(job->ctx, &opts, &job->runtime, err);
+	CLEAN_ERROR struct s2c_error *cause = NULL;
+
+	if (s2c_runtime_open(job->ctx, &opts, &job->runtime, &cause) == 0)
+		return 0;
+	/* A plan can be made on a machine that could not build it. */
+	if (job->dry_run && s2c_error_code(cause) == S2C_EUNSUPPORTED) {
+		s2c_emit_log(job->ctx, S2C_WARN, "%s", s2c_error_message(cause));
+		return 0;
+	}
+	s2c_error_move(err, &cause);
+	return -1;
 }
 
 /* A file of the builder image's /etc; missing is fine, too large is not. */
@@ -184,6 +211,8 @@ static int read_users(
 	CLEAN_ERROR struct s2c_error *failure = NULL;
 
 	*buf = (struct s2c_buf)S2C_BUF_INIT(S2C_PASSWD_BYTES_MAX);
+	if (!job->runtime)
+		return 0;
 	if (s2c_runtime_read_image_file(
 		    job->ctx, job->runtime, job->builder, path, buf, &failure) == 0 ||
 		s2c_error_code(failure) == S2C_ENOENT)
@@ -230,26 +259,13 @@ static int make_plan(struct job *job, struct s2c_error **err)
 	return s2c_plan_make(job->options, &job->facts, &job->plan, err);
 }
 
-/* All that is needed to decide, in the order in which mistakes are cheapest to find. */
-static int gather(struct job *job, struct s2c_error **err)
+/* Decides, with what only the builder image knows. */
+static int decide(struct job *job, struct s2c_error **err)
 {
-	static int (*const steps[])(struct job *, struct s2c_error **) = {
-		check_options,
-		read_env_files,
-		resolve,
-		open_source,
-		open_runtime,
-		find_scripts,
-	};
-
-	job->source_env = (struct s2c_buf)S2C_BUF_INIT(S2C_ENV_FILE_MAX);
-	if (job->options->ca_bundle && s2c_host_env_collect(job->options->ca_bundle,
-					       &job->ca_file, &job->host_env, err))
-		return -1;
-	for (size_t i = 0; i < ARRAY_SIZE(steps); i++)
-		if (steps[i](job, err) || s2c_ctx_check(job->ctx, err))
-			return -1;
-	if (read_users(job, "/etc/passwd", &job->passwd, err) ||
+	if (!job->builder)
+		return 0;
+	if (open_runtime(job, err) || find_scripts(job, err) ||
+		read_users(job, "/etc/passwd", &job->passwd, err) ||
 		read_users(job, "/etc/group", &job->group, err))
 		return -1;
 	return make_plan(job, err);
@@ -261,13 +277,30 @@ static int gather(struct job *job, struct s2c_error **err)
 static int check_push(struct job *job, struct s2c_error **err)
 {
 	CLEAN(s2c_clean_registry) struct s2c_registry *registry = NULL;
-	struct s2c_registry_opts opts = registry_opts(job->options);
+	struct s2c_registry_opts opts = registry_opts(job);
 
 	if (!job->plan->push)
 		return 0;
 	if (s2c_registry_open(&job->plan->tag, &opts, &registry, err) ||
 		s2c_registry_check_push(job->ctx, registry, err))
 		return s2c_wrap(err, "push to '%s'", job->options->tag);
+	return 0;
+}
+
+/* The source's files; the directory itself is as old as the source's. */
+static int open_entries(struct job *job, struct s2c_entries **out, struct s2c_error **err)
+{
+	struct s2c_entries *files = NULL;
+	struct stat st;
+
+	if (fstat(job->source->fd, &st) < 0)
+		return s2c_fail_errno(err, errno, "cannot look at it");
+	if (s2c_source_walk(job->source, job->ignore, &files, err))
+		return -1;
+	if (job->source->from_commit)
+		*out = s2c_rooted(files, job->source->commit_time, 0);
+	else
+		*out = s2c_rooted(files, st.st_mtim.tv_sec, (uint32_t)st.st_mtim.tv_nsec);
 	return 0;
 }
 
@@ -278,18 +311,19 @@ static int copy_source(struct job *job, struct s2c_error **err)
 	CLEAN_FREE char *src = xasprintf("%s/src", job->plan->destination);
 	CLEAN_FREE char *bin = xasprintf("%s/scripts", job->plan->destination);
 
-	if (s2c_source_walk(job->source, job->ignore, &source, err) ||
+	if (open_entries(job, &source, err) ||
 		s2c_container_copy_in(job->ctx, job->container, src, source, err))
 		return s2c_wrap(err, "source '%s'", job->options->source);
-	if (scripts && s2c_container_copy_in(job->ctx, job->container, bin, scripts, err))
+	if (!scripts)
+		return 0;
+	scripts = s2c_rooted(TAKE(scripts), 0, 0);
+	if (s2c_container_copy_in(job->ctx, job->container, bin, scripts, err))
 		return s2c_wrap(err, "scripts");
 	return 0;
 }
 
-static int prepare(struct job *job, struct s2c_error **err)
+static int create(struct job *job, struct s2c_error **err)
 {
-	CLEAN_PHASE struct s2c_phase phase = s2c_phase_begin(
-		job->ctx, "prepare", job->plan->destination);
 	struct s2c_mount bundle = {
 		.source = job->ca_file, .destination = S2C_CA_BUNDLE_PATH};
 	struct s2c_container_opts opts = {
@@ -303,15 +337,32 @@ static int prepare(struct job *job, struct s2c_error **err)
 		.n_mounts = job->ca_file ? 1 : 0,
 	};
 
-	if (s2c_container_create(job->ctx, job->runtime, &opts, &job->container, err))
+	return s2c_container_create(job->ctx, job->runtime, &opts, &job->container, err);
+}
+
+/* An image:// script was only promised so far. */
+static int check_assemble(struct job *job, struct s2c_error **err)
+{
+	const struct s2c_script_source *script = &job->scripts.items[S2C_SCRIPT_ASSEMBLE];
+
+	if (s2c_container_has_program(job->container, script->path))
+		return 0;
+	return s2c_fail(err, S2C_ENOENT,
+		"builder image '%s' has no executable file '%s', where its assemble "
+		"script should be (%s '%s')",
+		job->builder->name, script->path, script->origin, script->url);
+}
+
+static int prepare(struct job *job, struct s2c_error **err)
+{
+	if (decide(job, err) || check_push(job, err) || create(job, err) ||
+		copy_source(job, err))
 		return -1;
-	return copy_source(job, err);
+	return check_assemble(job, err);
 }
 
 static int assemble(struct job *job, struct s2c_error **err)
 {
-	CLEAN_PHASE struct s2c_phase phase = s2c_phase_begin(
-		job->ctx, "assemble", job->builder->name);
 	struct s2c_exec_opts opts = {
 		.argv = &job->plan->assemble,
 		.env = &job->plan->build_env,
@@ -328,13 +379,10 @@ static int assemble(struct job *job, struct s2c_error **err)
 		return 0;
 	if (status > 128)
 		return s2c_fail_status(err, S2C_ECHILD, status,
-			"assemble of '%s' was ended by signal %d (status %d); its output "
-			"above may "
-			"tell why",
+			"assemble of '%s' was ended by signal %d (status %d)",
 			job->builder->name, status - 128, status);
 	return s2c_fail_status(err, S2C_ECHILD, status,
-		"assemble of '%s' failed with status %d; its output above tells why",
-		job->builder->name, status);
+		"assemble of '%s' failed with status %d", job->builder->name, status);
 }
 
 /* Labels that the script left behind, read inside the container's root. */
@@ -348,7 +396,7 @@ static int merge_metadata(struct job *job, struct s2c_error **err)
 		if (s2c_error_code(failure) == S2C_ENOENT)
 			return 0;
 		s2c_error_move(err, &failure);
-		return -1;
+		return s2c_wrap(err, "'%s' of the build", S2C_IMAGE_METADATA_PATH);
 	}
 	if (s2c_labels_merge_metadata(
 		    job->plan->config, s2c_buf_str(&text), text.len, err))
@@ -356,10 +404,9 @@ static int merge_metadata(struct job *job, struct s2c_error **err)
 	return s2c_labels_check(job->plan->config, err);
 }
 
-static int commit(
-	struct job *job, struct s2c_commit_result *result, struct s2c_error **err)
+static int commit(struct job *job, struct s2c_error **err)
 {
-	CLEAN_PHASE struct s2c_phase phase = s2c_phase_begin(job->ctx, "commit", NULL);
+	const char *run = job->plan->run.items[0];
 	char created[S2C_TIME_TEXT];
 	CLEAN_FREE char *created_by = xasprintf(
 		"s2c build %s %s", job->source->info.location, job->builder->name);
@@ -371,37 +418,96 @@ static int commit(
 		.created_by = created_by,
 	};
 
+	if (!s2c_container_has_program(job->container, run))
+		s2c_emit_log(job->ctx, S2C_WARN,
+			"the image's command '%s' is no executable file in it", run);
 	if (s2c_creation_time(created, err) || merge_metadata(job, err))
 		return -1;
 	s2c_config_set_created(job->plan->config, created);
-	return s2c_container_commit(job->ctx, job->container, &opts, result, err);
+	return s2c_container_commit(job->ctx, job->container, &opts, &job->commit, err);
 }
 
-static int carry_out(
-	struct job *job, struct s2c_build_result *out, struct s2c_error **err)
+static int finish(struct job *job, struct s2c_error **err)
 {
-	struct s2c_commit_result result = {0};
-	struct s2c_finish finish = {
+	struct s2c_finish opts = {
 		.plan = job->plan,
 		.facts = &job->facts,
-		.commit = &result,
-		.registry = registry_opts(job->options),
+		.commit = &job->commit,
+		.registry = registry_opts(job),
+		.timings = job->timings,
 	};
+
+	return s2c_finish_build(job->ctx, job->store, &opts, &job->result, err);
+}
+
+/* ---- the phases ---- */
+
+struct phase {
+	const char *name; /* NULL: too short, or with phases of its own */
+	int (*run)(struct job *job, struct s2c_error **err);
+};
+
+/* What of the options a phase works on, for people. */
+static const char *subject(const struct job *job, const struct phase *phase)
+{
+	return phase->run == open_source ? job->options->source : job->options->builder;
+}
+
+static uint64_t now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+}
+
+static int run_phase(struct job *job, const struct phase *phase, struct s2c_error **err)
+{
+	uint64_t started = now_ms();
 	int rc;
 
-	if (check_push(job, err) || prepare(job, err) || assemble(job, err))
+	if (s2c_ctx_check(job->ctx, err))
 		return -1;
-	rc = commit(job, &result, err);
-	if (rc == 0)
-		rc = s2c_finish_build(job->ctx, job->store, &finish, out, err);
-	s2c_descriptor_release(&result.desc);
+	if (phase->name) {
+		CLEAN_PHASE struct s2c_phase event = s2c_phase_begin(
+			job->ctx, phase->name, subject(job, phase));
+
+		rc = phase->run(job, err);
+		s2c_json_set_int(
+			job->timings, phase->name, (int64_t)(now_ms() - started));
+	} else {
+		rc = phase->run(job, err);
+	}
+	if (rc && phase->name && err && s2c_error_code(*err) == S2C_ETIMEOUT)
+		return s2c_wrap(err, "phase '%s'", phase->name);
 	return rc;
+}
+
+static int run_phases(
+	struct job *job, const struct phase *phases, size_t n, struct s2c_error **err)
+{
+	job->timings = s2c_json_new_object();
+	for (size_t i = 0; i < n; i++)
+		if (run_phase(job, &phases[i], err))
+			return -1;
+	return 0;
 }
 
 int s2c_build_run(struct s2c_ctx *ctx, struct s2c_store *store,
 	const struct s2c_build_options *options, struct s2c_build_result *out,
 	struct s2c_error **err)
 {
+	/* In the order in which mistakes are cheapest to find. */
+	static const struct phase phases[] = {
+		{NULL, check_options},
+		{NULL, read_env_files},
+		{"resolve", resolve},
+		{"source", open_source},
+		{"prepare", prepare},
+		{"assemble", assemble},
+		{"commit", commit},
+		{NULL, finish},
+	};
 	CLEAN_CTX struct s2c_ctx *child = s2c_ctx_child(ctx, options->timeout);
 	CLEAN(job_release)
 	struct job job = {
@@ -410,14 +516,37 @@ int s2c_build_run(struct s2c_ctx *ctx, struct s2c_store *store,
 		.options = options,
 	};
 
-	if (gather(&job, err))
+	if (run_phases(&job, phases, ARRAY_SIZE(phases), err))
 		return -1;
-	return carry_out(&job, out, err);
+	*out = job.result;
+	job.result = (struct s2c_build_result){0};
+	return 0;
+}
+
+/* What can be said when the builder image would have to be pulled first. */
+static char *short_plan(const struct job *job)
+{
+	CLEAN_JSON struct s2c_json *root = s2c_json_new_object();
+	struct s2c_json *builder = s2c_json_object_at(root, "builder");
+
+	s2c_json_set_str(builder, "name", job->options->builder);
+	s2c_json_set_str(builder, "action", "pull");
+	s2c_json_set_str(root, "note",
+		"the rest of the plan depends on the builder image, which is not here "
+		"yet; 's2c pull' fetches it");
+	return s2c_json_print(root, S2C_JSON_PRETTY);
 }
 
 int s2c_build_plan(struct s2c_ctx *ctx, struct s2c_store *store,
 	const struct s2c_build_options *options, char **out_json, struct s2c_error **err)
 {
+	static const struct phase phases[] = {
+		{NULL, check_options},
+		{NULL, read_env_files},
+		{"resolve", resolve},
+		{"source", open_source},
+		{"prepare", decide},
+	};
 	CLEAN_CTX struct s2c_ctx *child = s2c_ctx_child(ctx, options->timeout);
 	CLEAN(job_release)
 	struct job job = {
@@ -427,8 +556,8 @@ int s2c_build_plan(struct s2c_ctx *ctx, struct s2c_store *store,
 		.dry_run = true,
 	};
 
-	if (gather(&job, err))
+	if (run_phases(&job, phases, ARRAY_SIZE(phases), err))
 		return -1;
-	*out_json = s2c_plan_json(job.plan, &job.facts);
+	*out_json = job.plan ? s2c_plan_json(job.plan, &job.facts) : short_plan(&job);
 	return 0;
 }

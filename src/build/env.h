@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Environment files: .s2i/environment and -E. Pure. Same grammar as S2I, without its
- * slips: blanks before a "#" (or, as in S2I's -E files, two slashes) still make a comment,
- * order is kept, and what is no assignment is refused instead of passed over.
+ * slips: blanks before a "#" (or, as in S2I's -E files, two slashes) still make a
+ * comment, order is kept, and what is no assignment is refused instead of passed over.
  */
 #ifndef S2C_BUILD_ENV_H
 #define S2C_BUILD_ENV_H

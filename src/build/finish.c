@@ -70,11 +70,8 @@ static int push(struct s2c_ctx *ctx, struct s2c_store *store, const struct s2c_f
 	const struct s2c_image *image, struct s2c_build_result *out,
 	struct s2c_error **err)
 {
-	CLEAN_PHASE struct s2c_phase phase = s2c_phase_begin(ctx, "push", out->name);
-
 	if (s2c_transfer_push(ctx, store, image, &f->plan->tag, &f->registry, err))
-		return s2c_wrap(
-			err, "the image is in the store, but push to '%s'", out->name);
+		return s2c_wrap(err, "the image is in the store, but not pushed");
 	s2c_reference_name(&f->plan->tag, out->pushed);
 	(void)snprintf(out->pushed + strlen(out->pushed),
 		sizeof(out->pushed) - strlen(out->pushed), "@%s", out->digest);
@@ -106,6 +103,9 @@ static char *describe(const struct s2c_finish *f, const struct s2c_image *image,
 	s2c_json_set_str(source, "kind", f->facts->source_kind);
 	s2c_json_set_str(source, "location", f->facts->source->location);
 	s2c_json_set_str(source, "commit", f->facts->source->commit_id);
+	if (f->timings)
+		s2c_json_set(root, "milliseconds", s2c_json_copy(f->timings));
+	s2c_json_sort(root);
 	return s2c_json_print(root, S2C_JSON_PRETTY);
 }
 

@@ -26,6 +26,7 @@ struct s2c_finish {
 	const struct s2c_plan_facts *facts;
 	const struct s2c_commit_result *commit;
 	struct s2c_registry_opts registry;
+	const struct s2c_json *timings; /* for the record; borrowed */
 };
 
 /* Names, exports, pushes; fills *out. A failing output leaves the image in the store. */

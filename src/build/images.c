@@ -202,14 +202,13 @@ int s2c_images_pull(struct s2c_ctx *ctx, struct s2c_store *store, const char *re
 	struct s2c_error **err)
 {
 	CLEAN_DESCRIPTOR struct s2c_descriptor desc = {0};
-	CLEAN_PHASE struct s2c_phase phase = s2c_phase_begin(ctx, "pull", ref);
 	struct s2c_registry_opts opts = registry_opts(options);
 	struct s2c_reference parsed;
 
 	if (parse_remote(ref, &parsed, err))
 		return -1;
 	if (s2c_transfer_pull(ctx, store, &parsed, &opts, &desc, err))
-		return s2c_wrap(err, "pull '%s'", ref);
+		return -1;
 	(void)snprintf(out_digest, S2C_DIGEST_STR_MAX, "%s", desc.digest.str);
 	return 0;
 }
@@ -221,7 +220,6 @@ int s2c_images_push(struct s2c_ctx *ctx, struct s2c_store *store, const char *im
 	CLEAN_DESCRIPTOR struct s2c_descriptor desc = {0};
 	CLEAN_IMAGE struct s2c_image *loaded = NULL;
 	const char *target = destination ? destination : image;
-	CLEAN_PHASE struct s2c_phase phase = s2c_phase_begin(ctx, "push", target);
 	struct s2c_registry_opts opts = registry_opts(options);
 	char name[S2C_REFERENCE_MAX + 1] = "";
 	struct s2c_reference ref;
@@ -234,8 +232,9 @@ int s2c_images_push(struct s2c_ctx *ctx, struct s2c_store *store, const char *im
 		target = name;
 	if (parse_remote(target, &ref, err))
 		return -1;
+	(void)snprintf(loaded->name, sizeof(loaded->name), "%s", name);
 	if (s2c_transfer_push(ctx, store, loaded, &ref, &opts, err))
-		return s2c_wrap(err, "push '%s'", target);
+		return -1;
 	s2c_reference_name(&ref, out->pushed);
 	(void)snprintf(out->pushed + strlen(out->pushed),
 		sizeof(out->pushed) - strlen(out->pushed), "@%s", desc.digest.str);

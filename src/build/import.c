@@ -59,6 +59,13 @@ static struct tap *tap_new(struct s2c_reader *next, struct s2c_writer *copy)
 	return tap;
 }
 
+static bool is_whiteout(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return starts_with(slash ? slash + 1 : path, ".wh.");
+}
+
 /* Walks all entries; the reader below sees every byte of the tar. */
 static int parse_all(struct s2c_ctx *ctx, struct tap *tap, const char *name,
 	uint64_t *out_entries, struct s2c_error **err)
@@ -77,22 +84,29 @@ static int parse_all(struct s2c_ctx *ctx, struct tap *tap, const char *name,
 		if (!entry)
 			return 0;
 		(*out_entries)++;
+		if (is_whiteout(entry->path))
+			return s2c_fail(err, S2C_EINVAL,
+				"'%s' has a name that means a deletion in a layer; no "
+				"root "
+				"file system can have it",
+				entry->path);
 		s2c_emit_progress(ctx, "import", name, tap->bytes, 0);
 	}
 }
 
-static int open_tar(const struct s2c_import_options *o, struct s2c_reader **out,
-	struct s2c_error **err)
+static int open_tar(struct s2c_ctx *ctx, const struct s2c_import_options *o,
+	struct s2c_reader **out, struct s2c_error **err)
 {
 	struct s2c_reader *file;
 	int fd;
 
 	if (streq(o->tar, "-")) {
-		file = s2c_reader_fd(o->stdin_fd, false);
+		file = s2c_reader_pipe(ctx, o->stdin_fd, false);
 	} else {
 		if (s2c_fs_open(AT_FDCWD, o->tar, O_RDONLY, 0, &fd, err))
 			return -1;
-		file = s2c_reader_fd(fd, true);
+		/* "<(command)" of a shell is a pipe too. */
+		file = s2c_reader_pipe(ctx, fd, true);
 	}
 	return s2c_decompress_auto(file, true, NULL, out, err);
 }
@@ -112,7 +126,7 @@ static int import_layer(struct s2c_ctx *ctx, struct s2c_store *store,
 		return -1;
 	gzip = s2c_compress(S2C_COMPRESS_GZIP, 0, s2c_ingest_writer(ingest));
 	digest = s2c_writer_digest(gzip, diff_id, NULL);
-	if (open_tar(o, &tar, err) ||
+	if (open_tar(ctx, o, &tar, err) ||
 		parse_all(ctx, tap_new(tar, digest), o->tar, &entries, err))
 		return s2c_wrap(err, "import '%s'", o->tar);
 	if (entries == 0)

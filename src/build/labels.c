@@ -1,8 +1,40 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Labels of the result: where it comes from, in S2I's words.
+ * Labels of the builder image and of the result, in S2I's words.
  */
 #include "build/labels.h"
+
+#define WISH(name)                                                                       \
+	{name, S2C_LABEL_PREFIX, "label '" S2C_LABEL_PREFIX name "'"},                   \
+	{                                                                                \
+		name, S2C_LABEL_PREFIX_OLD, "label '" S2C_LABEL_PREFIX_OLD name "'"      \
+	}
+
+static const struct {
+	const char *name, *prefix, *shown;
+} wishes[] = {
+	WISH(S2C_LABEL_SCRIPTS_URL),
+	WISH(S2C_LABEL_DESTINATION),
+	WISH(S2C_LABEL_ASSEMBLE_USER),
+};
+
+const char *s2c_builder_label(
+	const struct s2c_config *config, const char *name, const char **out_key)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(wishes); i++) {
+		CLEAN_FREE char *key = xasprintf("%s%s", wishes[i].prefix, name);
+		const char *value = streq(wishes[i].name, name)
+					    ? s2c_config_label(config, key)
+					    : NULL;
+
+		if (!value || !*value)
+			continue;
+		if (out_key)
+			*out_key = wishes[i].shown;
+		return value;
+	}
+	return NULL;
+}
 
 static void set_if(struct s2c_config *config, const char *key, const char *value)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The labels that S2I gives an image, and those that a build leaves behind in
- * /tmp/.s2i/image_metadata.json. Pure.
+ * The labels with which a builder image tells its wishes, those that S2I gives an image,
+ * and those that a build leaves behind in /tmp/.s2i/image_metadata.json. Pure.
  */
 #ifndef S2C_BUILD_LABELS_H
 #define S2C_BUILD_LABELS_H
@@ -9,8 +9,23 @@
 #include "image/config.h"
 #include "source/source.h"
 
-#define S2C_IMAGE_METADATA_PATH "/tmp/.s2i/image_metadata.json"
+#define S2C_LABEL_PREFIX "io.openshift.s2i."
+#define S2C_LABEL_PREFIX_OLD "io.s2i."
+#define S2C_LABEL_SCRIPTS_URL "scripts-url"
+#define S2C_LABEL_DESTINATION "destination"
+#define S2C_LABEL_ASSEMBLE_USER "assemble-user"
+
+#define S2C_IMAGE_METADATA_DIR "/tmp/.s2i"
+#define S2C_IMAGE_METADATA_PATH S2C_IMAGE_METADATA_DIR "/image_metadata.json"
 #define S2C_IMAGE_METADATA_MAX (1024u * 1024) /* bytes */
+
+/*
+ * A label of a builder image by its name behind the prefix: "io.openshift.s2i.<name>",
+ * else "io.s2i.<name>". NULL when neither is there or both are empty. *out_key (may be
+ * NULL) is "label '<key>'", a static string for messages. Both borrowed.
+ */
+const char *s2c_builder_label(
+	const struct s2c_config *config, const char *name, const char **out_key);
 
 struct s2c_label_facts {
 	const char *builder_name;

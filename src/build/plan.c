@@ -6,8 +6,9 @@
 
 #include "build/env.h"
 #include "build/labels.h"
+#include "build/paths.h"
+#include "build/scripts_url.h"
 
-static const char assemble_user_label[] = "io.openshift.s2i.assemble-user";
 static const char default_path[] =
 	"/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
@@ -108,23 +109,19 @@ int s2c_plan_check_options(const struct s2c_build_options *options, struct s2c_p
 static int decide_user(const struct making *m, struct s2c_error **err)
 {
 	const struct s2c_config *builder = m->facts->builder;
-	const char *label = s2c_config_label(builder, assemble_user_label);
-	const char *image = s2c_config_user(builder);
+	const char *option = m->options->assemble_user;
+	const char *spec = s2c_config_user(builder), *label;
 	CLEAN_UIDS struct s2c_uids allowed = {0};
 	struct s2c_policy_request request;
 	struct s2c_plan *plan = m->plan;
 
 	plan->user_origin = "USER of the builder image";
-	plan->user_spec = xstrdup(image ? image : "");
-	if (m->options->assemble_user) {
+	if (!*spec)
+		plan->user_origin = "the builder image, which has no USER,";
+	label = s2c_builder_label(builder, S2C_LABEL_ASSEMBLE_USER, &plan->user_origin);
+	if (option && *option)
 		plan->user_origin = "--assemble-user";
-		free(plan->user_spec);
-		plan->user_spec = xstrdup(m->options->assemble_user);
-	} else if (label) {
-		plan->user_origin = "label 'io.openshift.s2i.assemble-user'";
-		free(plan->user_spec);
-		plan->user_spec = xstrdup(label);
-	}
+	plan->user_spec = xstrdup(option && *option ? option : label ? label : spec);
 	if (s2c_user_resolve(
 		    plan->user_spec, m->facts->passwd, m->facts->group, &plan->user, err))
 		return s2c_wrap(err, "%s", plan->user_origin);
@@ -204,20 +201,21 @@ static void decide_scripts(const struct making *m)
 {
 	const struct s2c_script_source *scripts = m->facts->scripts->items;
 	struct s2c_plan *plan = m->plan;
-	bool run_is_copied = starts_with(
-				     scripts[S2C_SCRIPT_RUN].path, plan->destination) &&
-			     !starts_with(scripts[S2C_SCRIPT_RUN].url, "image://");
+	const char *dir = streq(plan->destination, "/") ? "" : plan->destination;
+	bool run_is_copied = !starts_with(
+		scripts[S2C_SCRIPT_RUN].url, S2C_SCRIPT_URL_IMAGE);
 
 	s2c_strv_add(&plan->assemble, scripts[S2C_SCRIPT_ASSEMBLE].path);
 	s2c_strv_add(&plan->run, scripts[S2C_SCRIPT_RUN].path);
 	s2c_config_set_cmd(plan->config, &plan->run);
-	s2c_strv_addf(&plan->excludes, "/tmp/.s2i");
 	if (m->options->keep_build_files)
 		return;
-	s2c_strv_addf(&plan->excludes, "%s/src", plan->destination);
+	s2c_strv_add(&plan->excludes, S2C_IMAGE_METADATA_DIR);
+	s2c_strv_addf(&plan->excludes, "%s/src", dir);
+	s2c_strv_addf(&plan->excludes, "%s/artifacts", dir);
 	/* A run script that was copied in is the image's command: then scripts stay. */
 	if (!run_is_copied)
-		s2c_strv_addf(&plan->excludes, "%s/scripts", plan->destination);
+		s2c_strv_addf(&plan->excludes, "%s/scripts", dir);
 }
 
 static int decide_config(const struct making *m, struct s2c_error **err)
@@ -227,13 +225,10 @@ static int decide_config(const struct making *m, struct s2c_error **err)
 		.tag = m->options->tag,
 		.source = m->facts->source,
 	};
-	const char *workdir = s2c_config_workdir(m->facts->builder);
 
-	if (workdir && *workdir && *workdir != '/')
-		return s2c_fail(err, S2C_EINVAL,
-			"WORKDIR '%s' of the builder image is not an absolute path",
-			workdir);
-	m->plan->workdir = xstrdup(workdir && *workdir ? workdir : "/");
+	if (s2c_inner_workdir(
+		    s2c_config_workdir(m->facts->builder), &m->plan->workdir, err) < 0)
+		return -1;
 	s2c_config_clear_onbuild(m->plan->config);
 	s2c_labels_generate(m->plan->config, &labels);
 	return s2c_labels_check(m->plan->config, err);
@@ -245,6 +240,11 @@ static int make(const struct making *m, struct s2c_error **err)
 	CLEAN_STRV struct s2c_strv triggers = S2C_STRV_INIT;
 
 	s2c_config_onbuild(m->facts->builder, &triggers);
+	if (m->facts->builder->n_diff_ids >= S2C_LAYERS_MAX)
+		return s2c_fail(err, S2C_ELIMIT,
+			"the builder image has %zu layers, and %d is the most that an "
+			"image can have; flatten it",
+			m->facts->builder->n_diff_ids, S2C_LAYERS_MAX);
 	if (triggers.len)
 		return s2c_fail(err, S2C_EUNSUPPORTED,
 			"the builder image has ONBUILD triggers, which this s2c does not "

@@ -4,14 +4,18 @@
  */
 #include "build/resolve.h"
 
+#include <stdio.h>
+
 #include "registry/transfer.h"
 
 static int load(struct s2c_store *store, const struct s2c_descriptor *desc,
-	const struct s2c_reference *ref, struct s2c_image **out, struct s2c_error **err)
+	const char *name, struct s2c_image **out, struct s2c_error **err)
 {
 	if (s2c_image_load(store, desc, out, err))
 		return -1;
-	s2c_reference_format(ref, (*out)->name);
+	/* An image without a name was found by its id: then its digest names it. */
+	(void)snprintf((*out)->name, sizeof((*out)->name), "%s",
+		*name ? name : (*out)->desc.digest.str);
 	return 0;
 }
 
@@ -20,26 +24,34 @@ static int pull(struct s2c_ctx *ctx, struct s2c_store *store,
 	struct s2c_image **out, struct s2c_error **err)
 {
 	CLEAN_DESCRIPTOR struct s2c_descriptor desc = {0};
-	CLEAN_PHASE struct s2c_phase phase = s2c_phase_begin(ctx, "pull", opts->name);
+	CLEAN_ERROR struct s2c_error *cause = NULL;
+	char name[S2C_REFERENCE_MAX + 1];
 
-	if (s2c_transfer_pull(ctx, store, ref, &opts->registry, &desc, err))
-		return s2c_wrap(err, "pull '%s'", opts->name);
-	return load(store, &desc, ref, out, err);
+	s2c_reference_format(ref, name);
+	if (s2c_transfer_pull(ctx, store, ref, &opts->registry, &desc, &cause) == 0)
+		return load(store, &desc, name, out, err);
+	if (s2c_error_code(cause) == S2C_ENET)
+		(void)s2c_wrap(&cause, "%s, and its registry cannot be reached",
+			opts->policy == S2C_PULL_ALWAYS
+				? "the builder image must be pulled (--pull-policy "
+				  "always)"
+				: "the builder image is not in the store");
+	s2c_error_move(err, &cause);
+	return -1;
 }
 
-static int not_found(const char *name, const struct s2c_reference *ref,
-	enum s2c_pull_policy policy, struct s2c_error **err)
+static int not_found(
+	const char *name, const struct s2c_reference *ref, struct s2c_error **err)
 {
 	if (!*ref->registry)
 		return s2c_fail(err, S2C_ENOENT,
-			"builder image '%s' is not in the store, and the name has no "
-			"registry to "
-			"pull it from; see 's2c images', or name it as "
-			"registry.example/%s",
+			"builder image '%s' is not in the store and names no registry; "
+			"see 's2c images', or name one: registry.example/%s",
 			name, name);
 	return s2c_fail(err, S2C_ENOENT,
-		"builder image '%s' is not in the store, and the pull policy is '%s'",
-		name, policy == S2C_PULL_NEVER ? "never" : "if-not-present");
+		"builder image '%s' is not in the store, and --pull-policy never forbids "
+		"to pull it",
+		name);
 }
 
 int s2c_resolve_image(struct s2c_ctx *ctx, struct s2c_store *store,
@@ -48,19 +60,20 @@ int s2c_resolve_image(struct s2c_ctx *ctx, struct s2c_store *store,
 {
 	CLEAN_ERROR struct s2c_error *failure = NULL;
 	CLEAN_DESCRIPTOR struct s2c_descriptor desc = {0};
+	char name[S2C_REFERENCE_MAX + 1] = "";
 	struct s2c_reference ref;
 
 	if (s2c_reference_parse(opts->name, &ref, err))
 		return s2c_wrap(err, "BUILDER");
-	if (opts->policy == S2C_PULL_ALWAYS && *ref.registry)
+	if (opts->policy == S2C_PULL_ALWAYS && *ref.registry && !opts->dry_run)
 		return pull(ctx, store, opts, &ref, out, err);
-	if (s2c_store_resolve(store, &ref, &desc, &failure) == 0)
-		return load(store, &desc, &ref, out, err);
+	if (s2c_store_find(store, opts->name, &desc, name, &failure) == 0)
+		return load(store, &desc, name, out, err);
 	if (s2c_error_code(failure) != S2C_ENOENT) {
 		s2c_error_move(err, &failure);
 		return -1;
 	}
 	if (opts->policy == S2C_PULL_NEVER || !*ref.registry)
-		return not_found(opts->name, &ref, opts->policy, err);
-	return pull(ctx, store, opts, &ref, out, err);
+		return not_found(opts->name, &ref, err);
+	return opts->dry_run ? 0 : pull(ctx, store, opts, &ref, out, err);
 }

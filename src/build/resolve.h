@@ -14,11 +14,12 @@ struct s2c_resolve_opts {
 	const char *name;
 	enum s2c_pull_policy policy;
 	struct s2c_registry_opts registry;
+	bool dry_run; /* pull nothing */
 };
 
 /*
- * Loads the image of a name. Names without a registry are local only: S2C_ENOENT says
- * so. Emits phase "pull" when it pulls.
+ * Loads the image of a name or id. Names without a registry are local only: S2C_ENOENT
+ * says so. With dry_run, success with *out untouched means that it would be pulled.
  */
 S2C_CHECK int s2c_resolve_image(struct s2c_ctx *ctx, struct s2c_store *store,
 	const struct s2c_resolve_opts *opts, struct s2c_image **out,

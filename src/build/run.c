@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #include "build/env.h"
+#include "build/paths.h"
 #include "image/passwd.h"
 #include "runtime/runtime.h"
 
@@ -91,6 +92,12 @@ static int parse_options(struct trial *t, struct s2c_error **err)
 	t->limits.pids = o->pids_limit ? o->pids_limit : S2C_PIDS_DEFAULT;
 	if (o->network && s2c_network_parse(o->network, &t->network, err))
 		return s2c_wrap(err, "--network");
+	if (t->n_ports && t->network != S2C_NETWORK_ISOLATED)
+		return s2c_fail(err, S2C_EINVAL,
+			"--publish needs the isolated network; with --network %s there "
+			"is "
+			"nothing to publish",
+			o->network);
 	if (o->memory && s2c_size_parse(o->memory, &t->limits.memory, err))
 		return s2c_wrap(err, "--memory");
 	if (o->cpus && s2c_cpus_parse(o->cpus, &t->limits.milli_cpus, err))
@@ -196,13 +203,13 @@ int s2c_image_run(struct s2c_ctx *ctx, struct s2c_store *store,
 		.fd_err = options->fd_err,
 		.keep_privileges_of_root = true,
 	};
-	const char *workdir;
+	CLEAN_FREE char *workdir = NULL;
 
 	if (parse_options(&t, err) || find(ctx, store, &t, err) ||
+		s2c_inner_workdir(s2c_config_workdir(t.image->config), &workdir, err) ||
 		decide_user(ctx, &t, err) || decide_process(&t, err) ||
 		create(ctx, &t, err))
 		return -1;
-	workdir = s2c_config_workdir(t.image->config);
-	exec.cwd = workdir && *workdir ? workdir : "/";
+	exec.cwd = workdir;
 	return s2c_container_run(ctx, t.container, &exec, out_status, err);
 }

@@ -1,345 +1,346 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Finding assemble, run and save-artifacts: three places in order, four URL schemes.
+ * The search for scripts, place by place, and the scripts as entries. How a URL is read
+ * is in scripts_url.c.
  */
 #include "build/scripts.h"
 
-#include <fcntl.h>
+#include "build/labels.h"
+#include "build/paths.h"
+#include "build/scripts_url.h"
 
-#include "http/client.h"
-#include "util/fs.h"
+static const char *const names[S2C_SCRIPTS] = {
+	[S2C_SCRIPT_ASSEMBLE] = "assemble",
+	[S2C_SCRIPT_RUN] = "run",
+	[S2C_SCRIPT_SAVE_ARTIFACTS] = "save-artifacts",
+};
 
-/* Where a script may come from, in the order of S2I. */
+static const enum s2c_script required[] = {S2C_SCRIPT_ASSEMBLE, S2C_SCRIPT_RUN};
+
 #define ORIGIN_FLAG "--scripts-url"
 #define ORIGIN_SOURCE ".s2i/bin"
-#define ORIGIN_IMAGE "builder image"
+#define ORIGIN_IMAGE "image label"
 
-static const char image_scheme[] = "image://";
-static const char file_scheme[] = "file://";
-
-static const struct {
-	const char *name;
-	bool required;
-} scripts[S2C_SCRIPTS] = {
-	[S2C_SCRIPT_ASSEMBLE] = {"assemble", true},
-	[S2C_SCRIPT_RUN] = {"run", true},
-	[S2C_SCRIPT_SAVE_ARTIFACTS] = {"save-artifacts", false},
-};
+#define ENV_SCRIPTS_URL "STI_SCRIPTS_URL"
+#define ENV_DESTINATION "STI_LOCATION"
+#define DESTINATION_DEFAULT "/tmp"
 
 const char *s2c_script_name(enum s2c_script script)
 {
-	return scripts[script].name;
+	return names[script];
 }
 
-void s2c_scripts_release(struct s2c_scripts *found)
+static void release_source(struct s2c_script_source *item)
 {
-	for (size_t i = 0; i < S2C_SCRIPTS; i++) {
-		free(found->items[i].url);
-		free(found->items[i].path);
-		s2c_buf_release(&found->items[i].body);
+	free(item->url);
+	free(item->path);
+	s2c_buf_release(&item->body);
+	*item = (struct s2c_script_source){0};
+}
+
+void s2c_scripts_release(struct s2c_scripts *scripts)
+{
+	for (size_t i = 0; i < S2C_SCRIPTS; i++)
+		release_source(&scripts->items[i]);
+}
+
+/* ---- what the builder image says ---- */
+
+/* The value of a variable of the image's Env inside its document, or NULL. Borrowed. */
+static const char *image_env(const struct s2c_config *config, const char *name)
+{
+	size_t len = strlen(name);
+
+	s2c_json_foreach (
+		item, s2c_json_get(s2c_json_get(config->root, "config"), "Env")) {
+		const char *text = s2c_json_str(item);
+
+		if (text && strncmp(text, name, len) == 0 && text[len] == '=' &&
+			text[len + 1])
+			return text + len + 1;
 	}
-	*found = (struct s2c_scripts){0};
+	return NULL;
 }
 
 const char *s2c_builder_scripts_url(const struct s2c_config *config)
 {
-	static const char *const labels[] = {
-		"io.openshift.s2i.scripts-url", "io.s2i.scripts-url"};
-	const char *url = NULL;
+	const char *url = s2c_builder_label(config, S2C_LABEL_SCRIPTS_URL, NULL);
 
-	for (size_t i = 0; i < ARRAY_SIZE(labels) && !url; i++)
-		url = s2c_config_label(config, labels[i]);
+	if (!url)
+		url = image_env(config, ENV_SCRIPTS_URL);
 	return url ? url : "";
-}
-
-/* STI_SCRIPTS_URL and STI_LOCATION of old images. */
-static char *image_env(const struct s2c_config *config, const char *name)
-{
-	CLEAN_STRV struct s2c_strv env = S2C_STRV_INIT;
-	const char *value;
-
-	s2c_config_env(config, &env);
-	value = s2c_env_get(&env, name);
-	return xstrdup(value ? value : "");
 }
 
 int s2c_builder_destination(const struct s2c_config *config, const char *flag, char **out,
 	struct s2c_error **err)
 {
-	static const char *const labels[] = {
-		"io.openshift.s2i.destination", "io.s2i.destination"};
-	CLEAN_FREE char *location = image_env(config, "STI_LOCATION");
-	const char *origin = "--destination", *value = flag;
+	CLEAN_FREE char *path = NULL;
+	const char *from = "--destination", *text = flag;
 
-	for (size_t i = 0; i < ARRAY_SIZE(labels) && !value; i++) {
-		origin = labels[i];
-		value = s2c_config_label(config, labels[i]);
+	if (!text || !*text)
+		text = config ? s2c_builder_label(config, S2C_LABEL_DESTINATION, &from)
+			      : NULL;
+	if (!text && config) {
+		from = ENV_DESTINATION;
+		text = image_env(config, ENV_DESTINATION);
 	}
-	if (!value)
-		value = *location ? location : "/tmp";
-	if (*value != '/' || strstr(value, "/../") || strlen(value) > 4096)
+	if (s2c_inner_path(text ? text : DESTINATION_DEFAULT, &path, err) < 0)
+		return s2c_wrap(err, "%s", from);
+	if (s2c_inner_path_is_kernels(path))
 		return s2c_fail(err, S2C_EINVAL,
-			"%s: destination '%s' is not an absolute path", origin, value);
-	*out = xstrdup(value);
-	for (size_t len = strlen(*out); len > 1 && (*out)[len - 1] == '/'; len--)
-		(*out)[len - 1] = '\0';
+			"%s: '%s' lies in a file system of the kernel; choose another "
+			"directory",
+			from, path);
+	*out = TAKE(path);
 	return 0;
 }
 
-/* What is being looked for, and with what. */
+/* ---- the search ---- */
+
+/* What the search knows. */
 struct search {
 	struct s2c_ctx *ctx;
 	const struct s2c_scripts_opts *opts;
-	struct s2c_http *http; /* made when first needed */
+	const char *flag;  /* --scripts-url, or NULL */
+	const char *label; /* default URL of the builder image, or "" */
+	bool flag_hit;     /* something came from --scripts-url */
 };
 
-static void search_release(struct search *s)
+static char *copied_path(const struct search *search, const char *name)
 {
-	s2c_http_free(s->http);
+	const char *dest = search->opts->destination;
+
+	return xasprintf("%s/scripts/%s", streq(dest, "/") ? "" : dest, name);
 }
 
-/* A script that must be copied in lands in <destination>/scripts. */
-static void place(const struct search *s, const char *name, const char *origin,
-	const char *url, struct s2c_script_source *out)
+static int from_url(struct search *search, const char *name,
+	const struct s2c_script_url *url, struct s2c_script_source *item,
+	struct s2c_error **err)
 {
-	out->found = true;
-	out->origin = origin;
-	out->url = xstrdup(url);
-	out->path = xasprintf("%s/scripts/%s", s->opts->destination, name);
+	if (s2c_script_url_get(search->ctx, url, name, item, err) < 0)
+		return s2c_wrap(err, "script '%s' from %s", name, item->origin);
+	if (item->found && !item->path)
+		item->path = copied_path(search, name);
+	return 0;
 }
 
-static int fetch_http(struct search *s, const char *name, const char *url,
-	const char *origin, struct s2c_script_source *out, struct s2c_error **err)
+static int from_flag(struct search *search, const char *name,
+	struct s2c_script_source *item, struct s2c_error **err)
 {
-	CLEAN_HTTP_RESPONSE struct s2c_http_response response = {0};
-	CLEAN_FREE char *shown = s2c_http_redact(url);
-	struct s2c_http_request request = {
-		.method = "GET",
-		.url = url,
-		.max_body = S2C_SCRIPT_MAX,
+	struct s2c_script_url url = {
+		.base = search->flag,
+		.trusted = true,
+		.ca_file = search->opts->ca_file,
+		.dry_run = search->opts->dry_run,
 	};
 
-	if (s->opts->dry_run) {
-		place(s, name, origin, shown, out);
+	item->origin = ORIGIN_FLAG;
+	if (!search->flag)
 		return 0;
-	}
-	if (!s->http)
-		s->http = s2c_http_new(
-			&(struct s2c_http_opts){.ca_file = s->opts->ca_file});
-	if (s2c_http_perform(s->ctx, s->http, &request, &response, err))
-		return s2c_wrap(err, "script '%s'", shown);
-	if (response.status == 404)
-		return 0;
-	if (response.status != 200)
-		return s2c_fail_status(err, S2C_EPROTO, response.status,
-			"script '%s': the server answered with status %d", shown,
-			response.status);
-	place(s, name, origin, shown, out);
-	out->body = response.body;
-	response.body = (struct s2c_buf){0};
+	if (from_url(search, name, &url, item, err) < 0)
+		return -1;
+	search->flag_hit = search->flag_hit || item->found;
 	return 0;
 }
 
-static int fetch_file(struct search *s, const char *name, const char *path,
-	const char *origin, struct s2c_script_source *out, struct s2c_error **err)
-{
-	CLEAN_ERROR struct s2c_error *failure = NULL;
-	CLEAN_BUF struct s2c_buf body = S2C_BUF_INIT(S2C_SCRIPT_MAX);
-
-	if (s2c_fs_read_file(AT_FDCWD, path, &body, &failure)) {
-		if (s2c_error_code(failure) == S2C_ENOENT)
-			return 0;
-		s2c_error_move(err, &failure);
-		return s2c_wrap(err, "script '%s'", name);
-	}
-	place(s, name, origin, path, out);
-	out->body = body;
-	body = (struct s2c_buf){0};
-	return 0;
-}
-
-/* Looks below one scripts URL; not found is success. */
-static int look_at_url(struct search *s, const char *name, const char *base,
-	const char *origin, struct s2c_script_source *out, struct s2c_error **err)
-{
-	size_t len = strlen(base);
-	CLEAN_FREE char *url = NULL;
-
-	if (len > S2C_SCRIPTS_URL_MAX)
-		return s2c_fail(err, S2C_ELIMIT,
-			"%s: the scripts URL is longer than %d bytes", origin,
-			S2C_SCRIPTS_URL_MAX);
-	while (len && base[len - 1] == '/')
-		len--;
-	url = xasprintf("%.*s/%s", (int)len, base, name);
-	if (starts_with(url, image_scheme)) {
-		const char *path = url + strlen(image_scheme);
-
-		if (*path != '/')
-			return s2c_fail(err, S2C_EINVAL,
-				"%s: '%s' names no absolute path in the image", origin,
-				base);
-		out->found = true;
-		out->origin = origin;
-		out->path = xstrdup(path);
-		out->url = TAKE(url);
-		return 0;
-	}
-	/* An image must not make the person who builds read files of this host. */
-	if (starts_with(url, file_scheme) && streq(origin, ORIGIN_FLAG))
-		return fetch_file(s, name, url + strlen(file_scheme), origin, out, err);
-	if (starts_with(url, "https://") || starts_with(url, "http://"))
-		return fetch_http(s, name, url, origin, out, err);
-	return s2c_fail(err, S2C_EINVAL,
-		"%s: '%s' is no scripts URL; use http, https, file or image", origin,
-		base);
-}
-
-static int look_at_source(struct search *s, const char *name,
-	struct s2c_script_source *out, struct s2c_error **err)
+static int from_source(struct search *search, const char *name,
+	struct s2c_script_source *item, struct s2c_error **err)
 {
 	static const char *const dirs[] = {".s2i/bin", ".sti/bin"};
 
-	for (size_t i = 0; i < ARRAY_SIZE(dirs); i++) {
-		CLEAN_ERROR struct s2c_error *failure = NULL;
+	item->origin = ORIGIN_SOURCE;
+	for (size_t i = 0; search->opts->source && i < ARRAY_SIZE(dirs); i++) {
 		CLEAN_FREE char *path = xasprintf("%s/%s", dirs[i], name);
-		CLEAN_BUF struct s2c_buf body = S2C_BUF_INIT(S2C_SCRIPT_MAX);
+		CLEAN_ERROR struct s2c_error *cause = NULL;
 
-		if (s2c_source_read(s->opts->source, path, &body, &failure) == 0) {
-			place(s, name, ORIGIN_SOURCE, path, out);
-			out->body = body;
-			body = (struct s2c_buf){0};
+		if (s2c_source_read(search->opts->source, path, &item->body, &cause) ==
+			0) {
+			item->found = true;
+			item->url = TAKE(path);
+			item->path = copied_path(search, name);
 			return 0;
 		}
-		if (s2c_error_code(failure) != S2C_ENOENT) {
-			s2c_error_move(err, &failure);
+		if (s2c_error_code(cause) != S2C_ENOENT) {
+			s2c_error_move(err, &cause);
 			return -1;
 		}
 	}
 	return 0;
 }
 
-static int look(struct search *s, enum s2c_script which, struct s2c_script_source *out,
+static int from_label(struct search *search, const char *name,
+	struct s2c_script_source *item, struct s2c_error **err)
+{
+	struct s2c_script_url url = {
+		.base = search->label,
+		.ca_file = search->opts->ca_file,
+		.dry_run = search->opts->dry_run,
+	};
+
+	item->origin = ORIGIN_IMAGE;
+	return *search->label ? from_url(search, name, &url, item, err) : 0;
+}
+
+static int find_one(struct search *search, const char *name,
+	struct s2c_script_source *item, struct s2c_error **err)
+{
+	static int (*const places[])(struct search *, const char *,
+		struct s2c_script_source *, struct s2c_error **) = {
+		from_flag,
+		from_source,
+		from_label,
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(places) && !item->found; i++) {
+		item->body.max = S2C_SCRIPT_MAX;
+		if (places[i](search, name, item, err) < 0)
+			return -1;
+	}
+	if (!item->found || starts_with(item->url, S2C_SCRIPT_URL_IMAGE))
+		return 0;
+	/* What is copied in has a body (unless nothing is downloaded). */
+	if (!item->body.len && !search->opts->dry_run)
+		return s2c_fail(err, S2C_EINVAL,
+			"script '%s' (%s) is empty and cannot be executed", item->url,
+			item->origin);
+	return 0;
+}
+
+/* Nobody needs save-artifacts in a clean build: that it cannot be had is no failure. */
+static int find_optional(struct search *search, enum s2c_script script,
+	struct s2c_script_source *item, struct s2c_error **err)
+{
+	CLEAN_ERROR struct s2c_error *cause = NULL;
+
+	if (find_one(search, names[script], item, &cause) == 0)
+		return 0;
+	release_source(item);
+	if (s2c_ctx_check(search->ctx, err) < 0)
+		return -1;
+	s2c_emit_log(search->ctx, S2C_DEBUG, "%s", s2c_error_message(cause));
+	return 0;
+}
+
+static int check_found(const struct search *search, const struct s2c_scripts *scripts,
 	struct s2c_error **err)
 {
-	const char *name = scripts[which].name;
-	CLEAN_FREE char *old = image_env(s->opts->builder, "STI_SCRIPTS_URL");
-	const char *image = s2c_builder_scripts_url(s->opts->builder);
-
-	if (s->opts->scripts_url &&
-		look_at_url(s, name, s->opts->scripts_url, ORIGIN_FLAG, out, err))
-		return -1;
-	if (!out->found && look_at_source(s, name, out, err))
-		return -1;
-	if (!*image)
-		image = old;
-	if (!out->found && *image && look_at_url(s, name, image, ORIGIN_IMAGE, out, err))
-		return -1;
-	if (!out->found && scripts[which].required)
+	if (search->flag && !search->flag_hit)
 		return s2c_fail(err, S2C_ENOENT,
-			"no %s script: not in --scripts-url%s%s, not in the source's "
-			".s2i/bin, and "
-			"the builder image %s%s",
-			name, s->opts->scripts_url ? " " : " (not given)",
-			s->opts->scripts_url ? s->opts->scripts_url : "",
-			*image ? "has none at "
-			       : "has no label io.openshift.s2i.scripts-url",
-			image);
+			"--scripts-url '%s' has neither assemble nor run nor "
+			"save-artifacts",
+			search->flag);
+	for (size_t i = 0; i < ARRAY_SIZE(required); i++) {
+		if (scripts->items[required[i]].found)
+			continue;
+		return s2c_fail(err, S2C_ENOENT,
+			"there is no %s script: not in '" ORIGIN_SOURCE
+			"' of the source, and the builder image %s; name a place with "
+			"--scripts-url, such as image:///usr/libexec/s2i",
+			names[required[i]],
+			*search->label
+				? "has none at its scripts URL"
+				: "has no label '" S2C_LABEL_PREFIX S2C_LABEL_SCRIPTS_URL
+				  "'");
+	}
 	return 0;
 }
 
 int s2c_scripts_find(struct s2c_ctx *ctx, const struct s2c_scripts_opts *opts,
 	struct s2c_scripts *out, struct s2c_error **err)
 {
-	CLEAN(search_release) struct search s = {.ctx = ctx, .opts = opts};
 	CLEAN(s2c_scripts_release) struct s2c_scripts found = {0};
+	struct search search = {
+		.ctx = ctx,
+		.opts = opts,
+		.flag = opts->scripts_url && *opts->scripts_url ? opts->scripts_url
+								: NULL,
+		.label = s2c_builder_scripts_url(opts->builder),
+	};
 
-	for (size_t i = 0; i < S2C_SCRIPTS; i++) {
-		found.items[i].body = (struct s2c_buf)S2C_BUF_INIT(S2C_SCRIPT_MAX);
-		if (look(&s, (enum s2c_script)i, &found.items[i], err))
+	for (size_t i = 0; i < ARRAY_SIZE(required); i++)
+		if (find_one(&search, names[required[i]], &found.items[required[i]],
+			    err) < 0)
 			return -1;
-	}
+	if (find_optional(&search, S2C_SCRIPT_SAVE_ARTIFACTS,
+		    &found.items[S2C_SCRIPT_SAVE_ARTIFACTS], err) < 0 ||
+		check_found(&search, &found, err) < 0)
+		return -1;
 	*out = found;
 	found = (struct s2c_scripts){0};
 	return 0;
 }
 
-/* ---- the scripts as entries ---- */
+/* ---- scripts as entries ---- */
 
 struct script_entries {
 	struct s2c_entries base;
 	const struct s2c_scripts *scripts;
-	size_t next;  /* index of the script after the current one */
-	size_t taken; /* bytes of the current one */
+	size_t next; /* index of the script behind the current one */
+	size_t done; /* bytes read of the current one */
 	struct s2c_entry entry;
 };
 
-static bool is_copied(const struct s2c_script_source *script)
-{
-	return script->found && !starts_with(script->url, image_scheme);
-}
-
-static int script_next(struct s2c_entries *e, struct s2c_ctx *ctx,
+static int next_script(struct s2c_entries *e, struct s2c_ctx *ctx,
 	const struct s2c_entry **out, struct s2c_error **err)
 {
-	struct script_entries *self = (struct script_entries *)e;
+	struct script_entries *s = (struct script_entries *)e;
 
-	s2c_entry_release(&self->entry);
-	while (self->next < S2C_SCRIPTS && !is_copied(&self->scripts->items[self->next]))
-		self->next++;
+	s2c_entry_release(&s->entry);
+	s->done = 0;
 	*out = NULL;
-	if (self->next == S2C_SCRIPTS)
-		return 0;
-	self->entry.path = xstrdup(scripts[self->next].name);
-	self->entry.type = S2C_ENTRY_FILE;
-	self->entry.mode = 0755;
-	self->entry.size = self->scripts->items[self->next].body.len;
-	self->next++;
-	self->taken = 0;
-	*out = &self->entry;
+	while (s->next < S2C_SCRIPTS && !*out) {
+		const struct s2c_script_source *item = &s->scripts->items[s->next];
+
+		if (item->body.len) {
+			/* No time: what was fetched has none that means anything. */
+			s->entry.path = xstrdup(names[s->next]);
+			s->entry.type = S2C_ENTRY_FILE;
+			s->entry.mode = 0755;
+			s->entry.size = item->body.len;
+			*out = &s->entry;
+		}
+		s->next++;
+	}
 	return 0;
 }
 
-static ssize_t script_read(
+static ssize_t read_script(
 	struct s2c_entries *e, void *buf, size_t len, struct s2c_error **err)
 {
-	struct script_entries *self = (struct script_entries *)e;
-	const struct s2c_buf *body = &self->scripts->items[self->next - 1].body;
-	size_t left = body->len - self->taken;
+	struct script_entries *s = (struct script_entries *)e;
+	const struct s2c_buf *body = &s->scripts->items[s->next - 1].body;
+	size_t left = body->len - s->done;
 
-	if (len > left)
-		len = left;
-	if (len)
-		memcpy(buf, body->data + self->taken, len);
-	self->taken += len;
+	len = len < left ? len : left;
+	memcpy(buf, body->data + s->done, len);
+	s->done += len;
 	return (ssize_t)len;
 }
 
-static void script_free(struct s2c_entries *e)
+static void free_scripts(struct s2c_entries *e)
 {
-	struct script_entries *self = (struct script_entries *)e;
+	struct script_entries *s = (struct script_entries *)e;
 
-	s2c_entry_release(&self->entry);
-	free(self);
+	s2c_entry_release(&s->entry);
+	free(s);
 }
 
-static const struct s2c_entries_ops script_ops = {
-	.next = script_next,
-	.read = script_read,
-	.free = script_free,
+static const struct s2c_entries_ops script_entries_ops = {
+	.next = next_script,
+	.read = read_script,
+	.free = free_scripts,
 };
 
-struct s2c_entries *s2c_scripts_entries(const struct s2c_scripts *found)
+struct s2c_entries *s2c_scripts_entries(const struct s2c_scripts *scripts)
 {
-	struct script_entries *self;
 	bool any = false;
 
 	for (size_t i = 0; i < S2C_SCRIPTS; i++)
-		any = any || is_copied(&found->items[i]);
+		any = any || scripts->items[i].body.len;
 	if (!any)
 		return NULL;
-	self = xcalloc(1, sizeof(*self));
-	self->base.ops = &script_ops;
-	self->scripts = found;
-	return &self->base;
+	struct script_entries *s = xcalloc(1, sizeof(*s));
+	s->base.ops = &script_entries_ops;
+	s->scripts = scripts;
+	return &s->base;
 }

@@ -184,7 +184,7 @@ int s2c_native_copy_in(struct s2c_ctx *ctx, struct s2c_container *container,
 		.no_special = true,
 	};
 	CLEAN_FREE char *resolved = NULL;
-	CLEAN_FD int dir = -1;
+	CLEAN_FD int dir = -1, root = -1;
 	bool exists;
 	int view;
 
@@ -202,7 +202,10 @@ int s2c_native_copy_in(struct s2c_ctx *ctx, struct s2c_container *container,
 		return s2c_fail_errno(err, errno, "cannot set the owner of '%s'", path);
 	if (!exists && go_below(c, resolved, &dir, err) < 0)
 		return -1;
-	return s2c_extract_all(ctx, entries, dir, &opts, NULL, err);
+	/* An entry for the root sets what an O_PATH descriptor cannot. */
+	if (s2c_fs_open(dir, ".", O_RDONLY | O_DIRECTORY, 0, &root, err) < 0)
+		return -1;
+	return s2c_extract_all(ctx, entries, root, &opts, NULL, err);
 }
 
 /* ---- mount points ---- */

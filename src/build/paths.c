@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Checking and folding of paths inside a container.
+ */
+#include "build/paths.h"
+
+#include "codec/entry.h"
+#include "util/escape.h"
+
+int s2c_inner_path(const char *text, char **out, struct s2c_error **err)
+{
+	CLEAN_FREE char *rel = NULL;
+	size_t len = strlen(text);
+
+	if (*text != '/')
+		return s2c_fail(err, S2C_EINVAL, "'%s' is no absolute path", text);
+	if (len > S2C_INNER_PATH_MAX)
+		return s2c_fail(err, S2C_EINVAL, "a path of %zu bytes is too long", len);
+	if (!s2c_utf8_valid(text, len))
+		return s2c_fail(err, S2C_EINVAL, "path '%s' is not valid UTF-8", text);
+	if (s2c_entry_normalize_path(text, true, &rel, err) < 0)
+		return -1;
+	*out = xasprintf("/%s", streq(rel, ".") ? "" : rel);
+	return 0;
+}
+
+bool s2c_inner_path_is_kernels(const char *path)
+{
+	static const char *const tops[] = {"/proc", "/sys", "/dev"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(tops); i++) {
+		size_t len = strlen(tops[i]);
+
+		if (strncmp(path, tops[i], len) == 0 && (!path[len] || path[len] == '/'))
+			return true;
+	}
+	return false;
+}
+
+int s2c_inner_workdir(const char *workdir, char **out, struct s2c_error **err)
+{
+	CLEAN_FREE char *absolute = xasprintf("/%s", workdir);
+	CLEAN_FREE char *path = NULL;
+
+	if (s2c_inner_path(absolute, &path, err) < 0)
+		return s2c_wrap(err, "WORKDIR of the image");
+	if (s2c_inner_path_is_kernels(path))
+		return s2c_fail(err, S2C_EINVAL,
+			"WORKDIR '%s' of the image lies in a file system of the kernel; "
+			"nothing can be built or run there",
+			path);
+	*out = TAKE(path);
+	return 0;
+}
