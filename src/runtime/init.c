@@ -287,6 +287,9 @@ void s2c_init_main(long *stack)
 	long pid, failed;
 	char go;
 
+	if (argc > 1 && has_flag(argv[1], S2C_INIT_STREAMS))
+		for (long fd = 0; fd < 3; fd++)
+			SYS3(__NR_dup3, S2C_INIT_FD + 1 + fd, fd, 0);
 	/* No descriptor but 0 to 3 gets into the container, whatever was left open. */
 	SYS3(__NR_close_range, S2C_INIT_FD + 1, ~0u, 0);
 	SYS3(__NR_fcntl, S2C_INIT_FD, F_SETFD, FD_CLOEXEC);

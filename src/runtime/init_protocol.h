@@ -21,6 +21,11 @@
 /* Letters of FLAGS; "-" stands for none. */
 #define S2C_INIT_OVERFLOW_GROUPS 'g' /* unmapped supplementary groups are no fault */
 #define S2C_INIT_NO_SECCOMP 'n'      /* the runtime confines system calls its own way */
+/*
+ * Descriptors 4, 5 and 6 become 0, 1 and 2: runc puts pipes and copying threads of its
+ * own between, which mixes up the order of output and error.
+ */
+#define S2C_INIT_STREAMS 's'
 
 #define S2C_INIT_OVERFLOW_GID 65534u
 

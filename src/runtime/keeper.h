@@ -29,8 +29,9 @@ struct s2c_keeper_opts {
 	bool private_network;            /* false: the host's */
 	const struct s2c_strv *net_argv; /* helper of a private network; NULL: none */
 	const struct s2c_strv
-		*run_argv; /* the OCI runtime; 0, 1, 2 and 3 come with run */
-	bool verbose;      /* keep our standard error, for S2C_TRACE */
+		*run_argv;       /* the OCI runtime; 0, 1, 2 and 3 come with run */
+	bool init_takes_streams; /* 0, 1 and 2 again as 4, 5 and 6: S2C_INIT_STREAMS */
+	bool verbose;            /* keep our standard error, for S2C_TRACE */
 };
 
 /* Where the keeper mounts things, below the work directory. */

@@ -283,6 +283,12 @@ static void start_runtime(struct keeper *k, const int fds[4])
 	spawn.fd_err = fds[2];
 	spawn.extra_fds[0] = fds[3];
 	spawn.n_extra_fds = 1;
+	if (k->opts->init_takes_streams) {
+		/* The runtime must not read what is meant for the program. */
+		spawn.fd_in = -1;
+		for (size_t i = 0; i < 3; i++)
+			spawn.extra_fds[spawn.n_extra_fds++] = fds[i];
+	}
 	if (s2c_process_spawn(&spawn, &process, &err) < 0) {
 		tell(k, S2C_KEEPER_FAILED, 0, s2c_error_message(err));
 		_exit(1);

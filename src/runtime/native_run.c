@@ -61,7 +61,7 @@ static void plan_runtime(struct s2c_native_container *c)
 	s2c_strv_add(v, "run");
 	s2c_strv_addf(v, "--bundle=%s", work);
 	if (native->oci_kind != S2C_OCI_OTHER)
-		s2c_strv_add(v, "--preserve-fds=1");
+		s2c_strv_add(v, "--preserve-fds=4");
 	s2c_strv_add(v, s2c_work_name(c->work));
 }
 
@@ -74,6 +74,7 @@ int s2c_native_start_keeper(struct s2c_native_container *c, struct s2c_error **e
 		.cgroups = &c->native->cgroups,
 		.private_network = c->network != S2C_NETWORK_HOST,
 		.run_argv = &c->run_argv,
+		.init_takes_streams = c->native->oci_kind != S2C_OCI_OTHER,
 		.verbose = s2c_trace("runtime"),
 	};
 
@@ -172,7 +173,7 @@ static void init_args(const struct s2c_native_container *c,
 	bool other = c->native->oci_kind == S2C_OCI_OTHER;
 
 	s2c_strv_add(out, S2C_INIT_PATH);
-	s2c_strv_addf(out, "-%s%s", single ? "g" : "", other ? "n" : "");
+	s2c_strv_addf(out, "-%s%s", single ? "g" : "", other ? "n" : "s");
 	s2c_strv_addf(out, "%u", c->uid);
 	s2c_strv_addf(out, "%u", c->gid);
 	s2c_strv_addf(out, "%llx", (unsigned long long)caps);
