@@ -159,11 +159,14 @@ static int set_options(int fs, const struct s2c_overlay *o, const struct dirs *d
 static int mount_detached(
 	const struct s2c_overlay *o, const struct dirs *dirs, char *why, size_t why_len)
 {
-	CLEAN_FD int fs = (int)syscall(SYS_fsopen, "overlay", FSOPEN_CLOEXEC);
+	CLEAN_FD int fs = -1;
 	int mnt, saved;
 	ssize_t n;
 
 	why[0] = '\0';
+	errno = ENOSYS;
+	if (!o->classic)
+		fs = (int)syscall(SYS_fsopen, "overlay", FSOPEN_CLOEXEC);
 	if (fs < 0)
 		return -1;
 	if (set_options(fs, o, dirs) == 0) {

@@ -21,6 +21,7 @@ struct s2c_overlay {
 	/* Directory holding upper and workdirs; borrowed. -1: a read-only view only. */
 	int work_fd;
 	bool userxattr;  /* marks in user.overlay.*, for user namespaces */
+	bool classic;    /* by mount(2) only, as kernels before 6.7 may need; for tests */
 	bool keep_owner; /* single id: the upper root cannot be chowned */
 	int view_fd;     /* -1: no view mounted */
 	unsigned serial; /* each mount has its own workdir, as volatile ones demand */
