@@ -444,6 +444,18 @@ static void warn_of_death(int control_fd, const char *what, int errnum)
 	give_up(&k, what, errnum);
 }
 
+/* The OCI runtime does it itself, unless it was killed. */
+static void remove_cgroups(const struct s2c_keeper_opts *opts)
+{
+	CLEAN_STRV struct s2c_strv dirs = S2C_STRV_INIT;
+
+	if (!opts->cgroups->usable)
+		return;
+	s2c_cgroups_dirs(opts->cgroups, strrchr(opts->work_path, '/') + 1, &dirs);
+	s2c_strv_foreach (dir, &dirs)
+		(void)rmdir(dir);
+}
+
 void s2c_keeper_child(const struct s2c_keeper_opts *opts, int life_fd, int control_fd)
 {
 	struct pollfd fds[2] = {{.fd = life_fd, .events = POLLIN}};
@@ -470,5 +482,6 @@ void s2c_keeper_child(const struct s2c_keeper_opts *opts, int life_fd, int contr
 	/* Returns when all processes of its pid namespace are gone. */
 	while (waitpid(keeper, NULL, 0) < 0 && errno == EINTR)
 		;
+	remove_cgroups(opts);
 	_exit(0);
 }

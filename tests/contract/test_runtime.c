@@ -282,6 +282,51 @@ static void nothing_of_the_host_is_there(void **state)
 		"0\n1\n1\n0\n");
 }
 
+/* CVE-2019-5736: what runs first must not be writable from inside. */
+static void the_init_cannot_be_changed(void **state)
+{
+	expect_output(*state,
+		"(: > /.s2c-init) 2>/dev/null || echo no; "
+		"(: > /proc/1/exe) 2>/dev/null || echo no; "
+		"rm -f /.s2c-init 2>/dev/null || echo no; "
+		"mv /.s2c-init /app/x 2>/dev/null || echo no",
+		"no\nno\nno\nno\n");
+}
+
+/* CVE-2021-3602, CVE-2024-21626: nothing of s2c's own leaks in. */
+static void nothing_of_the_caller_leaks(void **state)
+{
+	/* Not close-on-exec, as a careless library would do it. */
+	int leak = open("/", O_RDONLY | O_DIRECTORY);
+
+	assert_true(leak > 2);
+	setenv("S2C_TEST_SECRET", "hunter2", 1);
+	expect_output(*state,
+		"ls /proc/self/fd /proc/1/fd | grep -v : | sort -u | tr '\\n' ' '; "
+		"cat /proc/*/environ | grep -c SECRET; :",
+		" 0 1 2 3 0\n");
+	unsetenv("S2C_TEST_SECRET");
+	close(leak);
+}
+
+static void memory_is_limited(void **state)
+{
+	struct fixture *f = *state;
+	struct s2c_container_opts opts = container_opts(f->image);
+	struct s2c_container *c;
+	int status = 0;
+
+	opts.limits.memory = 48u << 20;
+	opts.limits.milli_cpus = 900;
+	assert_ok(s2c_container_create(f->ctx, f->runtime, &opts, &c, &terr));
+	expect_script(f, c, "echo fits", 0);
+	/* One line of 200 MB, which tail keeps. */
+	assert_ok(run_script(f->ctx, c,
+		"head -c 200000000 /dev/zero | tail -n 1 > /dev/null", &status, &terr));
+	assert_int_not_equal(status, 0);
+	s2c_container_destroy(c);
+}
+
 static void network_none_is_only_loopback(void **state)
 {
 	expect_output(
@@ -786,6 +831,9 @@ int main(int argc, char **argv)
 		native_test(reads_an_image_without_container),
 		native_test(system_calls_are_filtered),
 		native_test(nothing_of_the_host_is_there),
+		native_test(the_init_cannot_be_changed),
+		native_test(nothing_of_the_caller_leaks),
+		native_test(memory_is_limited),
 		native_test(network_none_is_only_loopback),
 		native_test(signals_reach_the_program),
 		native_test(cancelled_run_ends),
