@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <time.h>
 
-#include "registry/transfer.h"
+#include "build/remote.h"
 #include "store/archive.h"
 
 void s2c_build_result_release(struct s2c_build_result *result)
@@ -70,11 +70,9 @@ static int push(struct s2c_ctx *ctx, struct s2c_store *store, const struct s2c_f
 	const struct s2c_image *image, struct s2c_build_result *out,
 	struct s2c_error **err)
 {
-	if (s2c_transfer_push(ctx, store, image, &f->plan->tag, &f->registry, err))
+	if (s2c_remote_push(
+		    ctx, store, image, &f->plan->tag, &f->registry, out->pushed, err))
 		return s2c_wrap(err, "the image is in the store, but not pushed");
-	s2c_reference_name(&f->plan->tag, out->pushed);
-	(void)snprintf(out->pushed + strlen(out->pushed),
-		sizeof(out->pushed) - strlen(out->pushed), "@%s", out->digest);
 	return 0;
 }
 

@@ -7,7 +7,7 @@
 
 #include <stdio.h>
 
-#include "registry/transfer.h"
+#include "build/remote.h"
 #include "store/archive.h"
 #include "store/image.h"
 
@@ -207,7 +207,7 @@ int s2c_images_pull(struct s2c_ctx *ctx, struct s2c_store *store, const char *re
 
 	if (parse_remote(ref, &parsed, err))
 		return -1;
-	if (s2c_transfer_pull(ctx, store, &parsed, &opts, &desc, err))
+	if (s2c_remote_pull(ctx, store, &parsed, &opts, &desc, err))
 		return -1;
 	(void)snprintf(out_digest, S2C_DIGEST_STR_MAX, "%s", desc.digest.str);
 	return 0;
@@ -232,13 +232,7 @@ int s2c_images_push(struct s2c_ctx *ctx, struct s2c_store *store, const char *im
 		target = name;
 	if (parse_remote(target, &ref, err))
 		return -1;
-	(void)snprintf(loaded->name, sizeof(loaded->name), "%s", name);
-	if (s2c_transfer_push(ctx, store, loaded, &ref, &opts, err))
-		return -1;
-	s2c_reference_name(&ref, out->pushed);
-	(void)snprintf(out->pushed + strlen(out->pushed),
-		sizeof(out->pushed) - strlen(out->pushed), "@%s", desc.digest.str);
-	return 0;
+	return s2c_remote_push(ctx, store, loaded, &ref, &opts, out->pushed, err);
 }
 
 /* ---- archives, garbage ---- */

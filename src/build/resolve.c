@@ -6,7 +6,7 @@
 
 #include <stdio.h>
 
-#include "registry/transfer.h"
+#include "build/remote.h"
 
 static int load(struct s2c_store *store, const struct s2c_descriptor *desc,
 	const char *name, struct s2c_image **out, struct s2c_error **err)
@@ -28,7 +28,7 @@ static int pull(struct s2c_ctx *ctx, struct s2c_store *store,
 	char name[S2C_REFERENCE_MAX + 1];
 
 	s2c_reference_format(ref, name);
-	if (s2c_transfer_pull(ctx, store, ref, &opts->registry, &desc, &cause) == 0)
+	if (s2c_remote_pull(ctx, store, ref, &opts->registry, &desc, &cause) == 0)
 		return load(store, &desc, name, out, err);
 	if (s2c_error_code(cause) == S2C_ENET)
 		(void)s2c_wrap(&cause, "%s, and its registry cannot be reached",
