@@ -122,11 +122,6 @@ static void put_rlimits(const struct s2c_bundle *b, struct s2c_json *process)
 	if (b->cgroup)
 		return;
 	add_rlimit(rlimits, "RLIMIT_NPROC", smaller(pids, b->hard.nproc));
-	/* Private writable memory: what RLIMIT_AS would count breaks managed languages.
-	 */
-	if (b->limits.memory)
-		add_rlimit(
-			rlimits, "RLIMIT_DATA", smaller(b->limits.memory, b->hard.data));
 }
 
 static void put_capabilities(const struct s2c_bundle *b, struct s2c_json *process)

@@ -20,7 +20,7 @@ struct s2c_bundle_bind {
 
 /* Hard limits of this process that rlimits must not exceed (no CAP_SYS_RESOURCE). */
 struct s2c_bundle_hard {
-	uint64_t nofile, nproc, data; /* UINT64_MAX: unlimited */
+	uint64_t nofile, nproc; /* UINT64_MAX: unlimited */
 };
 
 struct s2c_bundle {

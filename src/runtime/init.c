@@ -13,6 +13,7 @@
 #include <linux/errno.h>
 #include <linux/fcntl.h>
 #include <linux/prctl.h>
+#include <linux/resource.h>
 #include <linux/wait.h>
 
 #include "runtime/init_protocol.h"
@@ -230,7 +231,8 @@ static long exec_program(char **argv, char **env)
 	return result;
 }
 
-__attribute__((noreturn)) static void run_program(char **argv, char **env)
+__attribute__((noreturn)) static void run_program(
+	char **argv, char **env, unsigned long data)
 {
 	struct {
 		void *handler;
@@ -238,8 +240,11 @@ __attribute__((noreturn)) static void run_program(char **argv, char **env)
 		void *restorer;
 		unsigned long mask;
 	} dfl = {0};
-	unsigned long none = 0;
+	unsigned long none = 0, limit[2] = {data, data};
 
+	/* Here and not in config.json: it would starve an OCI runtime written in Go. */
+	if (data && SYS4(__NR_prlimit64, 0, RLIMIT_DATA, limit, 0) < 0)
+		refuse(S2C_INIT_USAGE, 0);
 	/* What the caller of s2c ignored (SIGPIPE) is no business of the program. */
 	for (int sig = 1; sig < 32; sig++)
 		SYS4(__NR_rt_sigaction, sig, &dfl, 0, sizeof(dfl.mask));
@@ -283,7 +288,7 @@ void s2c_init_main(long *stack)
 	long argc = stack[0];
 	char **argv = (char **)(stack + 1);
 	char **env = argv + argc + 1;
-	unsigned long uid, gid, caps, all = ALL_SIGNALS;
+	unsigned long uid, gid, caps, data, all = ALL_SIGNALS;
 	long pid, failed;
 	char go;
 
@@ -293,13 +298,13 @@ void s2c_init_main(long *stack)
 	/* No descriptor but 0 to 3 gets into the container, whatever was left open. */
 	SYS3(__NR_close_range, S2C_INIT_FD + 1, ~0u, 0);
 	SYS3(__NR_fcntl, S2C_INIT_FD, F_SETFD, FD_CLOEXEC);
-	if (argc < 7 || number(argv[2], 10, &uid) < 0 || number(argv[3], 10, &gid) < 0 ||
-		number(argv[4], 16, &caps) < 0)
+	if (argc < 8 || number(argv[2], 10, &uid) < 0 || number(argv[3], 10, &gid) < 0 ||
+		number(argv[4], 16, &caps) < 0 || number(argv[5], 10, &data) < 0)
 		refuse(S2C_INIT_USAGE, 0);
 	check_ids(uid, gid, argv[1]);
 	check_caps(caps);
 	check_confinement(argv[1]);
-	failed = SYS1(__NR_chdir, argv[5]);
+	failed = SYS1(__NR_chdir, argv[6]);
 	if (failed < 0)
 		refuse(S2C_INIT_CWD, -failed);
 	SYS4(__NR_rt_sigprocmask, SIG_SETMASK, &all, 0, sizeof(all));
@@ -311,7 +316,7 @@ void s2c_init_main(long *stack)
 	if (pid < 0)
 		refuse(S2C_INIT_FORK, -pid);
 	if (pid == 0)
-		run_program(argv + 6, env);
+		run_program(argv + 7, env, data);
 	SYS1(__NR_close, S2C_INIT_FD);
 	mind(pid);
 }

@@ -3,14 +3,15 @@
  * What s2c and its in-container init tell each other. Included by both sides; no other
  * header may be needed here, because the init has no C library.
  *
- *   argv:  INIT FLAGS UID GID CAPS CWD PROGRAM [ARGUMENT...]
+ *   argv:  INIT FLAGS UID GID CAPS DATA CWD PROGRAM [ARGUMENT...]
  *   fd 3:  a socket to s2c on which struct s2c_init_report is written, first READY (or
  *          what keeps it from being ready). s2c answers with one byte when the network is
  *          up; then EXEC follows if the program could not be executed
  *
  * UID and GID are decimal, CAPS is a hexadecimal mask of the capabilities that may be
- * there. The end of the socket after READY without EXEC means that the program runs.
- * Without a descriptor 3 nothing is awaited, and an exit status of 125 means a refusal.
+ * there, DATA is the RLIMIT_DATA of the program in bytes (0: none). The end of the socket
+ * after READY without EXEC means that the program runs. Without a descriptor 3 nothing is
+ * awaited, and an exit status of 125 means a refusal.
  */
 #ifndef S2C_RUNTIME_INIT_PROTOCOL_H
 #define S2C_RUNTIME_INIT_PROTOCOL_H

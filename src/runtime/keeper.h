@@ -26,6 +26,7 @@ struct s2c_keeper_opts {
 	int work_fd;
 	const char *work_path;
 	const struct s2c_cgroups *cgroups;
+	bool hide_cgroups;               /* crun looks there even when told not to */
 	bool private_network;            /* false: the host's */
 	const struct s2c_strv *net_argv; /* helper of a private network; NULL: none */
 	const struct s2c_strv

@@ -130,11 +130,11 @@ static void set_up_mounts(const struct keeper *k)
 			"a "
 			"container that masks it?)",
 			errno);
-	if (!cgroups->usable && (cgroups->v1.len || cgroups->v2)) {
-		/* Runtimes look there even when told not to. */
+	if (k->opts->hide_cgroups) {
+		/* Where there is no such directory there is nothing to hide. */
 		(void)mount("tmpfs", "/sys/fs/cgroup", "tmpfs",
 			MS_NOSUID | MS_NODEV | MS_NOEXEC, "size=4k,mode=0755");
-	} else if (s2c_cgroups_hybrid(cgroups)) {
+	} else if (cgroups->usable && s2c_cgroups_hybrid(cgroups)) {
 		(void)umount2(cgroups->v2, MNT_DETACH);
 	}
 }

@@ -72,6 +72,8 @@ int s2c_native_start_keeper(struct s2c_native_container *c, struct s2c_error **e
 		.work_fd = s2c_work_fd(c->work),
 		.work_path = s2c_work_path(c->work),
 		.cgroups = &c->native->cgroups,
+		.hide_cgroups = c->native->oci_kind == S2C_OCI_CRUN &&
+				!c->native->cgroups.usable,
 		.private_network = c->network != S2C_NETWORK_HOST,
 		.run_argv = &c->run_argv,
 		.init_takes_streams = c->native->oci_kind != S2C_OCI_OTHER,
@@ -165,6 +167,19 @@ static uint64_t hard_limit(int resource)
 	return limit.rlim_max;
 }
 
+/*
+ * Without a control group: private writable memory. What RLIMIT_AS would count breaks
+ * managed languages, which reserve far more than they use.
+ */
+static uint64_t data_limit(const struct s2c_native_container *c)
+{
+	uint64_t hard = hard_limit(RLIMIT_DATA);
+
+	if (c->native->cgroups.usable || c->limits.memory == 0)
+		return 0;
+	return c->limits.memory < hard ? c->limits.memory : hard;
+}
+
 /* The init's command line: see init_protocol.h. */
 static void init_args(const struct s2c_native_container *c,
 	const struct s2c_exec_opts *opts, uint64_t caps, struct s2c_strv *out)
@@ -177,6 +192,7 @@ static void init_args(const struct s2c_native_container *c,
 	s2c_strv_addf(out, "%u", c->uid);
 	s2c_strv_addf(out, "%u", c->gid);
 	s2c_strv_addf(out, "%llx", (unsigned long long)caps);
+	s2c_strv_addf(out, "%llu", (unsigned long long)data_limit(c));
 	s2c_strv_add(out, opts->cwd ? opts->cwd : "/");
 	s2c_strv_add_all(out, opts->argv);
 }
@@ -204,8 +220,7 @@ static int put_bundle(const struct s2c_native_container *c,
 		.n_binds = c->n_binds,
 		.limits = c->limits,
 		.hard = {.nofile = hard_limit(RLIMIT_NOFILE),
-			.nproc = hard_limit(RLIMIT_NPROC),
-			.data = hard_limit(RLIMIT_DATA)},
+			.nproc = hard_limit(RLIMIT_NPROC)},
 		.cgroup = c->native->cgroups.usable ? cgroup : NULL,
 		.map_single = single && (c->uid || c->gid),
 	};

@@ -2,7 +2,7 @@
 /*
  * The contract of runtime.h, asserted on every runtime that this machine can run, and for
  * the native one as everyone who may run it: root, users with ranges and with a single
- * id. Usage: contract_runtime [root|runc|ranges|single|unshare-r|fake]
+ * id. Usage: contract_runtime [root|runc|ranges|runc-ranges|single|unshare-r|fake]
  */
 #include "helper.h"
 
@@ -807,7 +807,7 @@ static int as_ranges(void)
 
 static int become(const char *who)
 {
-	if (streq(who, "ranges"))
+	if (streq(who, "ranges") || streq(who, "runc-ranges"))
 		return as_ranges();
 	if (streq(who, "single"))
 		return as_single();
@@ -875,7 +875,7 @@ int main(int argc, char **argv)
 	/* Ordinary users test what they are; the rest needs root to become others. */
 	if (geteuid() != 0 && !streq(who, "single") && !streq(who, "unshare-r"))
 		return skip_all("needs root");
-	if (streq(who, "runc"))
+	if (starts_with(who, "runc"))
 		oci_runtime = "/usr/sbin/runc";
 	if (oci_runtime && access(oci_runtime, X_OK) < 0)
 		return skip_all("runc is not installed");
