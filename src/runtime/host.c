@@ -88,6 +88,15 @@ static int run_newidmap(const char *program, pid_t pid, const struct s2c_idmap *
 	return status == 0 ? 0 : -1;
 }
 
+/* Looked for before anything is done: half a map cannot be taken back. */
+static bool have_newidmap(void)
+{
+	CLEAN_FREE char *uid = s2c_find_program("newuidmap");
+	CLEAN_FREE char *gid = s2c_find_program("newgidmap");
+
+	return uid && gid;
+}
+
 /* The helper: waits for the namespace, maps, and answers with its exit status. */
 __attribute__((noreturn)) static void map_from_outside(
 	int go_fd, const struct s2c_idmap *uids, const struct s2c_idmap *gids)
@@ -212,7 +221,7 @@ int s2c_host_enter(struct s2c_ctx *ctx, struct s2c_error **err)
 		/* `unshare -r` alone leaves us in mounts that are not ours. */
 		return new_mount_namespace(0, err) < 0 ? -1 : finish_mounts(err);
 	}
-	if (s2c_host_subids(&uids, &gids)) {
+	if (s2c_host_subids(&uids, &gids) && have_newidmap()) {
 		rc = enter_with_ranges(&uids, &gids, err);
 		if (rc < 0)
 			return -1;
