@@ -17,6 +17,7 @@
 #include "build/plan.h"
 #include "build/resolve.h"
 #include "build/rooted.h"
+#include "build/users.h"
 #include "registry/registry.h"
 #include "runtime/runtime.h"
 #include "source/ignore.h"
@@ -41,7 +42,8 @@ struct job {
 	struct s2c_container *container;
 	struct s2c_plan *plan;
 
-	struct s2c_buf source_env, passwd, group;
+	struct s2c_buf source_env;
+	struct s2c_users users;
 	struct s2c_buf env_files[ENV_FILES_MAX];
 	struct s2c_plan_file env_file_texts[ENV_FILES_MAX];
 	size_t n_env_files;
@@ -64,8 +66,7 @@ static void job_release(struct job *job)
 	s2c_work_free(job->work);
 	s2c_image_free(job->builder);
 	s2c_buf_release(&job->source_env);
-	s2c_buf_release(&job->passwd);
-	s2c_buf_release(&job->group);
+	s2c_users_release(&job->users);
 	for (size_t i = 0; i < job->n_env_files; i++)
 		s2c_buf_release(&job->env_files[i]);
 	free(job->ca_file);
@@ -204,23 +205,6 @@ static int open_runtime(struct job *job, struct s2c_error **err)
 	return -1;
 }
 
-/* A file of the builder image's /etc; missing is fine, too large is not. */
-static int read_users(
-	struct job *job, const char *path, struct s2c_buf *buf, struct s2c_error **err)
-{
-	CLEAN_ERROR struct s2c_error *failure = NULL;
-
-	*buf = (struct s2c_buf)S2C_BUF_INIT(S2C_PASSWD_BYTES_MAX);
-	if (!job->runtime)
-		return 0;
-	if (s2c_runtime_read_image_file(
-		    job->ctx, job->runtime, job->builder, path, buf, &failure) == 0 ||
-		s2c_error_code(failure) == S2C_ENOENT)
-		return 0;
-	s2c_error_move(err, &failure);
-	return s2c_wrap(err, "'%s' of the builder image", path);
-}
-
 static int find_scripts(struct job *job, struct s2c_error **err)
 {
 	CLEAN_FREE char *destination = NULL;
@@ -250,8 +234,8 @@ static int make_plan(struct job *job, struct s2c_error **err)
 		.source_env = job->source_env.len ? job->source_env.data : NULL,
 		.source_env_len = job->source_env.len,
 		.scripts = &job->scripts,
-		.passwd = s2c_buf_str(&job->passwd),
-		.group = s2c_buf_str(&job->group),
+		.passwd = s2c_buf_str(&job->users.passwd),
+		.group = s2c_buf_str(&job->users.group),
 		.env_files = job->env_file_texts,
 		.n_env_files = job->n_env_files,
 		.host_env = &job->host_env,
@@ -264,9 +248,10 @@ static int decide(struct job *job, struct s2c_error **err)
 {
 	if (!job->builder)
 		return 0;
-	if (open_runtime(job, err) || find_scripts(job, err) ||
-		read_users(job, "/etc/passwd", &job->passwd, err) ||
-		read_users(job, "/etc/group", &job->group, err))
+	if (open_runtime(job, err) || find_scripts(job, err))
+		return -1;
+	if (job->runtime &&
+		s2c_users_read(job->ctx, job->runtime, job->builder, &job->users, err))
 		return -1;
 	return make_plan(job, err);
 }

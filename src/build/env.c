@@ -112,3 +112,14 @@ int s2c_env_parse_flag(const char *text, struct s2c_strv *env, struct s2c_error 
 		return s2c_wrap(err, "--env");
 	return 0;
 }
+
+void s2c_env_default(struct s2c_strv *env, const char *home)
+{
+	static const char path[] =
+		"/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+	if (!s2c_env_get(env, "PATH"))
+		s2c_env_set(env, "PATH", path);
+	if (!s2c_env_get(env, "HOME"))
+		s2c_env_set(env, "HOME", *home ? home : "/");
+}

@@ -26,4 +26,7 @@ S2C_CHECK int s2c_env_parse_file(const char *text, size_t len, const char *what,
 S2C_CHECK int s2c_env_parse_flag(
 	const char *text, struct s2c_strv *env, struct s2c_error **err);
 
+/* Gives PATH and HOME (`home`, or "/" when that is "") to who has none. */
+void s2c_env_default(struct s2c_strv *env, const char *home);
+
 #endif

@@ -9,9 +9,6 @@
 #include "build/paths.h"
 #include "build/scripts_url.h"
 
-static const char default_path[] =
-	"/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-
 void s2c_plan_free(struct s2c_plan *plan)
 {
 	if (!plan)
@@ -68,16 +65,15 @@ static int decide_outputs(
 static int decide_limits(
 	struct s2c_plan *plan, const struct s2c_build_options *o, struct s2c_error **err)
 {
-	plan->network = S2C_NETWORK_ISOLATED;
+	struct s2c_limit_options asked = {
+		.network = o->network,
+		.memory = o->memory,
+		.cpus = o->cpus,
+		.pids = o->pids_limit,
+	};
+
 	plan->network_asked = o->network != NULL;
-	plan->limits.pids = o->pids_limit ? o->pids_limit : S2C_PIDS_DEFAULT;
-	if (o->network && s2c_network_parse(o->network, &plan->network, err))
-		return s2c_wrap(err, "--network");
-	if (o->memory && s2c_size_parse(o->memory, &plan->limits.memory, err))
-		return s2c_wrap(err, "--memory");
-	if (o->cpus && s2c_cpus_parse(o->cpus, &plan->limits.milli_cpus, err))
-		return s2c_wrap(err, "--cpus");
-	return 0;
+	return s2c_limits_parse(&asked, &plan->network, &plan->limits, err);
 }
 
 int s2c_plan_check_options(const struct s2c_build_options *options, struct s2c_plan *plan,
@@ -182,11 +178,7 @@ static int decide_env(const struct making *m, struct s2c_error **err)
 			return -1;
 
 	s2c_config_env(facts->builder, &plan->build_env);
-	if (!s2c_env_get(&plan->build_env, "PATH"))
-		s2c_env_set(&plan->build_env, "PATH", default_path);
-	if (!s2c_env_get(&plan->build_env, "HOME"))
-		s2c_env_set(&plan->build_env, "HOME",
-			*plan->user.home ? plan->user.home : "/");
+	s2c_env_default(&plan->build_env, plan->user.home);
 	if (facts->host_env)
 		s2c_strv_foreach (variable, facts->host_env)
 			s2c_env_put(&plan->build_env, variable);

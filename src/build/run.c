@@ -9,11 +9,8 @@
 
 #include "build/env.h"
 #include "build/paths.h"
-#include "image/passwd.h"
+#include "build/users.h"
 #include "runtime/runtime.h"
-
-static const char default_path[] =
-	"/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /* What is known of the container before it is made. */
 struct trial {
@@ -80,6 +77,12 @@ static int parse_port(const char *text, struct s2c_port *out, struct s2c_error *
 static int parse_options(struct trial *t, struct s2c_error **err)
 {
 	const struct s2c_run_options *o = t->options;
+	struct s2c_limit_options asked = {
+		.network = o->network,
+		.memory = o->memory,
+		.cpus = o->cpus,
+		.pids = o->pids_limit,
+	};
 
 	for (; o->ports && o->ports[t->n_ports]; t->n_ports++) {
 		if (t->n_ports == S2C_PORTS_MAX)
@@ -88,49 +91,27 @@ static int parse_options(struct trial *t, struct s2c_error **err)
 		if (parse_port(o->ports[t->n_ports], &t->ports[t->n_ports], err))
 			return -1;
 	}
-	t->network = S2C_NETWORK_ISOLATED;
-	t->limits.pids = o->pids_limit ? o->pids_limit : S2C_PIDS_DEFAULT;
-	if (o->network && s2c_network_parse(o->network, &t->network, err))
-		return s2c_wrap(err, "--network");
+	if (s2c_limits_parse(&asked, &t->network, &t->limits, err))
+		return -1;
 	if (t->n_ports && t->network != S2C_NETWORK_ISOLATED)
 		return s2c_fail(err, S2C_EINVAL,
 			"--publish needs the isolated network; with --network %s there "
-			"is "
-			"nothing to publish",
+			"is nothing to publish",
 			o->network);
-	if (o->memory && s2c_size_parse(o->memory, &t->limits.memory, err))
-		return s2c_wrap(err, "--memory");
-	if (o->cpus && s2c_cpus_parse(o->cpus, &t->limits.milli_cpus, err))
-		return s2c_wrap(err, "--cpus");
 	return 0;
-}
-
-static int read_users(struct s2c_ctx *ctx, struct trial *t, const char *path,
-	struct s2c_buf *buf, struct s2c_error **err)
-{
-	CLEAN_ERROR struct s2c_error *failure = NULL;
-
-	if (s2c_runtime_read_image_file(ctx, t->runtime, t->image, path, buf, &failure) ==
-			0 ||
-		s2c_error_code(failure) == S2C_ENOENT)
-		return 0;
-	s2c_error_move(err, &failure);
-	return -1;
 }
 
 static int decide_user(struct s2c_ctx *ctx, struct trial *t, struct s2c_error **err)
 {
-	CLEAN_BUF struct s2c_buf passwd = S2C_BUF_INIT(S2C_PASSWD_BYTES_MAX);
-	CLEAN_BUF struct s2c_buf group = S2C_BUF_INIT(S2C_PASSWD_BYTES_MAX);
+	CLEAN(s2c_users_release) struct s2c_users users = {0};
 	const char *spec = t->options->user;
 
 	if (!spec)
 		spec = s2c_config_user(t->image->config);
-	if (read_users(ctx, t, "/etc/passwd", &passwd, err) ||
-		read_users(ctx, t, "/etc/group", &group, err))
+	if (s2c_users_read(ctx, t->runtime, t->image, &users, err))
 		return -1;
-	if (s2c_user_resolve(spec ? spec : "", s2c_buf_str(&passwd), s2c_buf_str(&group),
-		    &t->user, err))
+	if (s2c_user_resolve(spec ? spec : "", s2c_buf_str(&users.passwd),
+		    s2c_buf_str(&users.group), &t->user, err))
 		return s2c_wrap(err, t->options->user ? "--user" : "USER of the image");
 	return 0;
 }
@@ -152,10 +133,7 @@ static int decide_process(struct trial *t, struct s2c_error **err)
 	for (size_t i = 0; t->options->env && t->options->env[i]; i++)
 		if (s2c_env_parse_flag(t->options->env[i], &t->env, err))
 			return -1;
-	if (!s2c_env_get(&t->env, "PATH"))
-		s2c_env_set(&t->env, "PATH", default_path);
-	if (!s2c_env_get(&t->env, "HOME"))
-		s2c_env_set(&t->env, "HOME", *t->user.home ? t->user.home : "/");
+	s2c_env_default(&t->env, t->user.home);
 	return 0;
 }
 

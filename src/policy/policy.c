@@ -117,3 +117,22 @@ int s2c_policy_check(const struct s2c_uids *allowed,
 	}
 	return 0;
 }
+
+int s2c_limits_parse(const struct s2c_limit_options *options,
+	enum s2c_network *out_network, struct s2c_limits *out_limits,
+	struct s2c_error **err)
+{
+	enum s2c_network network = S2C_NETWORK_ISOLATED;
+	struct s2c_limits limits = {
+		.pids = options->pids ? options->pids : S2C_PIDS_DEFAULT};
+
+	if (options->network && s2c_network_parse(options->network, &network, err))
+		return s2c_wrap(err, "--network");
+	if (options->memory && s2c_size_parse(options->memory, &limits.memory, err))
+		return s2c_wrap(err, "--memory");
+	if (options->cpus && s2c_cpus_parse(options->cpus, &limits.milli_cpus, err))
+		return s2c_wrap(err, "--cpus");
+	*out_network = network;
+	*out_limits = limits;
+	return 0;
+}

@@ -35,6 +35,18 @@ S2C_CHECK int s2c_size_parse(const char *text, uint64_t *out, struct s2c_error *
 /* "1.5" -> 1500; 0.001 to 4096. */
 S2C_CHECK int s2c_cpus_parse(const char *text, uint32_t *out, struct s2c_error **err);
 
+/* Network and limits as a person asks for them; NULL and 0: the default. */
+struct s2c_limit_options {
+	const char *network; /* NULL: isolated */
+	const char *memory, *cpus;
+	unsigned pids; /* 0: S2C_PIDS_DEFAULT */
+};
+
+/* Parses all of them; S2C_EINVAL names the option. */
+S2C_CHECK int s2c_limits_parse(const struct s2c_limit_options *options,
+	enum s2c_network *out_network, struct s2c_limits *out_limits,
+	struct s2c_error **err);
+
 /* A container as the native runtime is about to make it. */
 struct s2c_policy_request {
 	uint32_t uid, gid;
