@@ -20,12 +20,12 @@ def wait_for(what, seconds=30):
 
 def processes_with(text):
     found = []
-    for p in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
+    for name in os.listdir("/proc"):
         try:
-            if text.encode() in p.read_bytes():
-                found.append(int(p.parent.name))
+            if name.isdigit() and text.encode() in pathlib.Path("/proc", name, "cmdline").read_bytes():
+                found.append(int(name))
         except OSError:
-            pass
+            pass  # it has ended meanwhile
     return found
 
 
