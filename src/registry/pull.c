@@ -14,6 +14,8 @@ struct pull {
 	struct s2c_store *store;
 	struct s2c_registry *registry;
 	const struct s2c_layer_sink *sink;
+	struct s2c_platform platform;
+	bool platform_asked;
 };
 
 /*
@@ -42,22 +44,48 @@ static int fetch_document(struct s2c_ctx *ctx, struct pull *pull,
 	return *desc->media_type ? 0 : s2c_document_type(body, desc->media_type, err);
 }
 
-/* From an index to the entry for this host. */
-static int choose(
-	struct s2c_descriptor *desc, const struct s2c_buf *body, struct s2c_error **err)
+/* "linux/arm64/v8"; caller frees. */
+static char *platform_text(const struct s2c_platform *platform)
+{
+	return xasprintf("%s/%s%s%s", platform->os, platform->architecture,
+		*platform->variant ? "/" : "", platform->variant);
+}
+
+/* The platforms that an index has, for a message; caller frees. */
+static char *platforms_of(const struct s2c_index *index)
+{
+	struct s2c_buf list = S2C_BUF_INIT(S2C_ERROR_MESSAGE_MAX / 4);
+
+	for (size_t i = 0; i < index->n_manifests; i++) {
+		const struct s2c_platform *platform = &index->manifests[i].platform;
+		CLEAN_FREE char *text = platform_text(platform);
+
+		/* Attestations say "unknown". */
+		if (!*platform->os || streq(platform->os, "unknown"))
+			continue;
+		if (s2c_buf_printf(&list, NULL, "%s%s", list.len ? ", " : "", text) < 0)
+			break;
+	}
+	return s2c_buf_take(&list);
+}
+
+/* From an index to the entry for the platform. */
+static int choose(const struct pull *pull, struct s2c_descriptor *desc,
+	const struct s2c_buf *body, struct s2c_error **err)
 {
 	CLEAN_INDEX struct s2c_index *index = NULL;
-	struct s2c_platform platform;
+	CLEAN_FREE char *wanted = platform_text(&pull->platform), *there = NULL;
 
 	if (s2c_index_parse(s2c_buf_str(body), body->len, desc->media_type, &index, err) <
 		0)
 		return s2c_wrap(err, "index '%s'", desc->digest.str);
-	s2c_platform_host(&platform);
-	const struct s2c_descriptor *entry = s2c_index_choose(index, &platform);
-	if (!entry)
+	const struct s2c_descriptor *entry = s2c_index_choose(index, &pull->platform);
+	if (!entry) {
+		there = platforms_of(index);
 		return s2c_fail(err, S2C_EUNSUPPORTED,
-			"there is no image for platform '%s/%s' in its index",
-			platform.os, platform.architecture);
+			"there is no image for platform '%s' in its index, only for: %s",
+			wanted, *there ? there : "none");
+	}
 	s2c_descriptor_release(desc);
 	s2c_descriptor_copy(desc, entry);
 	return 0;
@@ -74,7 +102,7 @@ static int fetch_manifest(struct s2c_ctx *ctx, struct pull *pull,
 		case S2C_MEDIA_MANIFEST:
 			return 0;
 		case S2C_MEDIA_INDEX:
-			if (choose(desc, body, err) < 0)
+			if (choose(pull, desc, body, err) < 0)
 				return -1;
 			break;
 		case S2C_MEDIA_SCHEMA1:
@@ -170,6 +198,26 @@ static int read_config(struct s2c_store *store, const struct s2c_manifest *manif
 	return 0;
 }
 
+/* An image that is not chosen from an index says for itself what it is for. */
+static int check_platform(struct s2c_ctx *ctx, const struct pull *pull,
+	const struct s2c_config *config, struct s2c_error **err)
+{
+	CLEAN_FREE char *wanted = platform_text(&pull->platform), *is = NULL;
+	struct s2c_platform platform;
+
+	s2c_config_platform(config, &platform);
+	if (streq(platform.os, pull->platform.os) &&
+		streq(platform.architecture, pull->platform.architecture))
+		return 0;
+	is = platform_text(&platform);
+	if (pull->platform_asked)
+		return s2c_fail(err, S2C_EUNSUPPORTED,
+			"it is an image for platform '%s' and not for '%s'", is, wanted);
+	s2c_emit_log(ctx, S2C_WARN, "it is an image for platform '%s', this host is '%s'",
+		is, wanted);
+	return 0;
+}
+
 static int fetch_layers(struct s2c_ctx *ctx, struct pull *pull,
 	const struct s2c_manifest *manifest, struct s2c_error **err)
 {
@@ -178,7 +226,8 @@ static int fetch_layers(struct s2c_ctx *ctx, struct pull *pull,
 	struct s2c_fetch_opts opts = {
 		.store = pull->store, .registry = pull->registry, .sink = pull->sink};
 
-	if (read_config(pull->store, manifest, &config, err) < 0)
+	if (read_config(pull->store, manifest, &config, err) < 0 ||
+		check_platform(ctx, pull, config, err) < 0)
 		return -1;
 	layers = xcalloc(manifest->n_layers, sizeof(*layers));
 	for (size_t i = 0; i < manifest->n_layers; i++)
@@ -234,7 +283,14 @@ int s2c_registry_pull(struct s2c_ctx *ctx, struct s2c_store *store,
 
 	if (s2c_registry_open(ref, opts->registry, &registry, err) < 0)
 		return -1;
-	struct pull pull = {.store = store, .registry = registry, .sink = opts->sink};
+	struct pull pull = {.store = store,
+		.registry = registry,
+		.sink = opts->sink,
+		.platform_asked = opts->platform != NULL};
+	if (opts->platform)
+		pull.platform = *opts->platform;
+	else
+		s2c_platform_host(&pull.platform);
 	if (pull_image(ctx, &pull, ref, &desc, err) < 0)
 		return -1;
 	*out = desc;

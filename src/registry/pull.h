@@ -39,10 +39,13 @@ struct s2c_layer_sink {
 struct s2c_pull_opts {
 	const struct s2c_registry_opts *registry; /* NULL: defaults */
 	const struct s2c_layer_sink *sink;        /* NULL: the store alone */
+	/* Which of an index; an image for another one is refused. NULL: this host's, with
+	 * a warning if an image that is not of an index is for another one. */
+	const struct s2c_platform *platform;
 };
 
 /*
- * Fetches the image of `ref` for this host's platform: manifest, config, layer blobs. The
+ * Fetches the image of `ref`: manifest, config, layer blobs. The
  * store's name `ref` points at it afterwards. *out describes the image manifest.
  */
 S2C_CHECK int s2c_registry_pull(struct s2c_ctx *ctx, struct s2c_store *store,
