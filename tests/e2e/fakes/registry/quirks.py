@@ -111,9 +111,8 @@ PROFILES = {
     # Google: the challenge is only at /v2/.
     "gcr": {"auth": "bearer", "anonymous_pull": True, "token_post": 404,
             "challenge_on": "ping"},
-    # Nexus: tags with holes; one Accept line; Basic without a ping.
-    "nexus": {"auth": "basic", "tags": "holes", "one_accept": True, "challenge_on": "real",
-              "referrers": False},
+    # Nexus: tags with holes; one Accept line.
+    "nexus": {"auth": "basic", "tags": "holes", "one_accept": True, "referrers": False},
     # A plain docker/distribution 2.8: no referrers, cancelling wants a scope.
     "distribution": {"auth": "bearer", "referrers": False, "cancel_needs_delete": True,
                      "location": "absolute", "single_post": "session", "foreign": 500},

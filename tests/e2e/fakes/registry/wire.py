@@ -29,7 +29,7 @@ class Entry:
     headers: list
     length: int = 0  # bytes of its body that were read
     status: int = 0
-    sent: int = 0  # bytes of the answer's body
+    sent: int = 0  # bytes of the answer's body; counted before they go, so no test waits
     complete: bool = False  # the whole answer went out
     connection: int = 0  # which connection of the server, from 1
     begun: int = 0  # the server's count of beginnings and ends of requests
@@ -341,26 +341,26 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if end is not None:
             body = body[:end]
         if rate is None:
+            self.entry.sent += len(body)
             if len(body) <= TOGETHER_MAX:
                 self.wfile.write(head + body)
             else:
                 self.wfile.write(head)
                 self.wfile.write(body)
-            self.entry.sent += len(body)
             return
         self.wfile.write(head)
         step = max(rate // 10, 1)
         for at in range(0, len(body), step):
-            self.wfile.write(body[at:at + step])
             self.entry.sent += len(body[at:at + step])
+            self.wfile.write(body[at:at + step])
             if self.owner.stopping.wait(step / rate):
                 raise Stop
 
     def send_endless(self, total):
         piece = b"%x\r\n" % 65536 + b"x" * 65536 + b"\r\n"
         for _ in range(total // 65536):
-            self.wfile.write(piece)
             self.entry.sent += 65536
+            self.wfile.write(piece)
         raise Stop
 
 
