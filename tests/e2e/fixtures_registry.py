@@ -34,6 +34,20 @@ CONFIG = "application/vnd.oci.image.config.v1+json"
 LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
 
 
+ALL = -1  # a fault that meets every request
+
+
+def users(**kwargs):
+    """Options of a registry with our user."""
+    return {"users": {USER: PASSWORD}, **kwargs}
+
+
+def stored(program):
+    """Digests of the blobs in a store."""
+    blobs = program.root / "blobs" / "sha256"
+    return {f"sha256:{b.name}" for b in blobs.iterdir()} if blobs.is_dir() else set()
+
+
 class QuietS2C(S2C):
     """The program with all its tracing on; none of our secrets may be in what it says."""
 
@@ -159,6 +173,8 @@ def authfile(tmp_path):
         entry = {"auth": base64.b64encode(f"{USER}:{password}".encode()).decode()}
         if identity:
             entry = {"identitytoken": identity}
+            if password is None:  # with the name of the user, as some logins leave it
+                entry["auth"] = base64.b64encode(f"{USER}:".encode()).decode()
         path = tmp_path / name
         path.write_text(json.dumps({"auths": {host: entry}}))
         path.chmod(0o600)
