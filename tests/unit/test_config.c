@@ -246,30 +246,30 @@ static void test_history(void **state)
 
 static void test_same_but_times(void **state)
 {
-#define ROOTFS "\"rootfs\":{\"type\":\"layers\",\"diff_ids\":[]}"
-#define BASE "{\"os\":\"linux\",\"architecture\":\"amd64\"," ROOTFS
+#define NO_LAYERS "\"rootfs\":{\"type\":\"layers\",\"diff_ids\":[]}"
+#define PLAIN "{\"os\":\"linux\",\"architecture\":\"amd64\"," NO_LAYERS
 	static const struct {
 		const char *a, *b;
 		bool same;
 	} rows[] = {
-		{BASE "}", BASE "}", true},
-		{BASE ",\"created\":\"2020-01-01T00:00:00Z\"}", BASE "}", true},
-		{"{\"architecture\":\"amd64\",\"os\":\"linux\"," ROOTFS "}", BASE "}",
+		{PLAIN "}", PLAIN "}", true},
+		{PLAIN ",\"created\":\"2020-01-01T00:00:00Z\"}", PLAIN "}", true},
+		{"{\"architecture\":\"amd64\",\"os\":\"linux\"," NO_LAYERS "}", PLAIN "}",
 			true},
-		{BASE ",\"history\":[{\"created\":\"2020-01-01T00:00:00Z\","
-		      "\"created_by\":\"x\",\"empty_layer\":true}]}",
-			BASE
+		{PLAIN ",\"history\":[{\"created\":\"2020-01-01T00:00:00Z\","
+		       "\"created_by\":\"x\",\"empty_layer\":true}]}",
+			PLAIN
 			",\"history\":[{\"created_by\":\"x\",\"empty_layer\":true}]}",
 			true},
-		{BASE ",\"history\":[{\"created_by\":\"x\",\"empty_layer\":true}]}",
-			BASE
+		{PLAIN ",\"history\":[{\"created_by\":\"x\",\"empty_layer\":true}]}",
+			PLAIN
 			",\"history\":[{\"created_by\":\"y\",\"empty_layer\":true}]}",
 			false},
-		{BASE ",\"history\":[{\"created_by\":\"x\",\"empty_layer\":true}]}",
-			BASE "}", false},
-		{BASE ",\"author\":\"me\"}", BASE "}", false},
-		{BASE ",\"config\":{\"User\":\"1\"}}",
-			BASE ",\"config\":{\"User\":\"2\"}}", false},
+		{PLAIN ",\"history\":[{\"created_by\":\"x\",\"empty_layer\":true}]}",
+			PLAIN "}", false},
+		{PLAIN ",\"author\":\"me\"}", PLAIN "}", false},
+		{PLAIN ",\"config\":{\"User\":\"1\"}}",
+			PLAIN ",\"config\":{\"User\":\"2\"}}", false},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
