@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """How layers arrive: side by side, in pieces, across cuts and kills, and unpacked meanwhile."""
+import gzip
 import os
 import re
 import signal
 import subprocess
+import tarfile
 import time
 
 import pytest
@@ -244,6 +246,33 @@ def test_two_pulls_at_once(remote, registry):
         assert process.returncode == 0, err
         assert (out if isinstance(out, str) else out.decode()).strip() == digest
     assert not list((remote.root / "partial").iterdir())
+
+
+def bomb(size):
+    """A gzip that says it holds a file of `size` bytes, and the first GiB of it."""
+    info = tarfile.TarInfo("zeros")
+    info.size = size
+    head = info.tobuf(tarfile.GNU_FORMAT)
+    return gzip.compress(head, 1, mtime=0) + gzip.compress(bytes(64 * MIB), 9, mtime=0) * 16
+
+
+def test_bomb(remote, registry):
+    """More bytes than any layer may have: refused as soon as that is said."""
+    image = Image(layers=1)
+    image.layers = [bomb(70 << 30)]
+    image.put(registry, "a/b", "1")
+    remote.fails("pull", f"{registry.host}/a/b:1", status=1, match="more than|larger than")
+    assert not partials(remote)
+    assert not list((remote.root / "tmp").iterdir())
+
+
+def test_bomb_that_ends(remote, registry):
+    """Zeros within the limits take no space, and their digest shows that they are wrong."""
+    image = Image(layers=1)
+    image.layers = [bomb(1 << 30)]
+    image.put(registry, "a/b", "1")
+    remote.fails("pull", f"{registry.host}/a/b:1", status=1, match="its content is|tar")
+    assert not partials(remote)
 
 
 def test_full_disk(remote, registry, tmp_path):
