@@ -22,8 +22,8 @@
 	"{\"schemaVersion\":2,\"mediaType\":\"" S2C_MT_OCI_INDEX "\",\"manifests\":[]}"
 
 /* What may lie in a directory that is to become a store: a first open was cut short. */
-static const char *const own_names[] = {"blobs", "index.json", "index.lock", "lock",
-	"oci-layout", "tmp", "trees", "work"};
+static const char *const own_names[] = {"blobs", "index.json", "index.lock", "known",
+	"known.lock", "lock", "oci-layout", "tmp", "trees", "work"};
 
 static const char *const algo_names[S2C_BLOB_ALGOS] = {
 	[S2C_BLOB_SHA256] = "sha256",
