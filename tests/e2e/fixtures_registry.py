@@ -48,6 +48,11 @@ def stored(program):
     return {f"sha256:{b.name}" for b in blobs.iterdir()} if blobs.is_dir() else set()
 
 
+def login(registry, authfile):
+    """Flags with our credentials, where any are wanted."""
+    return ["--authfile", authfile(registry.host)] if registry.access.kind else []
+
+
 class QuietS2C(S2C):
     """The program with all its tracing on; none of our secrets may be in what it says."""
 
@@ -164,6 +169,15 @@ def make_cdn(make_registry):
 def image():
     """A fresh image."""
     return Image()
+
+
+@pytest.fixture
+def pulled(remote, make_registry, image):
+    """The image in the store, from a registry that is no part of the test; its name there."""
+    source = make_registry()
+    image.put(source, "a/b", "1")
+    remote.ok("pull", f"{source.host}/a/b:1")
+    return f"{source.host}/a/b:1"
 
 
 @pytest.fixture

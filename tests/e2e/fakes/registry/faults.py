@@ -22,7 +22,8 @@ Actions that answer instead of the registry (nothing is stored):
     take     an upload breaks: `after` bytes of the request's body are taken (and kept in the
              session, keep=False: dropped), then the connection is reset
 Actions that alter the registry's own answer:
-    cut      the connection ends after `after` bytes of the body; reset=True: with a reset
+    cut      the connection ends after `after` bytes of the body, which do arrive;
+             reset=True: with a reset
     stall    nothing more comes after `after` bytes, until the server ends
     truncate the body loses its last `by` bytes, the length is right for what is left
     extend   `by` bytes more, the length is right

@@ -3,6 +3,7 @@
 business of this file: the owner's handle() gives the Answer."""
 import collections
 import dataclasses
+import fcntl
 import http.server
 import json
 import re
@@ -10,7 +11,9 @@ import socket
 import ssl
 import struct
 import subprocess
+import termios
 import threading
+import time
 
 from . import faults
 from .state import Refused
@@ -245,6 +248,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     # ---- the answer ----
 
+    def delivered(self):
+        """Waits until the peer's side has all that was sent: a reset throws away the rest."""
+        end = time.monotonic() + LINGER_SECONDS
+        while time.monotonic() < end and not self.owner.stopping.wait(0.005):
+            left = fcntl.ioctl(self.connection.fileno(), termios.TIOCOUTQ, b"\0" * 4)
+            if not any(left):
+                return
+
     def reset(self):
         """RST."""
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
@@ -322,6 +333,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             if last.action == "stall":
                 self.owner.stopping.wait()
             if last.options.get("reset"):
+                self.delivered()
                 self.reset()
             raise Stop
 
