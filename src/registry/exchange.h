@@ -25,6 +25,8 @@ struct s2c_registry {
 	_Atomic(const char *) base; /* one of them */
 	bool may_be_http;           /* not TLS: try http, then keep to what worked */
 	atomic_bool settled;        /* the scheme is known */
+	atomic_bool sent_ranges;    /* it has answered with 206 */
+	atomic_bool no_ranges;      /* what it calls a range is not to be relied on */
 	char *pull_scope, *push_scope;
 	char *authfile;
 	unsigned retries;

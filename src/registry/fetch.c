@@ -255,6 +255,20 @@ static int read_blob(struct layer *layer, struct s2c_error **err)
 	return read_layer(layer, blob, NULL, err);
 }
 
+/* Whether the content was wrong, and not the way of it. */
+static bool is_content(enum s2c_code code)
+{
+	return code == S2C_EDIGEST || code == S2C_EPROTO || code == S2C_EINVAL;
+}
+
+/* Bytes of an earlier pull, or pieces that a registry cut wrongly, may be at fault. */
+static bool deserves_another(struct layer *layer, enum s2c_code code)
+{
+	return layer->partial && is_content(code) && !layer->fetch->opts->last &&
+	       (s2c_partial_resumed(layer->partial) ||
+		       s2c_registry_distrust_ranges(layer->fetch->opts->registry));
+}
+
 static int run_reader(struct s2c_job *job, struct s2c_error **err)
 {
 	struct layer *layer = (struct layer *)job;
@@ -266,12 +280,9 @@ static int run_reader(struct s2c_job *job, struct s2c_error **err)
 		return 0;
 	if (layer->partial && !worth_keeping(s2c_error_code(cause)))
 		s2c_partial_discard(layer->partial);
-	if (layer->partial && s2c_error_code(cause) == S2C_EDIGEST &&
-		s2c_partial_resumed(layer->partial)) {
-		layer->again = true;
-		return 0;
-	}
-	fetch_fail(layer->fetch, &cause);
+	layer->again = deserves_another(layer, s2c_error_code(cause));
+	if (!layer->again)
+		fetch_fail(layer->fetch, &cause);
 	return 0;
 }
 
@@ -379,6 +390,7 @@ static int fetch_round(struct s2c_ctx *ctx, const struct s2c_fetch_opts *opts,
 int s2c_fetch_layers(struct s2c_ctx *ctx, const struct s2c_fetch_opts *opts,
 	const struct s2c_fetch_layer *layers, size_t n, struct s2c_error **err)
 {
+	struct s2c_fetch_opts last = *opts;
 	size_t again;
 
 	if (fetch_round(ctx, opts, layers, n, &again, err) < 0)
@@ -386,9 +398,9 @@ int s2c_fetch_layers(struct s2c_ctx *ctx, const struct s2c_fetch_opts *opts,
 	if (!again)
 		return 0;
 	s2c_emit_log(ctx, S2C_WARN,
-		"what an earlier pull left of %zu layers is damaged; they are fetched "
+		"%zu layers came in pieces that do not fit together; they are fetched "
 		"again",
 		again);
-	/* Nothing is left to go on with, so that this round is the last. */
-	return fetch_round(ctx, opts, layers, n, &again, err);
+	last.last = true;
+	return fetch_round(ctx, &last, layers, n, &again, err);
 }

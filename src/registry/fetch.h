@@ -29,6 +29,7 @@ struct s2c_fetch_opts {
 	struct s2c_store *store;
 	struct s2c_registry *registry;
 	const struct s2c_layer_sink *sink;
+	bool last; /* set inside: what is wrong now is an error */
 };
 S2C_CHECK int s2c_fetch_layers(struct s2c_ctx *ctx, const struct s2c_fetch_opts *opts,
 	const struct s2c_fetch_layer *layers, size_t n, struct s2c_error **err);

@@ -70,6 +70,11 @@ struct s2c_blob_part {
 S2C_CHECK int s2c_registry_get_blob(struct s2c_ctx *ctx, struct s2c_registry *registry,
 	const struct s2c_descriptor *desc, const struct s2c_blob_part *part,
 	struct s2c_writer *sink, struct s2c_error **err);
+/*
+ * When a blob turned out to be wrong: true if the registry has sent pieces of blobs,
+ * which some do wrongly. From then on it is asked for whole ones only.
+ */
+bool s2c_registry_distrust_ranges(struct s2c_registry *registry);
 /* *out_there tells whether the repository has the blob. */
 S2C_CHECK int s2c_registry_has_blob(struct s2c_ctx *ctx, struct s2c_registry *registry,
 	const struct s2c_digest *digest, bool *out_there, struct s2c_error **err);
