@@ -13,7 +13,7 @@
 /* Transfers at a time. */
 #define S2C_FETCH_TRANSFERS 4
 /* A blob larger than two of these may come in pieces of this size. */
-#define S2C_FETCH_PIECE (32ull * 1024 * 1024)
+#define S2C_FETCH_PIECE (16ull * 1024 * 1024)
 
 struct s2c_fetch_layer {
 	const struct s2c_descriptor *desc; /* borrowed */
