@@ -18,6 +18,7 @@
 #include "build/resolve.h"
 #include "build/rooted.h"
 #include "build/users.h"
+#include "codec/progress.h"
 #include "registry/registry.h"
 #include "runtime/runtime.h"
 #include "source/ignore.h"
@@ -275,6 +276,8 @@ static int check_push(struct job *job, struct s2c_error **err)
 /* The source's files; the directory itself is as old as the source's. */
 static int open_entries(struct job *job, struct s2c_entries **out, struct s2c_error **err)
 {
+	/* Named as the phase that it is a part of. */
+	struct s2c_progress told = {.phase = "prepare", .subject = job->options->source};
 	struct s2c_entries *files = NULL;
 	struct stat st;
 
@@ -282,6 +285,7 @@ static int open_entries(struct job *job, struct s2c_entries **out, struct s2c_er
 		return s2c_fail_errno(err, errno, "cannot look at it");
 	if (s2c_source_walk(job->source, job->ignore, &files, err))
 		return -1;
+	files = s2c_entries_progress(job->ctx, files, true, &told);
 	if (job->source->from_commit)
 		*out = s2c_rooted(files, job->source->commit_time, 0);
 	else

@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 
 #include "codec/extract.h"
+#include "codec/progress.h"
 #include "layer/unpack.h"
 #include "runtime/rootpath.h"
 #include "store/blob.h"
@@ -30,6 +31,8 @@ static int unpack_layer(struct s2c_ctx *ctx, struct s2c_native *native,
 	CLEAN_PHASE struct s2c_phase phase = s2c_phase_begin(
 		ctx, "unpack", layer->digest.str);
 	CLEAN(s2c_clean_tree) struct s2c_tree *tree = NULL;
+	struct s2c_progress told = {
+		.phase = "unpack", .subject = layer->digest.str, .total = layer->size};
 	enum s2c_compression compression;
 	struct s2c_reader *blob;
 	struct s2c_digest found;
@@ -43,6 +46,7 @@ static int unpack_layer(struct s2c_ctx *ctx, struct s2c_native *native,
 			"cannot unpack a layer of type '%s'", layer->media_type);
 	if (s2c_blob_open(native->store, &layer->digest, layer->size, &blob, err) < 0)
 		return -1;
+	blob = s2c_reader_progress(ctx, blob, true, &told);
 	struct s2c_unpack_input input = {
 		.tar = s2c_decompress(compression, blob, true), .own = true};
 	if (s2c_tree_begin(native->store, &tree, err) < 0) {
