@@ -17,6 +17,7 @@
 #include "codec/extract.h"
 #include "codec/progress.h"
 #include "layer/unpack.h"
+#include "runtime/init_protocol.h"
 #include "runtime/rootpath.h"
 #include "store/blob.h"
 #include "store/tree.h"
@@ -227,7 +228,12 @@ static void plan_binds(
 {
 	const char *work = s2c_work_path(c->work);
 
-	add_bind(c, xasprintf("%s/" S2C_NATIVE_INIT, work), "/.s2c-init");
+	add_bind(c, xasprintf("%s/" S2C_NATIVE_INIT, work), S2C_INIT_PATH);
+	if (c->native->oci_kind == S2C_OCI_OTHER) {
+		add_bind(c, xasprintf("%s/" S2C_NATIVE_REPORTS, work),
+			S2C_INIT_REPORTS_PATH);
+		c->binds[c->n_binds - 1].writable = true;
+	}
 	add_bind(c, xasprintf("%s/" S2C_NATIVE_HOSTS, work), "/etc/hosts");
 	add_bind(c, xasprintf("%s/" S2C_NATIVE_HOSTNAME, work), "/etc/hostname");
 	if (c->network != S2C_NETWORK_NONE)

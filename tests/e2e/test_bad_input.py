@@ -172,9 +172,6 @@ def test_hostile_ref(s2c, builder, unchanged, app):
     s2c.fails("build", app, "builder/test", "--ref=--upload-pack=x", status=2, match="ref")
 
 
-def test_no_oci_runtime(s2c, builder, unchanged, app):
-    s2c.fails("build", app, "builder/test", "--oci-runtime", "no-such-runtime", status=1, match="no-such-runtime")
-
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root to mount a small tmpfs")
 @pytest.mark.parametrize("fill", ["assemble", "commit"])
