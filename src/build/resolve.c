@@ -49,8 +49,8 @@ static int not_found(
 			"see 's2c images', or name one: registry.example/%s",
 			name, name);
 	return s2c_fail(err, S2C_ENOENT,
-		"builder image '%s' is not in the store, and --pull-policy never forbids "
-		"to pull it",
+		"builder image '%s' is not in the store: pull it, or build without "
+		"'--pull-policy never'",
 		name);
 }
 

@@ -41,6 +41,15 @@ def clean_env(**extra):
     return env
 
 
+def command_lines():
+    """(pid, command line) of every process; those that end meanwhile are left out."""
+    for name in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            yield int(name), pathlib.Path("/proc", name, "cmdline").read_bytes()
+        except OSError:
+            pass
+
+
 class S2C:
     """Runs the program on one store."""
 
@@ -114,12 +123,8 @@ class S2C:
             directory = self.root / name
             left = sorted(p.name for p in directory.iterdir()) if directory.is_dir() else []
             assert not left, f"{name}/ still holds {left}"
-        for proc in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
-            try:
-                line = proc.read_bytes()
-            except OSError:
-                continue
-            assert str(self.root).encode() not in line, f"still running: {line!r}"
+        left = [line for _, line in command_lines() if str(self.root).encode() in line]
+        assert not left, f"still running: {left}"
 
 
 class Builder:
@@ -132,7 +137,6 @@ class Builder:
 
     def make(self, name, *changes, assemble=ASSEMBLE, run=RUN, files=(), user="1001", s2c=None):
         """`files` are (TarInfo or path, data) put on top of the root file system."""
-        tar_path = pathlib.Path(self.rootfs_tar)
         tar_path = self.s2c.root.parent / f"builder{self.count}.tar"
         self.count += 1
         shutil.copy(self.rootfs_tar, tar_path)

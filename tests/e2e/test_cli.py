@@ -33,7 +33,8 @@ def test_overview_names_every_command():
 
 @pytest.mark.parametrize("args", [(), ("frob",), ("build",), ("build", "a"), ("build", "--frob", "a", "b"),
                                   ("build", "--pull-policy", "maybe", "a", "b"), ("build", "--timeout", "x", "a", "b"),
-                                  ("build", "--timeout"), ("tag", "a"), ("images", "x"), ("--frob",), ("-Z",),
+                                  ("build", "--timeout"), ("build", "--timeout", "0", "a", "b"),
+                                  ("build", "--pids-limit", "0", "a", "b"), ("run", "--pids-limit=-1", "a"), ("tag", "a"), ("images", "x"), ("--frob",), ("-Z",),
                                   ("completion", "tcsh"), ("help", "frob"), ("build", "a", "b", "c", "d")])
 def test_wrong_usage(args):
     done = call(*args)

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from support import in_use
+from support import command_lines, in_use
 
 
 def wait_for(what, seconds=30):
@@ -19,14 +19,7 @@ def wait_for(what, seconds=30):
 
 
 def processes_with(text):
-    found = []
-    for p in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            if text.encode() in p.read_bytes():
-                found.append(int(p.parent.name))
-        except OSError:
-            pass
-    return found
+    return [pid for pid, line in command_lines() if text.encode() in line]
 
 
 def clean_after_kill(s2c):
