@@ -206,6 +206,9 @@ static void tty_emit(struct s2c_term *term, const struct s2c_event *e)
 		term->n_phases--;
 	if (!term->terse)
 		draw(term);
+	/* The first progress of a phase is never held back. */
+	if (e->kind == S2C_EVENT_PHASE_BEGIN)
+		term->drawn_ms = 0;
 }
 
 void s2c_print_json_string(FILE *f, const char *text)
@@ -262,11 +265,12 @@ static void json_emit(struct s2c_term *term, const struct s2c_event *e)
 {
 	if (e->kind == S2C_EVENT_LOG ? e->level > term->level : term->terse)
 		return;
-	if (e->kind == S2C_EVENT_PROGRESS) {
-		if (now_ms() - term->drawn_ms < REDRAW_MS)
-			return;
+	if (e->kind == S2C_EVENT_PROGRESS && now_ms() - term->drawn_ms < REDRAW_MS)
+		return;
+	if (e->kind == S2C_EVENT_PROGRESS)
 		term->drawn_ms = now_ms();
-	}
+	if (e->kind == S2C_EVENT_PHASE_BEGIN)
+		term->drawn_ms = 0;
 	json_print(e);
 }
 
