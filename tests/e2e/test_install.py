@@ -43,13 +43,13 @@ def test_completions_can_be_read(installed, shell, path):
     assert done.returncode == 0, done.stderr
 
 
-def test_fish_completes(installed):
+def test_fish_completes(installed, tmp_path):
     """bash is tested with the command line."""
     if not shutil.which("fish"):
         pytest.skip("fish is not installed")
     script = f"source {installed}/share/fish/vendor_completions.d/s2c.fish; " \
         "complete -C 's2c im'; complete -C 's2c build --network '; complete -C 's2c build --pids-l'"
-    done = subprocess.run(["fish", "-c", script], capture_output=True, text=True, env=clean_env(HOME="/tmp"))
+    done = subprocess.run(["fish", "-c", script], capture_output=True, text=True, env=clean_env(HOME=str(tmp_path)))
     words = [line.split("\t")[0] for line in done.stdout.split("\n")]
     assert done.stderr == "" and words[:2] == ["images", "import"], (done.stdout, done.stderr)
     assert {"isolated", "none", "host", "--pids-limit"} <= set(words)
