@@ -1,5 +1,6 @@
 """OCI runtimes: none at all, ones that do nothing, and ones s2c does not know by name."""
 import os
+import pathlib
 import shutil
 import subprocess
 
@@ -45,6 +46,17 @@ def test_an_unknown_runtime(s2c, builder, app, unknown):
               match="cannot execute 'no-such-program'")
     builder.make("builder/bad", assemble="#!/bin/sh\nexit 42\n")
     s2c.fails("build", app, "builder/bad", "--oci-runtime", unknown, status=3, match="status 42")
+
+
+def test_what_a_runtime_is_told(s2c, builder, app, unknown, tmp_path):
+    """No variable of ours, and its temporary files go where they are swept."""
+    wrapper = tmp_path / "wrapper"
+    wrapper.write_text(f'#!/bin/sh\nenv > {tmp_path}/env\nexec {shutil.which("crun")} "$@"\n')
+    wrapper.chmod(0o755)
+    s2c.ok("build", app, "builder/test", "myapp", "--oci-runtime", wrapper, env={"SECRET": "canary"})
+    env = dict(line.split("=", 1) for line in (tmp_path / "env").read_text().splitlines())
+    assert set(env) - {"PWD", "OLDPWD", "SHLVL", "_"} == {"PATH", "HOME", "_LIBCONTAINER_STATEDIR"}
+    assert pathlib.Path(env["_LIBCONTAINER_STATEDIR"]).parent == s2c.root / "work"
 
 
 def test_a_runtime_by_a_relative_path(s2c, builder, app, unknown):
