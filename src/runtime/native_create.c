@@ -63,6 +63,19 @@ static int unpack_layer(struct s2c_ctx *ctx, struct s2c_native *native,
 	return s2c_tree_commit(tree, diff_id, err);
 }
 
+/*
+ * Whether a layer is there again further up, as empty layers often are. An overlay takes
+ * no tree twice, and the lower one can go: all that it holds or hides, the upper one
+ * holds and hides too.
+ */
+static bool comes_again(const struct s2c_config *config, size_t i)
+{
+	for (size_t k = i + 1; k < config->n_diff_ids; k++)
+		if (s2c_digest_equal(&config->diff_ids[i], &config->diff_ids[k]))
+			return true;
+	return false;
+}
+
 /* Unpacks what is missing and opens all trees, uppermost first, with room for one more.
  */
 static int open_trees(struct s2c_ctx *ctx, struct s2c_native *native,
@@ -94,6 +107,8 @@ static int open_trees(struct s2c_ctx *ctx, struct s2c_native *native,
 	for (size_t i = n; i > 0; i--) {
 		int fd;
 
+		if (comes_again(image->config, i - 1))
+			continue;
 		if (s2c_tree_open(
 			    native->store, &image->config->diff_ids[i - 1], &fd, err) < 0)
 			return -1;

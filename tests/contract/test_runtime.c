@@ -564,6 +564,46 @@ static void opaque_root_leaks_no_mount_points(void **state)
 	s2c_descriptor_release(&result.desc);
 }
 
+/* C5: the same layer twice, which no overlay can hold, and what lies between is undone.
+ */
+static void layers_may_occur_twice(void **state)
+{
+	static const struct file first[] = {
+		{"d", S2C_ENTRY_DIR, 0755, APP_UID, 0, NULL},
+		{"d/.wh.b", S2C_ENTRY_FILE, 0, 0, 0, ""},
+		{"d/a", S2C_ENTRY_FILE, 0644, APP_UID, 0, "1"},
+	};
+	static const struct file between[] = {
+		{"d", S2C_ENTRY_DIR, 0700, 0, 0, NULL},
+		{"d/.wh.a", S2C_ENTRY_FILE, 0, 0, 0, ""},
+		{"d/b", S2C_ENTRY_FILE, 0644, APP_UID, 0, "2"},
+		{"d/c", S2C_ENTRY_FILE, 0644, APP_UID, 0, "3"},
+	};
+	const struct layer layers[] = {
+		{base_files, ARRAY_SIZE(base_files)},
+		{first, ARRAY_SIZE(first)},
+		{first, ARRAY_SIZE(first)},
+		{between, ARRAY_SIZE(between)},
+		{first, ARRAY_SIZE(first)},
+	};
+	struct fixture *f = *state;
+	CLEAN_BUF struct s2c_buf names = S2C_BUF_INIT(10000);
+	struct s2c_commit_result result;
+	struct s2c_container *c;
+
+	s2c_image_free(f->image);
+	f->image = make_image(f, layers, ARRAY_SIZE(layers));
+	c = make_container(f);
+	expect_script(f, c, "cd /d && echo * && cat a c && rm c && echo 4 > b", 0);
+	assert_string_equal(s2c_buf_str(&f->output), "a c\n13\n");
+	commit(f, c, NULL, &result);
+	s2c_container_destroy(c);
+	list_layer(f, &result.desc, &names);
+	assert_string_equal(
+		s2c_buf_str(&names), "d 755 1001 0\nd/.wh.c 0 0 0\nd/b 644 1001 0\n");
+	s2c_descriptor_release(&result.desc);
+}
+
 static void altered_layer_is_not_unpacked(void **state)
 {
 	static const struct file files[] = {{"f", S2C_ENTRY_FILE, 0644, 0, 0, "x"}};
@@ -856,6 +896,7 @@ int main(int argc, char **argv)
 		native_test(absolute_links_lead_inside),
 		native_test(bare_image_works_and_stays_bare),
 		native_test(opaque_root_leaks_no_mount_points),
+		native_test(layers_may_occur_twice),
 		native_test(altered_layer_is_not_unpacked),
 		native_test(bad_requests_are_refused),
 		native_test(mounts_are_seen_and_left_out),
