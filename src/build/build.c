@@ -7,7 +7,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <time.h>
 
 #include "build/env.h"
@@ -18,6 +20,7 @@
 #include "build/resolve.h"
 #include "build/rooted.h"
 #include "build/users.h"
+#include "codec/progress.h"
 #include "registry/registry.h"
 #include "runtime/runtime.h"
 #include "source/ignore.h"
@@ -26,6 +29,7 @@
 
 #define ENV_FILES_MAX 64
 #define ENVIRONMENT ".s2i/environment"
+#define DISK_FULL (1u << 20) /* bytes; with less left nothing much can be written */
 
 struct job {
 	struct s2c_ctx *ctx;
@@ -275,6 +279,8 @@ static int check_push(struct job *job, struct s2c_error **err)
 /* The source's files; the directory itself is as old as the source's. */
 static int open_entries(struct job *job, struct s2c_entries **out, struct s2c_error **err)
 {
+	/* Named as the phase that it is a part of. */
+	struct s2c_progress told = {.phase = "prepare", .subject = job->options->source};
 	struct s2c_entries *files = NULL;
 	struct stat st;
 
@@ -282,6 +288,7 @@ static int open_entries(struct job *job, struct s2c_entries **out, struct s2c_er
 		return s2c_fail_errno(err, errno, "cannot look at it");
 	if (s2c_source_walk(job->source, job->ignore, &files, err))
 		return -1;
+	files = s2c_entries_progress(job->ctx, files, true, &told);
 	if (job->source->from_commit)
 		*out = s2c_rooted(files, job->source->commit_time, 0);
 	else
@@ -334,7 +341,8 @@ static int check_assemble(struct job *job, struct s2c_error **err)
 		return 0;
 	return s2c_fail(err, S2C_ENOENT,
 		"builder image '%s' has no executable file '%s', where its assemble "
-		"script should be (%s '%s')",
+		"script should be (%s '%s'): take another builder image, or name a place "
+		"with --scripts-url",
 		job->builder->name, script->path, script->origin, script->url);
 }
 
@@ -344,6 +352,33 @@ static int prepare(struct job *job, struct s2c_error **err)
 		copy_source(job, err))
 		return -1;
 	return check_assemble(job, err);
+}
+
+/* What a script often cannot say itself: "" or ": cause and remedy". */
+static const char *likely_cause(const struct job *job, int status)
+{
+	struct statvfs fs;
+
+	/* What it wrote is still there, so a disk that was full is full. */
+	if (fstatvfs(s2c_work_fd(job->work), &fs) == 0 &&
+		(uint64_t)fs.f_bavail * fs.f_frsize < DISK_FULL)
+		return ": the disk of the store is full, free some; 's2c prune' may help";
+	if (status == 128 + SIGKILL && job->plan->limits.memory)
+		return ": probably it needs more than --memory allows";
+	return "";
+}
+
+static int fail_assemble(struct job *job, int status, struct s2c_error **err)
+{
+	const char *why = likely_cause(job, status);
+
+	if (status > 128)
+		return s2c_fail_status(err, S2C_ECHILD, status,
+			"assemble of '%s' was ended by signal %d (status %d)%s",
+			job->builder->name, status - 128, status, why);
+	return s2c_fail_status(err, S2C_ECHILD, status,
+		"assemble of '%s' failed with status %d%s", job->builder->name, status,
+		why);
 }
 
 static int assemble(struct job *job, struct s2c_error **err)
@@ -360,14 +395,7 @@ static int assemble(struct job *job, struct s2c_error **err)
 
 	if (s2c_container_run(job->ctx, job->container, &opts, &status, err))
 		return s2c_wrap(err, "assemble of '%s'", job->builder->name);
-	if (status == 0)
-		return 0;
-	if (status > 128)
-		return s2c_fail_status(err, S2C_ECHILD, status,
-			"assemble of '%s' was ended by signal %d (status %d)",
-			job->builder->name, status - 128, status);
-	return s2c_fail_status(err, S2C_ECHILD, status,
-		"assemble of '%s' failed with status %d", job->builder->name, status);
+	return status ? fail_assemble(job, status, err) : 0;
 }
 
 /* Labels that the script left behind, read inside the container's root. */
@@ -464,7 +492,7 @@ static int run_phase(struct job *job, const struct phase *phase, struct s2c_erro
 		rc = phase->run(job, err);
 	}
 	if (rc && phase->name && err && s2c_error_code(*err) == S2C_ETIMEOUT)
-		return s2c_wrap(err, "phase '%s'", phase->name);
+		return s2c_wrap(err, "phase '%s', under --timeout", phase->name);
 	return rc;
 }
 

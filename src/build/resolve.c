@@ -49,31 +49,64 @@ static int not_found(
 			"see 's2c images', or name one: registry.example/%s",
 			name, name);
 	return s2c_fail(err, S2C_ENOENT,
-		"builder image '%s' is not in the store, and --pull-policy never forbids "
-		"to pull it",
+		"builder image '%s' is not in the store: pull it, or build without "
+		"'--pull-policy never'",
 		name);
+}
+
+enum found {
+	FOUND,
+	ABSENT,
+	BROKEN, /* blobs of it are missing: *why says which */
+	FAILED, /* *err says why */
+};
+
+/* What the store has; that it is not whole is found now, not when all the work is done.
+ */
+static enum found from_store(struct s2c_store *store, const char *asked,
+	struct s2c_image **out, struct s2c_error **why, struct s2c_error **err)
+{
+	CLEAN_ERROR struct s2c_error *failure = NULL;
+	CLEAN_DESCRIPTOR struct s2c_descriptor desc = {0};
+	CLEAN_IMAGE struct s2c_image *image = NULL;
+	char name[S2C_REFERENCE_MAX + 1] = "";
+
+	if (s2c_store_find(store, asked, &desc, name, &failure)) {
+		if (s2c_error_code(failure) == S2C_ENOENT)
+			return ABSENT;
+		s2c_error_move(err, &failure);
+		return FAILED;
+	}
+	if (load(store, &desc, name, &image, err))
+		return FAILED;
+	if (s2c_image_check(store, image, why)) {
+		(void)s2c_wrap(why, "builder image '%s' must be pulled or built again",
+			image->name);
+		return BROKEN;
+	}
+	*out = TAKE(image);
+	return FOUND;
 }
 
 int s2c_resolve_image(struct s2c_ctx *ctx, struct s2c_store *store,
 	const struct s2c_resolve_opts *opts, struct s2c_image **out,
 	struct s2c_error **err)
 {
-	CLEAN_ERROR struct s2c_error *failure = NULL;
-	CLEAN_DESCRIPTOR struct s2c_descriptor desc = {0};
-	char name[S2C_REFERENCE_MAX + 1] = "";
+	CLEAN_ERROR struct s2c_error *why = NULL;
 	struct s2c_reference ref;
+	enum found found;
 
 	if (s2c_reference_parse(opts->name, &ref, err))
 		return s2c_wrap(err, "BUILDER");
 	if (opts->policy == S2C_PULL_ALWAYS && *ref.registry && !opts->dry_run)
 		return pull(ctx, store, opts, &ref, out, err);
-	if (s2c_store_find(store, opts->name, &desc, name, &failure) == 0)
-		return load(store, &desc, name, out, err);
-	if (s2c_error_code(failure) != S2C_ENOENT) {
-		s2c_error_move(err, &failure);
-		return -1;
-	}
-	if (opts->policy == S2C_PULL_NEVER || !*ref.registry)
+	found = from_store(store, opts->name, out, &why, err);
+	if (found == FOUND || found == FAILED)
+		return found == FOUND ? 0 : -1;
+	if (opts->policy != S2C_PULL_NEVER && *ref.registry)
+		return opts->dry_run ? 0 : pull(ctx, store, opts, &ref, out, err);
+	if (found == ABSENT)
 		return not_found(opts->name, &ref, err);
-	return opts->dry_run ? 0 : pull(ctx, store, opts, &ref, out, err);
+	s2c_error_move(err, &why);
+	return -1;
 }
