@@ -85,6 +85,8 @@ class Access:
         document = {self.quirks.token_field: token}
         if self.quirks.token_expiry:
             document["expires_in"] = self.expires_in
+        if self.quirks.token_issued:
+            document["issued_at"] = self.quirks.token_issued
         return document
 
     def grant_refresh(self, body):
