@@ -107,6 +107,9 @@ struct s2c_commit_opts {
 	int64_t newest;      /* see struct s2c_layer_opts */
 	const char *created; /* RFC 3339, for history */
 	const char *created_by;
+	/* An image that is likely to have the same layer on top, which is then taken from
+	 * there instead of being compressed again; NULL: none. */
+	const struct s2c_image *before;
 };
 struct s2c_commit_result {
 	struct s2c_descriptor desc; /* of the manifest */
