@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Compression of layers: a table of compressors behind streams. Output is a function of
- * the input, the method and the level only. gzip: mtime 0, no name, OS 255. gzip readers
- * accept several members and refuse trailing garbage; zstd windows are capped.
+ * the input, the method and the level only, for any number of CPUs; several of them are
+ * used, by threads of the writer's own and in at most 80 MiB of memory. gzip: a member
+ * per MiB, mtime 0, no name, OS 255. gzip readers accept several members and refuse
+ * trailing garbage; zstd windows are capped.
  */
 #ifndef S2C_CODEC_COMPRESS_H
 #define S2C_CODEC_COMPRESS_H
@@ -19,8 +21,9 @@ struct s2c_compressor_ops {
 	enum s2c_compression kind;
 	int default_level;
 	/*
-	 * A writer that compresses into `next` (borrowed; finished by finish). A level
-	 * out of bounds counts as the nearest one: gzip 1 to 9, zstd 1 to 19.
+	 * A writer that compresses into `next` (borrowed; finished by finish), which is
+	 * only written to by who calls the writer, but later. A level out of bounds
+	 * counts as the nearest one: gzip 1 to 9, zstd 1 to 19.
 	 */
 	struct s2c_writer *(*writer)(int level, struct s2c_writer *next);
 	/*
