@@ -55,6 +55,7 @@ struct job {
 	struct s2c_strv host_env;
 	struct s2c_plan_facts facts;
 	struct s2c_commit_result commit;
+	struct s2c_image *before; /* what TAG means so far; NULL: nothing */
 	struct s2c_json *timings; /* milliseconds of each phase */
 	struct s2c_build_result result;
 };
@@ -69,6 +70,7 @@ static void job_release(struct job *job)
 	s2c_source_free(job->source);
 	s2c_work_free(job->work);
 	s2c_image_free(job->builder);
+	s2c_image_free(job->before);
 	s2c_buf_release(&job->source_env);
 	s2c_users_release(&job->users);
 	for (size_t i = 0; i < job->n_env_files; i++)
@@ -417,6 +419,16 @@ static int merge_metadata(struct job *job, struct s2c_error **err)
 	return s2c_labels_check(job->plan->config, err);
 }
 
+/* What cannot be read is simply replaced. */
+static void find_before(struct job *job)
+{
+	CLEAN_DESCRIPTOR struct s2c_descriptor desc = {0};
+
+	if (job->plan->has_tag &&
+		s2c_store_resolve(job->store, &job->plan->tag, &desc, NULL) == 0)
+		(void)!s2c_image_load(job->store, &desc, &job->before, NULL);
+}
+
 static int commit(struct job *job, struct s2c_error **err)
 {
 	const char *run = job->plan->run.items[0];
@@ -434,9 +446,11 @@ static int commit(struct job *job, struct s2c_error **err)
 	if (!s2c_container_has_program(job->container, run))
 		s2c_emit_log(job->ctx, S2C_WARN,
 			"the image's command '%s' is no executable file in it", run);
-	if (s2c_creation_time(created, err) || merge_metadata(job, err))
+	if (s2c_creation_time(created, &opts.newest, err) || merge_metadata(job, err))
 		return -1;
 	s2c_config_set_created(job->plan->config, created);
+	find_before(job);
+	opts.before = job->before;
 	return s2c_container_commit(job->ctx, job->container, &opts, &job->commit, err);
 }
 
@@ -446,6 +460,7 @@ static int finish(struct job *job, struct s2c_error **err)
 		.plan = job->plan,
 		.facts = &job->facts,
 		.commit = &job->commit,
+		.before = job->before,
 		.registry = registry_opts(job),
 		.timings = job->timings,
 	};

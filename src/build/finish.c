@@ -17,11 +17,14 @@ void s2c_build_result_release(struct s2c_build_result *result)
 	*result = (struct s2c_build_result){0};
 }
 
-int s2c_creation_time(char out[S2C_TIME_TEXT], struct s2c_error **err)
+int s2c_creation_time(char out[S2C_TIME_TEXT], int64_t *out_epoch, struct s2c_error **err)
 {
 	const char *epoch = getenv("SOURCE_DATE_EPOCH");
 	time_t seconds = time(NULL);
 	struct tm utc;
+
+	if (out_epoch)
+		*out_epoch = 0;
 
 	if (epoch && *epoch) {
 		char *end;
@@ -36,11 +39,30 @@ int s2c_creation_time(char out[S2C_TIME_TEXT], struct s2c_error **err)
 				"1970",
 				epoch);
 		seconds = (time_t)value;
+		if (out_epoch)
+			*out_epoch = value;
 	}
 	if (!gmtime_r(&seconds, &utc) ||
 		strftime(out, S2C_TIME_TEXT, "%Y-%m-%dT%H:%M:%SZ", &utc) == 0)
 		return s2c_fail(err, S2C_EINVAL, "the time cannot be written as a date");
 	return 0;
+}
+
+/*
+ * Whether the build made nothing but what its name means already. Then that one stays, so
+ * that its users see that nothing has changed, and nothing of it is pushed again.
+ */
+static bool is_unchanged(const struct s2c_image *before, const struct s2c_image *image)
+{
+	if (!before || !streq(before->desc.media_type, image->desc.media_type) ||
+		before->manifest->n_layers != image->manifest->n_layers ||
+		!s2c_config_same_but_times(before->config, image->config))
+		return false;
+	for (size_t i = 0; i < image->manifest->n_layers; i++)
+		if (!s2c_digest_equal(&before->manifest->layers[i].digest,
+			    &image->manifest->layers[i].digest))
+			return false;
+	return true;
 }
 
 static int name_image(struct s2c_ctx *ctx, struct s2c_store *store,
@@ -114,13 +136,22 @@ int s2c_finish_build(struct s2c_ctx *ctx, struct s2c_store *store,
 	CLEAN_IMAGE struct s2c_image *image = NULL;
 	struct s2c_build_result result = {0};
 
-	if (s2c_image_load(store, &finish->commit->desc, &image, err) ||
-		name_image(ctx, store, finish, err))
+	if (s2c_image_load(store, &finish->commit->desc, &image, err))
 		return -1;
+	if (is_unchanged(finish->before, image)) {
+		s2c_emit_log(
+			ctx, S2C_INFO, "nothing has changed: the image stays as it is");
+		s2c_image_free(image);
+		image = NULL;
+		if (s2c_image_load(store, &finish->before->desc, &image, err))
+			return -1;
+	} else if (name_image(ctx, store, finish, err)) {
+		return -1;
+	}
 	(void)snprintf(
-		result.image_id, sizeof(result.image_id), "%s", finish->commit->id.str);
-	(void)snprintf(result.digest, sizeof(result.digest), "%s",
-		finish->commit->desc.digest.str);
+		result.image_id, sizeof(result.image_id), "%s", s2c_image_id(image)->str);
+	(void)snprintf(
+		result.digest, sizeof(result.digest), "%s", image->desc.digest.str);
 	if (finish->plan->has_tag)
 		s2c_reference_format(&finish->plan->tag, result.name);
 	(void)snprintf(image->name, sizeof(image->name), "%s", result.name);

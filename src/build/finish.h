@@ -17,14 +17,16 @@
 
 /*
  * Creation time of an image: SOURCE_DATE_EPOCH when it is set (S2C_EINVAL when it is no
- * number of seconds), else now.
+ * number of seconds), else now. *out_epoch (may be NULL) is the former, or 0.
  */
-S2C_CHECK int s2c_creation_time(char out[S2C_TIME_TEXT], struct s2c_error **err);
+S2C_CHECK int s2c_creation_time(
+	char out[S2C_TIME_TEXT], int64_t *out_epoch, struct s2c_error **err);
 
 struct s2c_finish {
 	const struct s2c_plan *plan;
 	const struct s2c_plan_facts *facts;
 	const struct s2c_commit_result *commit;
+	const struct s2c_image *before; /* what the name means already; NULL: nothing */
 	struct s2c_registry_opts registry;
 	const struct s2c_json *timings; /* for the record; borrowed */
 };

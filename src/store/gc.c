@@ -16,7 +16,9 @@
 #include "image/config.h"
 #include "store/blob.h"
 #include "store/internal.h"
+#include "store/known.h"
 #include "store/names.h"
+#include "store/partial.h"
 #include "store/tree.h"
 #include "util/fault.h"
 #include "util/fs.h"
@@ -361,6 +363,29 @@ static int sweep_trees(struct gc *gc, struct s2c_error **err)
 	return 0;
 }
 
+/* ---- what is known ---- */
+
+/*
+ * A blob that a name reaches, though it may have been damaged and removed, or another
+ * form of a layer that one does.
+ */
+static bool still_of_use(
+	void *self, const struct s2c_digest *diff_id, const struct s2c_digest *digest)
+{
+	const struct gc *gc = self;
+
+	return marked(&gc->blobs, digest->str) ||
+	       (diff_id && marked(&gc->trees, s2c_digest_hex(diff_id)));
+}
+
+static void prune_known(struct gc *gc)
+{
+	struct s2c_known_filter filter = {.keep = still_of_use, .self = gc};
+
+	if (!gc->opts->dry_run)
+		s2c_known_prune(gc->ctx, gc->store, &filter);
+}
+
 /* ---- all of it ---- */
 
 static int collect(struct gc *gc, struct s2c_error **err)
@@ -376,8 +401,11 @@ static int collect(struct gc *gc, struct s2c_error **err)
 	if (gc->opts->untagged && !gc->opts->dry_run &&
 		s2c_names_drop(gc->ctx, gc->store, &unnamed, NULL, err) < 0)
 		return -1;
-	if (for_each_blob(gc, sweep_blob, err) < 0 || sweep_trees(gc, err) < 0)
+	struct s2c_partial_sweep partials = {.dry_run = gc->opts->dry_run};
+	if (for_each_blob(gc, sweep_blob, err) < 0 || sweep_trees(gc, err) < 0 ||
+		s2c_partial_sweep(gc->store, &partials, &gc->result.bytes, err) < 0)
 		return -1;
+	prune_known(gc);
 	if (gc->result.damaged > 0 && !gc->opts->dry_run)
 		report_incomplete(gc);
 	return s2c_store_sweep(

@@ -41,13 +41,18 @@ def clean_env(**extra):
     return env
 
 
-def command_lines():
-    """(pid, command line) of every process; those that end meanwhile are left out."""
-    for name in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            yield int(name), pathlib.Path("/proc", name, "cmdline").read_bytes()
-        except OSError:
-            pass
+def process_line(pid):
+    """The command line of a process as bytes; empty when it has ended."""
+    try:
+        return pathlib.Path("/proc", str(pid), "cmdline").read_bytes()
+    except OSError:
+        return b""
+
+
+def processes_with(text):
+    """Processes whose command line holds the text. By listdir: a glob fails when one ends."""
+    pids = [int(name) for name in os.listdir("/proc") if name.isdigit()]
+    return [pid for pid in pids if text.encode() in process_line(pid)]
 
 
 class S2C:
@@ -123,8 +128,8 @@ class S2C:
             directory = self.root / name
             left = sorted(p.name for p in directory.iterdir()) if directory.is_dir() else []
             assert not left, f"{name}/ still holds {left}"
-        left = [line for _, line in command_lines() if str(self.root).encode() in line]
-        assert not left, f"still running: {left}"
+        lines = [process_line(pid) for pid in processes_with(str(self.root))]
+        assert not any(lines), f"still running: {lines}"
 
 
 class Builder:
@@ -194,7 +199,7 @@ def tar_of(tree, path):
     return path
 
 
-def in_use():
-    """Overlay mounts visible on the host."""
+def mounts_below(directory):
+    """Overlay mounts that the host sees and that lie in, or are made of, this directory."""
     lines = pathlib.Path("/proc/self/mountinfo").read_text().splitlines()
-    return {line.split()[4] for line in lines if " - overlay " in line}
+    return {line.split()[4] for line in lines if " - overlay " in line and str(directory) in line}

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from support import command_lines, in_use
+from support import mounts_below, processes_with
 
 
 def wait_for(what, seconds=30):
@@ -16,10 +16,6 @@ def wait_for(what, seconds=30):
             return
         time.sleep(0.02)
     raise AssertionError("did not happen in time")
-
-
-def processes_with(text):
-    return [pid for pid, line in command_lines() if text.encode() in line]
 
 
 def clean_after_kill(s2c):
@@ -61,7 +57,7 @@ def test_sigkill_during_assemble(s2c, running):
     process.kill()
     process.communicate()
     wait_for(lambda: not processes_with(f"sleep\0{seconds}"))
-    assert not in_use()
+    assert not mounts_below(s2c.root)
     assert list((s2c.root / "work").iterdir()), "the test killed too late"
     clean_after_kill(s2c)
     groups = [p for p in pathlib.Path("/sys/fs/cgroup").glob("**/s2c/*") if p.is_dir()]
