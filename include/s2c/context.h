@@ -32,7 +32,10 @@ struct s2c_event {
 	uint64_t elapsed_ms;
 };
 
-/* Receives events in the thread that emits them; must not call back into the library. */
+/*
+ * Receives events, one at a time, in whichever thread of the library they come up; so it
+ * has to be quick, and must not call back into the library.
+ */
 struct s2c_sink {
 	void (*emit)(void *self, const struct s2c_event *event);
 	void *self;
@@ -51,7 +54,10 @@ struct s2c_ctx *s2c_ctx_child(struct s2c_ctx *parent, unsigned seconds);
 
 void s2c_ctx_free(struct s2c_ctx *ctx);
 
-/* Asks every operation under the context to end with S2C_ECANCELED. Async-signal-safe. */
+/*
+ * Asks every operation under the context to end with S2C_ECANCELED. Async-signal-safe, and
+ * may be called in any thread.
+ */
 void s2c_ctx_cancel(struct s2c_ctx *ctx);
 
 #endif

@@ -14,7 +14,7 @@ int s2c_remote_pull(struct s2c_ctx *ctx, struct s2c_store *store,
 
 	s2c_reference_format(ref, name);
 	CLEAN_PHASE struct s2c_phase phase = s2c_phase_begin(ctx, "pull", name);
-	if (s2c_transfer_pull(ctx, store, ref, opts, out, err))
+	if (s2c_registry_pull(ctx, store, ref, opts, out, err))
 		return s2c_wrap(err, "pull '%s'", name);
 	return 0;
 }
@@ -27,7 +27,7 @@ int s2c_remote_push(struct s2c_ctx *ctx, struct s2c_store *store,
 
 	s2c_reference_format(ref, name);
 	CLEAN_PHASE struct s2c_phase phase = s2c_phase_begin(ctx, "push", name);
-	if (s2c_transfer_push(ctx, store, image, ref, opts, err))
+	if (s2c_registry_push(ctx, store, image, ref, opts, err))
 		return s2c_wrap(err, "push '%s'", name);
 	s2c_reference_name(ref, name);
 	(void)snprintf(

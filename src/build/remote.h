@@ -6,17 +6,18 @@
 #ifndef S2C_BUILD_REMOTE_H
 #define S2C_BUILD_REMOTE_H
 
-#include "registry/transfer.h"
+#include "registry/pull.h"
+#include "registry/push.h"
 
 /* "registry/repository@sha256:..." + NUL */
 #define S2C_PUSHED_TEXT 650
 
-/* s2c_transfer_pull() in phase "pull". */
+/* s2c_registry_pull() in phase "pull". */
 S2C_CHECK int s2c_remote_pull(struct s2c_ctx *ctx, struct s2c_store *store,
 	const struct s2c_reference *ref, const struct s2c_registry_opts *opts,
 	struct s2c_descriptor *out, struct s2c_error **err);
 
-/* s2c_transfer_push() in phase "push"; out_pushed (S2C_PUSHED_TEXT bytes) is ref@digest.
+/* s2c_registry_push() in phase "push"; out_pushed (S2C_PUSHED_TEXT bytes) is ref@digest.
  */
 S2C_CHECK int s2c_remote_push(struct s2c_ctx *ctx, struct s2c_store *store,
 	const struct s2c_image *image, const struct s2c_reference *ref,

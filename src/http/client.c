@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * HTTP exchanges over curl_multi. All waiting is curl_multi_poll with the context's
+ * HTTP exchanges over curl_multi. A client has lanes: each is a curl multi handle with
+ * the connections that it keeps, and carries one exchange at a time. So several threads
+ * share a client and its settings without waiting for each other, and one thread that
+ * makes one request after the other stays on one connection.
+ *
+ * All waiting is curl_multi_poll with the context's
  * cancel fd beside curl's own, and the deadline as timeout. Redirects are followed by
  * hand so that what may go where is decided here and not by an option. Nothing that curl
  * traces is ever shown: its trace holds headers, and headers hold secrets.
@@ -15,6 +20,7 @@
 #include "http/url.h"
 #include "util/fault.h"
 #include "util/fs.h"
+#include "util/pool.h"
 
 #ifndef S2C_VERSION
 #define S2C_VERSION "dev"
@@ -23,13 +29,19 @@
 #define CA_BYTES_MAX (16u * 1024 * 1024)
 #define HEADS_MAX 10 /* heads of one answer: 1xx before the final one */
 
-struct s2c_http {
+struct lane {
 	CURLM *multi; /* owns the connections */
 	CURL *easy;   /* a fresh one for each hop */
+	struct lane *next;
+};
+
+struct s2c_http {
 	char *unix_socket, *ca_file, *client_cert, *client_key;
 	bool insecure_tls;
+	struct s2c_monitor *lock; /* of what follows */
+	struct lane *idle;        /* the one used last comes first */
 	struct s2c_buf ca; /* trusted certificates, when they are ours to put together */
-	bool ca_ready;
+	bool ca_ready;     /* ca does not change any more */
 };
 
 /* One hop: what the callbacks need. */
@@ -41,7 +53,8 @@ struct hop {
 	uint64_t sent, received, max_body;
 	size_t head_bytes;
 	unsigned heads;
-	bool cut; /* stopped on purpose: enough of an error body was read */
+	bool cut;  /* stopped on purpose: enough of an error body was read */
+	bool told; /* the request's `head` was called */
 };
 
 static char *dup_or_null(const char *s)
@@ -53,10 +66,9 @@ struct s2c_http *s2c_http_new(const struct s2c_http_opts *opts)
 {
 	struct s2c_http *http = xcalloc(1, sizeof(*http));
 
-	/* Fails for want of memory only, and then no multi handle is to be had either. */
-	CURLcode ready = curl_global_init(CURL_GLOBAL_DEFAULT);
-	http->multi = s2c_must(ready == CURLE_OK ? curl_multi_init() : NULL);
-	http->easy = s2c_must(curl_easy_init());
+	/* Fails for want of memory only. */
+	(void)s2c_must(curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK ? http : NULL);
+	http->lock = s2c_monitor_new();
 	http->ca.max = CA_BYTES_MAX;
 	if (opts) {
 		http->unix_socket = dup_or_null(opts->unix_socket);
@@ -72,8 +84,14 @@ void s2c_http_free(struct s2c_http *http)
 {
 	if (!http)
 		return;
-	curl_easy_cleanup(http->easy);
-	curl_multi_cleanup(http->multi);
+	while (http->idle) {
+		struct lane *lane = http->idle;
+		http->idle = lane->next;
+		curl_easy_cleanup(lane->easy);
+		curl_multi_cleanup(lane->multi);
+		free(lane);
+	}
+	s2c_monitor_free(http->lock);
 	free(http->unix_socket);
 	free(http->ca_file);
 	free(http->client_cert);
@@ -81,6 +99,30 @@ void s2c_http_free(struct s2c_http *http)
 	s2c_buf_release(&http->ca);
 	free(http);
 	curl_global_cleanup();
+}
+
+/* A lane for one exchange, which is to be given back. */
+static struct lane *take_lane(struct s2c_http *http)
+{
+	s2c_monitor_enter(http->lock);
+	struct lane *lane = http->idle;
+	if (lane)
+		http->idle = lane->next;
+	s2c_monitor_leave(http->lock);
+	if (!lane) {
+		lane = xcalloc(1, sizeof(*lane));
+		lane->multi = s2c_must(curl_multi_init());
+		lane->easy = s2c_must(curl_easy_init());
+	}
+	return lane;
+}
+
+static void give_lane(struct s2c_http *http, struct lane *lane)
+{
+	s2c_monitor_enter(http->lock);
+	lane->next = http->idle;
+	http->idle = lane;
+	s2c_monitor_leave(http->lock);
 }
 
 void s2c_http_response_release(struct s2c_http_response *response)
@@ -174,6 +216,17 @@ static size_t on_header(char *data, size_t size, size_t n, void *self)
 	return take_header(hop, data, n) < 0 ? 0 : n;
 }
 
+/* Lets the request look at the head of a good answer before any of its body. */
+static int tell_head(struct hop *hop)
+{
+	const struct s2c_http_request *request = hop->request;
+
+	if (hop->told || !request->head)
+		return 0;
+	hop->told = true;
+	return request->head(request->head_self, hop->response, &hop->error);
+}
+
 static size_t on_body(char *data, size_t size, size_t n, void *self)
 {
 	struct hop *hop = self;
@@ -189,6 +242,8 @@ static size_t on_body(char *data, size_t size, size_t n, void *self)
 		hop->cut = take < n;
 		return hop->cut ? 0 : n;
 	}
+	if (tell_head(hop) < 0)
+		return 0;
 	if (n > hop->max_body - hop->received) {
 		s2c_fail(&hop->error, S2C_ELIMIT, "the answer is larger than %llu bytes",
 			(unsigned long long)hop->max_body);
@@ -260,7 +315,7 @@ static int on_progress(void *self, curl_off_t down_total, curl_off_t down,
  * Trust: the system's certificates, which SSL_CERT_FILE and SSL_CERT_DIR may name as for
  * OpenSSL and the curl tool (libcurl itself does not look at them), plus ca_file.
  */
-static int load_ca(struct s2c_http *http, struct s2c_error **err)
+static int load_ca(struct s2c_http *http, CURL *easy, struct s2c_error **err)
 {
 	const char *system = getenv("SSL_CERT_FILE");
 	char *compiled = NULL;
@@ -268,7 +323,7 @@ static int load_ca(struct s2c_http *http, struct s2c_error **err)
 	if (http->ca_ready)
 		return 0;
 	if (!system || !*system) {
-		(void)curl_easy_getinfo(http->easy, CURLINFO_CAINFO, &compiled);
+		(void)curl_easy_getinfo(easy, CURLINFO_CAINFO, &compiled);
 		system = compiled;
 	}
 	s2c_buf_clear(&http->ca);
@@ -284,16 +339,18 @@ static int load_ca(struct s2c_http *http, struct s2c_error **err)
 	return 0;
 }
 
-static int set_tls(struct s2c_http *http, struct s2c_error **err)
+static int set_tls(struct s2c_http *http, CURL *easy, struct s2c_error **err)
 {
-	CURL *easy = http->easy;
 	const char *file = getenv("SSL_CERT_FILE"), *dir = getenv("SSL_CERT_DIR");
 
 	SET(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
 	SET(easy, CURLOPT_SSL_VERIFYPEER, http->insecure_tls ? 0L : 1L);
 	SET(easy, CURLOPT_SSL_VERIFYHOST, http->insecure_tls ? 0L : 2L);
 	if (http->ca_file) {
-		if (load_ca(http, err) < 0)
+		s2c_monitor_enter(http->lock);
+		int rc = load_ca(http, easy, err);
+		s2c_monitor_leave(http->lock);
+		if (rc < 0)
 			return -1;
 		struct curl_blob blob = {.data = http->ca.data,
 			.len = http->ca.len,
@@ -420,7 +477,7 @@ static int make_headers(const struct s2c_http_request *request, bool with_secret
 }
 
 /* Runs the easy handle to its end; 0 with *out_result, or -1 when the context ended. */
-static int run(struct s2c_ctx *ctx, struct s2c_http *http, CURLcode *out_result,
+static int run(struct s2c_ctx *ctx, struct lane *lane, CURLcode *out_result,
 	struct s2c_error **err)
 {
 	struct curl_waitfd cancel = {
@@ -429,7 +486,7 @@ static int run(struct s2c_ctx *ctx, struct s2c_http *http, CURLcode *out_result,
 	int running = 1, left;
 
 	while (running) {
-		CURLMcode mc = curl_multi_perform(http->multi, &running);
+		CURLMcode mc = curl_multi_perform(lane->multi, &running);
 		if (mc == CURLM_OK && running) {
 			int ms = s2c_ctx_remaining_ms(ctx);
 			if (ms < 0 || ms > 1000)
@@ -437,15 +494,15 @@ static int run(struct s2c_ctx *ctx, struct s2c_http *http, CURLcode *out_result,
 			if (s2c_ctx_check(ctx, err) < 0)
 				return -1;
 			mc = curl_multi_poll(
-				http->multi, &cancel, cancel.fd >= 0 ? 1 : 0, ms, NULL);
+				lane->multi, &cancel, cancel.fd >= 0 ? 1 : 0, ms, NULL);
 		}
 		if (mc != CURLM_OK)
 			return s2c_fail(err, S2C_EIO, "transfer loop: %s",
 				curl_multi_strerror(mc));
 	}
 	*out_result = CURLE_FAILED_INIT;
-	while ((msg = curl_multi_info_read(http->multi, &left)))
-		if (msg->msg == CURLMSG_DONE && msg->easy_handle == http->easy)
+	while ((msg = curl_multi_info_read(lane->multi, &left)))
+		if (msg->msg == CURLMSG_DONE && msg->easy_handle == lane->easy)
 			*out_result = msg->data.result;
 	return 0;
 }
@@ -498,14 +555,10 @@ static int explain(CURLcode rc, const struct s2c_url *url, const char *detail,
 	}
 }
 
-static int hop_setup(struct s2c_http *http, struct hop *hop, const char *url,
+static int hop_setup(struct s2c_http *http, CURL *easy, struct hop *hop, const char *url,
 	const struct s2c_url *parsed, struct s2c_error **err)
 {
-	/* After a failed connect curl 7.88 keeps buffers that a reset does not let go. */
-	CURL *easy = s2c_must(curl_easy_init());
-	curl_easy_cleanup(http->easy);
-	http->easy = easy;
-	if (set_limits(easy, err) < 0 || set_tls(http, err) < 0 ||
+	if (set_limits(easy, err) < 0 || set_tls(http, easy, err) < 0 ||
 		set_method(hop, easy, err) < 0 || set_callbacks(hop, easy, err) < 0)
 		return -1;
 	SET(easy, CURLOPT_URL, url);
@@ -518,8 +571,8 @@ static int hop_setup(struct s2c_http *http, struct hop *hop, const char *url,
 }
 
 /* One request and its answer, without redirects. */
-static int perform_hop(struct s2c_http *http, struct hop *hop, const char *url,
-	bool with_secret, struct s2c_error **err)
+static int perform_hop(struct s2c_http *http, struct lane *lane, struct hop *hop,
+	const char *url, bool with_secret, struct s2c_error **err)
 {
 	CLEAN(clean_slist) struct curl_slist *headers = NULL;
 	char detail[CURL_ERROR_SIZE] = "";
@@ -531,19 +584,23 @@ static int perform_hop(struct s2c_http *http, struct hop *hop, const char *url,
 	if (parsed.has_userinfo)
 		return s2c_fail(
 			err, S2C_EINVAL, "a URL for '%s' holds credentials", parsed.host);
+	/* After a failed connect curl 7.88 keeps buffers that a reset does not let go. */
+	CURL *easy = s2c_must(curl_easy_init());
+	curl_easy_cleanup(lane->easy);
+	lane->easy = easy;
 	if (s2c_fault_point("http.request", err) < 0 ||
-		hop_setup(http, hop, url, &parsed, err) < 0 ||
+		hop_setup(http, easy, hop, url, &parsed, err) < 0 ||
 		make_headers(hop->request, with_secret, &headers, err) < 0)
 		return -1;
-	SET(http->easy, CURLOPT_HTTPHEADER, headers);
-	SET(http->easy, CURLOPT_ERRORBUFFER, detail);
-	if (curl_multi_add_handle(http->multi, http->easy) != CURLM_OK)
+	SET(easy, CURLOPT_HTTPHEADER, headers);
+	SET(easy, CURLOPT_ERRORBUFFER, detail);
+	if (curl_multi_add_handle(lane->multi, easy) != CURLM_OK)
 		return s2c_fail(err, S2C_EIO, "cannot start a transfer");
-	int rc = run(hop->ctx, http, &result, err);
-	(void)curl_multi_remove_handle(http->multi, http->easy);
+	int rc = run(hop->ctx, lane, &result, err);
+	(void)curl_multi_remove_handle(lane->multi, easy);
 	/* The handle must not point at this frame any more. */
-	(void)curl_easy_setopt(http->easy, CURLOPT_ERRORBUFFER, NULL);
-	(void)curl_easy_setopt(http->easy, CURLOPT_HTTPHEADER, NULL);
+	(void)curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, NULL);
+	(void)curl_easy_setopt(easy, CURLOPT_HTTPHEADER, NULL);
 	if (rc < 0) {
 		s2c_error_free(hop->error);
 		hop->error = NULL;
@@ -618,7 +675,9 @@ int s2c_http_perform(struct s2c_ctx *ctx, struct s2c_http *http,
 			.response = response,
 			.max_body = request->max_body ? request->max_body
 						      : S2C_HTTP_BODY_MAX};
-		int rc = perform_hop(http, &hop, url, with_secret, err);
+		struct lane *lane = take_lane(http);
+		int rc = perform_hop(http, lane, &hop, url, with_secret, err);
+		give_lane(http, lane);
 		trace(ctx, &hop, url);
 		if (rc < 0)
 			return -1;

@@ -34,10 +34,20 @@ struct s2c_http_opts {
 	bool insecure_tls; /* accept any certificate: only when the user said so */
 };
 
-/* A client with its connection pool; used by one thread. */
+/* A client with its connections. Any number of threads may use it at once, each with a
+ * context whose events are fit for that; freed when none does. */
 struct s2c_http *s2c_http_new(const struct s2c_http_opts *opts);
 void s2c_http_free(struct s2c_http *http);
 S2C_DEFINE_CLEAN(http, struct s2c_http *, s2c_http_free)
+
+struct s2c_http_response {
+	int status;
+	struct s2c_strv headers; /* "name: value", names in lower case, in order */
+	struct s2c_buf body;
+	char *url; /* after redirects */
+};
+void s2c_http_response_release(struct s2c_http_response *response);
+#define CLEAN_HTTP_RESPONSE CLEAN(s2c_http_response_release)
 
 struct s2c_http_request {
 	const char *method; /* "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE" */
@@ -54,6 +64,13 @@ struct s2c_http_request {
 	 * always go to response.body (cut at S2C_HTTP_ERROR_BODY_MAX).
 	 */
 	struct s2c_writer *sink;
+	/*
+	 * Called with the head of a 2xx before the first byte of its body goes anywhere
+	 * (not at all without a body); an error ends the exchange with it. NULL: none.
+	 */
+	int (*head)(void *self, const struct s2c_http_response *response,
+		struct s2c_error **err);
+	void *head_self;
 	uint64_t max_body; /* S2C_ELIMIT above; 0: S2C_HTTP_BODY_MAX */
 	/*
 	 * GET and HEAD follow up to S2C_HTTP_REDIRECTS_MAX redirects, never from https to
@@ -63,15 +80,6 @@ struct s2c_http_request {
 	const char *phase; /* emit PROGRESS under it; NULL: none */
 	const char *subject;
 };
-
-struct s2c_http_response {
-	int status;
-	struct s2c_strv headers; /* "name: value", names in lower case, in order */
-	struct s2c_buf body;
-	char *url; /* after redirects */
-};
-void s2c_http_response_release(struct s2c_http_response *response);
-#define CLEAN_HTTP_RESPONSE CLEAN(s2c_http_response_release)
 
 /* Value of the first header with this lower-case name, or NULL. Borrowed. */
 const char *s2c_http_header(const struct s2c_http_response *response, const char *name);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Answers to challenges: the Basic header, or a bearer token for each scope. Tokens live
- * as long as the registry object and are never written anywhere.
+ * as long as the registry object and are never written anywhere. One lock covers it all,
+ * also while a token is fetched: who needs one at the same time finds it afterwards.
  */
 #include "registry/auth.h"
 
@@ -12,6 +13,7 @@
 #include "http/url.h"
 #include "registry/base64.h"
 #include "registry/registry.h"
+#include "util/pool.h"
 
 /* A token is not used in the last seconds of its life: a request takes time. */
 #define EXPIRY_MARGIN 10
@@ -31,6 +33,7 @@ struct s2c_auth {
 	char *registry_url;
 	char *host; /* for messages */
 	struct s2c_credentials creds;
+	struct s2c_monitor *lock; /* of what follows */
 	char *basic; /* "Authorization: Basic ..." once it was asked for; secret */
 	struct grant *grants;
 	size_t n_grants;
@@ -60,6 +63,7 @@ struct s2c_auth *s2c_auth_new(const char *registry_url, struct s2c_credentials *
 		s2c_url_parse(registry_url, &url, NULL) == 0 ? url.host : registry_url);
 	auth->creds = *creds;
 	*creds = (struct s2c_credentials){0};
+	auth->lock = s2c_monitor_new();
 	return auth;
 }
 
@@ -80,6 +84,7 @@ void s2c_auth_free(struct s2c_auth *auth)
 	free(auth->grants);
 	s2c_secret_free(auth->basic);
 	s2c_credentials_release(&auth->creds);
+	s2c_monitor_free(auth->lock);
 	free(auth->registry_url);
 	free(auth->host);
 	free(auth);
@@ -93,7 +98,8 @@ static struct grant *find_grant(struct s2c_auth *auth, const char *scope)
 	return NULL;
 }
 
-const char *s2c_auth_header(struct s2c_auth *auth, const char *scope)
+/* The header that is good for `scope` as far as is known, or NULL. Under the lock. */
+static const char *current(struct s2c_auth *auth, const char *scope)
 {
 	const struct grant *grant = find_grant(auth, scope);
 
@@ -102,12 +108,22 @@ const char *s2c_auth_header(struct s2c_auth *auth, const char *scope)
 	return grant && grant->header && now() < grant->expires ? grant->header : NULL;
 }
 
+char *s2c_auth_header(struct s2c_auth *auth, const char *scope)
+{
+	s2c_monitor_enter(auth->lock);
+	const char *header = current(auth, scope);
+	char *copy = header ? xstrdup(header) : NULL;
+	s2c_monitor_leave(auth->lock);
+	return copy;
+}
+
 void s2c_auth_accepted(struct s2c_auth *auth, const char *scope)
 {
+	s2c_monitor_enter(auth->lock);
 	struct grant *grant = find_grant(auth, scope);
-
 	if (grant)
 		grant->accepted = true;
+	s2c_monitor_leave(auth->lock);
 }
 
 static void scrub_one(char *text, const char *secret)
@@ -121,8 +137,9 @@ static void scrub_one(char *text, const char *secret)
 		memset(at, '*', len);
 }
 
-void s2c_auth_scrub(const struct s2c_auth *auth, char *text)
+void s2c_auth_scrub(struct s2c_auth *auth, char *text)
 {
+	s2c_monitor_enter(auth->lock);
 	scrub_one(text, auth->creds.password);
 	scrub_one(text, auth->creds.identity_token);
 	if (auth->basic)
@@ -130,6 +147,7 @@ void s2c_auth_scrub(const struct s2c_auth *auth, char *text)
 	for (size_t i = 0; i < auth->n_grants; i++)
 		if (auth->grants[i].header)
 			scrub_one(text, strrchr(auth->grants[i].header, ' ') + 1);
+	s2c_monitor_leave(auth->lock);
 }
 
 /* ---- token responses ---- */
@@ -372,22 +390,13 @@ static int answer_bearer(struct s2c_ctx *ctx, struct s2c_auth *auth,
 	return 0;
 }
 
-int s2c_auth_answer(struct s2c_ctx *ctx, struct s2c_auth *auth, struct s2c_http *http,
-	const struct s2c_http_response *response, const char *scope,
+static int answer_challenge(struct s2c_ctx *ctx, struct s2c_auth *auth,
+	struct s2c_http *http, const struct s2c_challenge *challenge, const char *scope,
 	struct s2c_error **err)
 {
-	static const char name[] = "www-authenticate: ";
-	CLEAN(s2c_challenge_release) struct s2c_challenge challenge = {0};
-	CLEAN_STRV struct s2c_strv values = S2C_STRV_INIT;
-
-	s2c_strv_foreach (line, &response->headers)
-		if (starts_with(line, name))
-			s2c_strv_add(&values, line + strlen(name));
-	if (s2c_challenge_parse(&values, &challenge, err) < 0)
-		return s2c_wrap(err, "'%s'", auth->host);
-	switch (challenge.scheme) {
+	switch (challenge->scheme) {
 	case S2C_AUTH_BEARER:
-		return answer_bearer(ctx, auth, http, &challenge, scope, err);
+		return answer_bearer(ctx, auth, http, challenge, scope, err);
 	case S2C_AUTH_BASIC:
 		if (auth->basic || !auth->creds.username)
 			return refused(auth, "", 401, err);
@@ -402,4 +411,26 @@ int s2c_auth_answer(struct s2c_ctx *ctx, struct s2c_auth *auth, struct s2c_http 
 		"'%s' wants a kind of login that s2c does not know (only Basic and "
 		"Bearer)",
 		auth->host);
+}
+
+int s2c_auth_answer(struct s2c_ctx *ctx, struct s2c_auth *auth, struct s2c_http *http,
+	const struct s2c_auth_refusal *refusal, struct s2c_error **err)
+{
+	static const char name[] = "www-authenticate: ";
+	CLEAN(s2c_challenge_release) struct s2c_challenge challenge = {0};
+	CLEAN_STRV struct s2c_strv values = S2C_STRV_INIT;
+	int rc = 0;
+
+	s2c_strv_foreach (line, &refusal->response->headers)
+		if (starts_with(line, name))
+			s2c_strv_add(&values, line + strlen(name));
+	if (s2c_challenge_parse(&values, &challenge, err) < 0)
+		return s2c_wrap(err, "'%s'", auth->host);
+	s2c_monitor_enter(auth->lock);
+	const char *header = current(auth, refusal->scope);
+	/* Another thread may have answered the same while this one waited for its 401. */
+	if (!header || (refusal->header && streq(header, refusal->header)))
+		rc = answer_challenge(ctx, auth, http, &challenge, refusal->scope, err);
+	s2c_monitor_leave(auth->lock);
+	return rc;
 }

@@ -52,15 +52,16 @@ S2C_CHECK int s2c_token_parse(
 struct s2c_auth;
 
 /*
- * Authentication state for one registry. `registry_url` is "https://host:port"; what is
- * in *creds moves into it.
+ * Authentication state for one registry, for any number of threads. `registry_url` is
+ * "https://host:port"; what is in *creds moves into it.
  */
 struct s2c_auth *s2c_auth_new(const char *registry_url, struct s2c_credentials *creds);
 void s2c_auth_free(struct s2c_auth *auth);
 S2C_DEFINE_CLEAN(auth, struct s2c_auth *, s2c_auth_free)
 
-/* "Authorization: ..." for a request that needs `scope`, or NULL. Borrowed. */
-const char *s2c_auth_header(struct s2c_auth *auth, const char *scope);
+/* "Authorization: ..." for a request that needs `scope`, or NULL. The caller frees it
+ * with s2c_secret_free(). */
+char *s2c_auth_header(struct s2c_auth *auth, const char *scope);
 
 /*
  * Tells that a request for `scope` was not answered with 401: if the same header meets a
@@ -68,16 +69,24 @@ const char *s2c_auth_header(struct s2c_auth *auth, const char *scope);
  */
 void s2c_auth_accepted(struct s2c_auth *auth, const char *scope);
 
+/* A request that was answered with 401. */
+struct s2c_auth_refusal {
+	const struct s2c_http_response *response;
+	const char *scope;
+	const char *header; /* what it carried from s2c_auth_header(); NULL: nothing */
+};
+
 /*
- * Answers a 401: takes the challenge, fetches a token for `scope` where needed. S2C_EAUTH
- * when the credentials (or their absence) were refused already.
+ * Answers a 401: takes the challenge, fetches a token for the scope where needed, so that
+ * s2c_auth_header() gives something new. S2C_EAUTH when the credentials (or their
+ * absence) were refused already.
  */
 S2C_CHECK int s2c_auth_answer(struct s2c_ctx *ctx, struct s2c_auth *auth,
-	struct s2c_http *http, const struct s2c_http_response *response,
-	const char *scope, struct s2c_error **err);
+	struct s2c_http *http, const struct s2c_auth_refusal *refusal,
+	struct s2c_error **err);
 
 /* Overwrites every secret that `text` (a server's words, to be shown) repeats with '*'.
  */
-void s2c_auth_scrub(const struct s2c_auth *auth, char *text);
+void s2c_auth_scrub(struct s2c_auth *auth, char *text);
 
 #endif

@@ -115,15 +115,17 @@ static char *words_of(const struct s2c_http_response *response)
 	return xstrndup(body, len < WORDS_MAX ? len : WORDS_MAX);
 }
 
-int s2c_exchange_fail(const struct s2c_registry *registry, const char *what,
+int s2c_exchange_fail(struct s2c_registry *registry, const char *what,
 	const struct s2c_http_response *response, struct s2c_error **err)
 {
 	CLEAN_FREE char *words = words_of(response);
 	int status = response->status;
 
+	struct s2c_auth *auth = s2c_registry_auth(registry);
+
 	/* Some registries repeat what they were sent. */
-	if (registry->auth)
-		s2c_auth_scrub(registry->auth, words);
+	if (auth)
+		s2c_auth_scrub(auth, words);
 	if (strlen(words) > WORDS_MAX)
 		words[WORDS_MAX] = '\0';
 	for (char *p = words; *p; p++)
@@ -155,7 +157,16 @@ int s2c_exchange_fail(const struct s2c_registry *registry, const char *what,
 
 /* ---- authentication ---- */
 
-static int make_auth(
+struct s2c_auth *s2c_registry_auth(struct s2c_registry *registry)
+{
+	s2c_monitor_enter(registry->lock);
+	struct s2c_auth *auth = registry->auth;
+	s2c_monitor_leave(registry->lock);
+	return auth;
+}
+
+/* Under the lock: credentials are looked for once, whoever comes first. */
+static int find_credentials(
 	struct s2c_ctx *ctx, struct s2c_registry *registry, struct s2c_error **err)
 {
 	CLEAN_CREDENTIALS struct s2c_credentials creds = {0};
@@ -168,6 +179,15 @@ static int make_auth(
 	registry->has_credentials = creds.username || creds.identity_token;
 	registry->auth = s2c_auth_new(registry->base, &creds);
 	return 0;
+}
+
+static int make_auth(
+	struct s2c_ctx *ctx, struct s2c_registry *registry, struct s2c_error **err)
+{
+	s2c_monitor_enter(registry->lock);
+	int rc = find_credentials(ctx, registry, err);
+	s2c_monitor_leave(registry->lock);
+	return rc;
 }
 
 /* A refusal for want of credentials should say where they would be found. */
@@ -191,15 +211,13 @@ static int no_credentials(
 }
 
 static int answer(struct s2c_ctx *ctx, struct s2c_registry *registry,
-	const struct s2c_http_response *response, const char *scope,
-	struct s2c_error **err)
+	const struct s2c_auth_refusal *refusal, struct s2c_error **err)
 {
 	CLEAN_ERROR struct s2c_error *cause = NULL;
 
 	if (make_auth(ctx, registry, err) < 0)
 		return -1;
-	if (s2c_auth_answer(
-		    ctx, registry->auth, registry->http, response, scope, &cause) == 0)
+	if (s2c_auth_answer(ctx, registry->auth, registry->http, refusal, &cause) == 0)
 		return 0;
 	if (s2c_error_code(cause) == S2C_EAUTH && s2c_error_status(cause) &&
 		!registry->has_credentials)
@@ -210,10 +228,23 @@ static int answer(struct s2c_ctx *ctx, struct s2c_registry *registry,
 
 /* ---- the request ---- */
 
+/* One try: what it sends along, and what came of it. */
+struct attempt {
+	struct s2c_writer *sink;
+	char *header; /* secret; NULL: none */
+};
+
+static void attempt_release(struct attempt *attempt)
+{
+	s2c_secret_free(attempt->header);
+	attempt->header = NULL;
+}
+
 static int send_once(struct s2c_ctx *ctx, struct s2c_registry *registry,
-	const struct s2c_registry_call *call, struct s2c_writer *sink,
+	const struct s2c_registry_call *call, struct attempt *attempt,
 	struct s2c_http_response *response, struct s2c_error **err)
 {
+	struct s2c_auth *auth = s2c_registry_auth(registry);
 	CLEAN_READER struct s2c_reader *reader = NULL;
 	CLEAN_FREE char *url = NULL;
 
@@ -230,14 +261,17 @@ static int send_once(struct s2c_ctx *ctx, struct s2c_registry *registry,
 		.body = call->body,
 		.body_reader = reader,
 		.body_len = call->body_len,
-		.sink = sink,
+		.sink = attempt->sink,
+		.head = call->head,
+		.head_self = call->head_self,
 		.max_body = call->max_body,
 		.phase = call->phase,
 		.subject = call->subject};
 	/* An upload may be sent to another host, which has no business with our secret.
 	 */
-	if (registry->auth && s2c_http_same_origin(url, registry->base))
-		request.secret_header = s2c_auth_header(registry->auth, call->scope);
+	if (auth && s2c_http_same_origin(url, registry->base))
+		attempt->header = s2c_auth_header(auth, call->scope);
+	request.secret_header = attempt->header;
 	if (s2c_http_perform(ctx, registry->http, &request, response, err) < 0)
 		return -1;
 	if (s2c_trace("registry"))
@@ -254,28 +288,52 @@ static bool fall_back(struct s2c_registry *registry, enum s2c_code code)
 		(code != S2C_EPROTO && code != S2C_ENET))
 		return false;
 	registry->settled = true;
-	free(registry->base);
-	registry->base = xasprintf("http://%s", registry->host);
+	registry->base = registry->plain;
 	return true;
 }
 
 /* The challenge of a 401, or the proof that our header is good. */
 static int authenticate(struct s2c_ctx *ctx, struct s2c_registry *registry,
-	const struct s2c_registry_call *call, const struct s2c_http_response *response,
-	unsigned *answers, struct s2c_error **err)
+	const struct s2c_auth_refusal *refusal, unsigned *answers, struct s2c_error **err)
 {
+	struct s2c_auth *auth = s2c_registry_auth(registry);
+
 	/* What another host thinks of our credentials is not to be answered with any. */
-	if (!s2c_http_same_origin(response->url, registry->base))
+	if (!s2c_http_same_origin(refusal->response->url, registry->base))
 		return 0;
-	if (response->status != 401) {
-		if (registry->auth)
-			s2c_auth_accepted(registry->auth, call->scope);
+	if (refusal->response->status != 401) {
+		if (auth)
+			s2c_auth_accepted(auth, refusal->scope);
 		return 0;
 	}
 	if (*answers == ANSWERS_MAX)
 		return 0;
 	(*answers)++;
-	return answer(ctx, registry, response, call->scope, err) < 0 ? -1 : 1;
+	return answer(ctx, registry, refusal, err) < 0 ? -1 : 1;
+}
+
+/*
+ * Sends, and looks at what came back: 0 when it stands, 1 when the same is to be sent
+ * again at once, with a header or by another scheme.
+ */
+static int try_once(struct s2c_ctx *ctx, struct s2c_registry *registry,
+	const struct s2c_registry_call *call, struct counting *sink, unsigned *answers,
+	struct s2c_http_response *response, struct s2c_error **err)
+{
+	CLEAN(attempt_release)
+	struct attempt attempt = {.sink = call->sink ? &sink->base : NULL};
+	CLEAN_ERROR struct s2c_error *cause = NULL;
+
+	if (send_once(ctx, registry, call, &attempt, response, &cause) < 0) {
+		if (sink->bytes == 0 && fall_back(registry, s2c_error_code(cause)))
+			return 1;
+		s2c_error_move(err, &cause);
+		return -1;
+	}
+	registry->settled = true;
+	struct s2c_auth_refusal refusal = {
+		.response = response, .scope = call->scope, .header = attempt.header};
+	return authenticate(ctx, registry, &refusal, answers, err);
 }
 
 int s2c_exchange(struct s2c_ctx *ctx, struct s2c_registry *registry,
@@ -285,25 +343,14 @@ int s2c_exchange(struct s2c_ctx *ctx, struct s2c_registry *registry,
 	struct counting sink = {.base.ops = &counting_ops, .next = call->sink};
 	unsigned attempt = 0, answers = 0;
 
-	registry->cut = false;
 	for (;;) {
 		CLEAN_ERROR struct s2c_error *cause = NULL;
-		int rc = send_once(ctx, registry, call, call->sink ? &sink.base : NULL,
-			response, &cause);
-		if (rc < 0 && sink.bytes == 0 &&
-			fall_back(registry, s2c_error_code(cause)))
+		int rc = try_once(ctx, registry, call, &sink, &answers, response, &cause);
+		if (rc > 0)
 			continue;
-		if (rc == 0) {
-			registry->settled = true;
-			rc = authenticate(
-				ctx, registry, call, response, &answers, &cause);
-			if (rc > 0)
-				continue;
-		}
 		bool failed = rc < 0 ? s2c_error_code(cause) == S2C_ENET
 				     : worth_a_retry(response->status);
 		if (!failed || call->once || attempt == registry->retries || sink.bytes) {
-			registry->cut = rc < 0 && failed && sink.bytes;
 			if (rc < 0)
 				s2c_error_move(err, &cause);
 			return rc;

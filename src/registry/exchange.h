@@ -6,8 +6,11 @@
 #ifndef S2C_REGISTRY_EXCHANGE_H
 #define S2C_REGISTRY_EXCHANGE_H
 
+#include <stdatomic.h>
+
 #include "registry/auth.h"
 #include "registry/registry.h"
+#include "util/pool.h"
 
 /* First wait before a retry, doubled each time, plus jitter. */
 #define S2C_RETRY_FIRST_MS 250
@@ -18,20 +21,21 @@ struct s2c_registry {
 	char *registry; /* "host[:port]" as in the reference */
 	char *host;     /* "host[:port]" to connect to */
 	char *repository;
-	char *base;       /* "https://host[:port]" */
-	bool may_be_http; /* not TLS: try http, then keep to what worked */
-	bool settled;     /* the scheme is known */
+	char *secure, *plain;       /* "https://host[:port]", "http://host[:port]" */
+	_Atomic(const char *) base; /* one of them */
+	bool may_be_http;           /* not TLS: try http, then keep to what worked */
+	atomic_bool settled;        /* the scheme is known */
 	char *pull_scope, *push_scope;
 	char *authfile;
 	unsigned retries;
 	struct s2c_http *http;
-	struct s2c_auth *auth; /* made at the first challenge */
+	struct s2c_monitor *lock; /* of making auth */
+	struct s2c_auth *auth;    /* made at the first challenge, then it stays */
 	bool has_credentials;
-	bool cut; /* the last exchange broke off with bytes in its sink */
-	/* An upload that a refused mount left open (distribution-spec: to be used). */
-	char *session_url;
-	struct s2c_digest session_digest;
 };
+
+/* The state of authentication; NULL before the first challenge. */
+struct s2c_auth *s2c_registry_auth(struct s2c_registry *registry);
 
 struct s2c_registry_call {
 	const char *method;
@@ -43,6 +47,10 @@ struct s2c_registry_call {
 	uint64_t body_len;
 	const struct s2c_blob_source *source; /* instead of body: a reader for each try */
 	struct s2c_writer *sink;
+	/* As in struct s2c_http_request. */
+	int (*head)(void *self, const struct s2c_http_response *response,
+		struct s2c_error **err);
+	void *head_self;
 	uint64_t max_body;
 	const char *phase, *subject; /* of PROGRESS events; NULL: none */
 	bool once;                   /* no retry but the one after a 401 */
@@ -60,7 +68,7 @@ S2C_CHECK int s2c_exchange(struct s2c_ctx *ctx, struct s2c_registry *registry,
  * Turns a status that was not wanted into an error about `what` ("manifest 'x'"), with
  * the registry's own words, free of secrets. Always -1.
  */
-int s2c_exchange_fail(const struct s2c_registry *registry, const char *what,
+int s2c_exchange_fail(struct s2c_registry *registry, const char *what,
 	const struct s2c_http_response *response, struct s2c_error **err);
 
 /*

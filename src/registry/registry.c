@@ -39,7 +39,10 @@ int s2c_registry_open(const struct s2c_reference *ref,
 	registry->registry = xstrdup(ref->registry);
 	registry->host = xstrdup(host);
 	registry->repository = xstrdup(ref->repository);
-	registry->base = TAKE(base);
+	registry->secure = TAKE(base);
+	registry->plain = xasprintf("http://%s", host);
+	registry->base = registry->secure;
+	registry->lock = s2c_monitor_new();
 	registry->may_be_http = opts->plain_http ||
 				s2c_host_kind(url.host) == S2C_HOST_LOOPBACK;
 	registry->pull_scope = xasprintf("repository:%s:pull", ref->repository);
@@ -61,11 +64,12 @@ void s2c_registry_close(struct s2c_registry *registry)
 	free(registry->registry);
 	free(registry->host);
 	free(registry->repository);
-	free(registry->base);
+	free(registry->secure);
+	free(registry->plain);
+	s2c_monitor_free(registry->lock);
 	free(registry->pull_scope);
 	free(registry->push_scope);
 	free(registry->authfile);
-	free(registry->session_url);
 	free(registry);
 }
 

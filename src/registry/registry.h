@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * One registry as a peer of the OCI distribution protocol 1.1: endpoint, authentication,
- * manifests and blobs. What to move is decided in registry/transfer.
+ * manifests and blobs. What to move is decided in registry/pull and
+ * registry/push.
  */
 #ifndef S2C_REGISTRY_REGISTRY_H
 #define S2C_REGISTRY_REGISTRY_H
@@ -25,7 +26,10 @@ struct s2c_registry_opts {
 
 struct s2c_registry;
 
-/* A connection to the registry of `ref` for its repository. No request is made yet. */
+/*
+ * The registry of `ref` for its repository. No request is made yet. Several threads may
+ * use it at once, each with its own context.
+ */
 S2C_CHECK int s2c_registry_open(const struct s2c_reference *ref,
 	const struct s2c_registry_opts *opts, struct s2c_registry **out,
 	struct s2c_error **err);
@@ -56,12 +60,17 @@ S2C_CHECK int s2c_registry_get_blob(struct s2c_ctx *ctx, struct s2c_registry *re
 S2C_CHECK int s2c_registry_has_blob(struct s2c_ctx *ctx, struct s2c_registry *registry,
 	const struct s2c_digest *digest, bool *out_there, struct s2c_error **err);
 /*
- * Tries to mount a blob from another repository of the same registry; *out_mounted false
- * (no error) when the registry would rather have it uploaded.
+ * Tries to mount a blob from another repository of the same registry. Neither mounted nor
+ * a session (and no error): the registry would rather have it uploaded.
  */
+struct s2c_blob_mount {
+	bool mounted;
+	char *session; /* an upload that was opened instead, to be used; NULL: none */
+};
+void s2c_blob_mount_release(struct s2c_blob_mount *mount);
 S2C_CHECK int s2c_registry_mount_blob(struct s2c_ctx *ctx, struct s2c_registry *registry,
-	const struct s2c_digest *digest, const char *from_repository, bool *out_mounted,
-	struct s2c_error **err);
+	const struct s2c_digest *digest, const char *from_repository,
+	struct s2c_blob_mount *out, struct s2c_error **err);
 /*
  * Uploads a blob by POST and one PUT. `open` makes a fresh reader for each attempt, so
  * a body is never replayed blindly (token expiry, retry).
@@ -70,9 +79,13 @@ struct s2c_blob_source {
 	int (*open)(void *self, struct s2c_reader **out, struct s2c_error **err);
 	void *self;
 };
+struct s2c_blob_upload {
+	const struct s2c_descriptor *desc;
+	struct s2c_blob_source source;
+	const char *session; /* of s2c_blob_mount; NULL: one is opened */
+};
 S2C_CHECK int s2c_registry_put_blob(struct s2c_ctx *ctx, struct s2c_registry *registry,
-	const struct s2c_descriptor *desc, const struct s2c_blob_source *source,
-	struct s2c_error **err);
+	const struct s2c_blob_upload *upload, struct s2c_error **err);
 
 /* Fails early with S2C_EAUTH when pushing to the repository would not be allowed. */
 S2C_CHECK int s2c_registry_check_push(

@@ -45,16 +45,15 @@ static int take_location(const struct s2c_registry *registry,
 
 /* ---- blobs ---- */
 
-static void forget_session(struct s2c_registry *registry)
+void s2c_blob_mount_release(struct s2c_blob_mount *mount)
 {
-	free(registry->session_url);
-	registry->session_url = NULL;
-	registry->session_digest = (struct s2c_digest){0};
+	free(mount->session);
+	*mount = (struct s2c_blob_mount){0};
 }
 
 int s2c_registry_mount_blob(struct s2c_ctx *ctx, struct s2c_registry *registry,
-	const struct s2c_digest *digest, const char *from_repository, bool *out_mounted,
-	struct s2c_error **err)
+	const struct s2c_digest *digest, const char *from_repository,
+	struct s2c_blob_mount *out, struct s2c_error **err)
 {
 	CLEAN_HTTP_RESPONSE struct s2c_http_response response = {0};
 	CLEAN_ERROR struct s2c_error *cause = NULL;
@@ -68,41 +67,30 @@ int s2c_registry_mount_blob(struct s2c_ctx *ctx, struct s2c_registry *registry,
 	if (s2c_exchange(ctx, registry, &call, &response, &cause) < 0) {
 		enum s2c_code code = s2c_error_code(cause);
 		if (code != S2C_ECANCELED && code != S2C_ETIMEOUT) {
-			*out_mounted = false; /* an upload shows what is really wrong */
-			return 0;
+			return 0; /* an upload shows what is really wrong */
 		}
 		s2c_error_move(err, &cause);
 		return s2c_wrap(err, "mount of blob '%s'", digest->str);
 	}
-	if (response.status == 202) {
-		forget_session(registry);
-		if (take_location(registry, &response, &registry->session_url, NULL) == 0)
-			registry->session_digest = *digest;
-	}
-	*out_mounted = response.status == 201;
+	out->mounted = response.status == 201;
+	if (response.status == 202)
+		(void)!take_location(registry, &response, &out->session, NULL);
 	return 0;
 }
 
 /*
- * Opens an upload, or takes the one that a mount left open for `digest`. Without a digest
- * it tries by itself as often as is due. Caller frees *out_url.
+ * Opens an upload; with `once` it does not try by itself as often as is due. Caller frees
+ * *out_url.
  */
-static int open_session(struct s2c_ctx *ctx, struct s2c_registry *registry,
-	const struct s2c_digest *digest, char **out_url, int *out_floor_ms,
-	struct s2c_error **err)
+static int open_session(struct s2c_ctx *ctx, struct s2c_registry *registry, bool once,
+	char **out_url, int *out_floor_ms, struct s2c_error **err)
 {
 	CLEAN_HTTP_RESPONSE struct s2c_http_response response = {0};
 	struct s2c_registry_call call = {.method = "POST",
 		.path = "blobs/uploads/",
 		.scope = registry->push_scope,
-		.once = digest != NULL};
+		.once = once};
 
-	if (registry->session_url && digest &&
-		s2c_digest_equal(&registry->session_digest, digest)) {
-		*out_url = TAKE(registry->session_url);
-		forget_session(registry);
-		return 0;
-	}
 	if (s2c_exchange(ctx, registry, &call, &response, err) < 0)
 		return -1;
 	*out_floor_ms = s2c_exchange_floor_ms(&response);
@@ -126,16 +114,21 @@ static int check_stored(const struct s2c_http_response *response,
 	return 0;
 }
 
-/* One POST and PUT. ENET (also for 5xx) is worth another try. */
+/*
+ * One POST, unless *open (which is used up) is a session already, and PUT. ENET (also for
+ * 5xx) is worth another try.
+ */
 static int upload_once(struct s2c_ctx *ctx, struct s2c_registry *registry,
-	const struct s2c_descriptor *desc, const struct s2c_blob_source *source,
-	int *out_floor_ms, struct s2c_error **err)
+	const struct s2c_blob_upload *upload, char **open, int *out_floor_ms,
+	struct s2c_error **err)
 {
+	const struct s2c_descriptor *desc = upload->desc;
 	CLEAN_HTTP_RESPONSE struct s2c_http_response response = {0};
 	CLEAN_STRV struct s2c_strv headers = S2C_STRV_INIT;
-	CLEAN_FREE char *session = NULL, *url = NULL;
+	CLEAN_FREE char *session = TAKE(*open), *url = NULL;
 
-	if (open_session(ctx, registry, &desc->digest, &session, out_floor_ms, err) < 0)
+	if (!session &&
+		open_session(ctx, registry, true, &session, out_floor_ms, err) < 0)
 		return -1;
 	/* The query of a Location is the registry's own state and stays as it is. */
 	url = xasprintf("%s%cdigest=%s", session, strchr(session, '?') ? '&' : '?',
@@ -145,7 +138,7 @@ static int upload_once(struct s2c_ctx *ctx, struct s2c_registry *registry,
 		.url = url,
 		.scope = registry->push_scope,
 		.headers = &headers,
-		.source = source,
+		.source = &upload->source,
 		.body_len = desc->size,
 		.phase = "push",
 		.subject = desc->digest.str,
@@ -162,17 +155,18 @@ static int upload_once(struct s2c_ctx *ctx, struct s2c_registry *registry,
 }
 
 int s2c_registry_put_blob(struct s2c_ctx *ctx, struct s2c_registry *registry,
-	const struct s2c_descriptor *desc, const struct s2c_blob_source *source,
-	struct s2c_error **err)
+	const struct s2c_blob_upload *upload, struct s2c_error **err)
 {
+	CLEAN_FREE char *session = upload->session ? xstrdup(upload->session) : NULL;
+
 	for (unsigned attempt = 0;; attempt++) {
 		CLEAN_ERROR struct s2c_error *cause = NULL;
 		int floor_ms = 0;
-		if (upload_once(ctx, registry, desc, source, &floor_ms, &cause) == 0)
+		if (upload_once(ctx, registry, upload, &session, &floor_ms, &cause) == 0)
 			return 0;
 		if (s2c_error_code(cause) != S2C_ENET || attempt >= registry->retries) {
 			s2c_error_move(err, &cause);
-			return s2c_wrap(err, "blob '%s'", desc->digest.str);
+			return s2c_wrap(err, "blob '%s'", upload->desc->digest.str);
 		}
 		if (s2c_exchange_wait(ctx, registry, s2c_error_message(cause), attempt,
 			    floor_ms, err) < 0)
@@ -219,7 +213,7 @@ int s2c_registry_check_push(
 	CLEAN_FREE char *session = NULL;
 	int floor_ms;
 
-	if (open_session(ctx, registry, NULL, &session, &floor_ms, err) < 0)
+	if (open_session(ctx, registry, false, &session, &floor_ms, err) < 0)
 		return -1;
 	/* Best effort: registries throw sessions away by themselves, and some forbid
 	 * this. */

@@ -3,7 +3,8 @@
  * The operation context: event sink, cancel token, deadline. The token is an eventfd (so
  * that every poll sees it) with a flag beside it (so that inner loops need no system
  * call). Children share the token of their parent; only the context that made it frees
- * it.
+ * it. A branch has a token of its own above which is its parent's: what it waits for is
+ * an epoll descriptor that becomes readable with either of the two.
  */
 #include "util/ctx.h"
 
@@ -12,25 +13,32 @@
 #include <limits.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <time.h>
 
 #include "util/escape.h"
+#include "util/pool.h"
 
 /* Longest text of an event; the rest is cut. */
 #define EVENT_TEXT_MAX (16u * 1024)
 /* Descriptors that s2c_ctx_poll() takes without allocating. */
 #define POLL_INLINE 16
+/* How often the flag is looked at when there was no descriptor left to wait for. */
+#define BLIND_MS 250
 
 struct token {
-	int fd; /* -1 when there was no descriptor left: the flag and EINTR must do */
+	int fd;   /* an eventfd; -1 when there was no descriptor left */
+	int wait; /* what to poll: fd, or in a branch fd and the parent's; may be -1 */
 	atomic_bool cancelled;
+	const struct token *above; /* cancels too; NULL: none */
 };
 
 struct s2c_ctx {
 	struct s2c_sink sink;
+	struct s2c_monitor *emitting; /* one event at a time; the first context's */
 	struct token *token;
-	bool owns_token;
+	bool owns_token, owns_emitting;
 	uint64_t deadline_ms; /* CLOCK_MONOTONIC; 0: none */
 	unsigned limit_s;     /* what the deadline was made of, for the message */
 };
@@ -43,21 +51,47 @@ static uint64_t now_ms(void)
 	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
 }
 
-static struct s2c_ctx *with_own_token(struct s2c_sink sink)
+/* A descriptor that is readable when one of two is; -1 if it cannot be had. */
+static int either(int a, int b)
 {
-	struct s2c_ctx *ctx = xcalloc(1, sizeof(*ctx));
+	CLEAN_FD int set = epoll_create1(EPOLL_CLOEXEC);
+	struct epoll_event event = {.events = EPOLLIN};
 
-	ctx->sink = sink;
-	ctx->token = xcalloc(1, sizeof(*ctx->token));
-	ctx->token->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	atomic_init(&ctx->token->cancelled, false);
-	ctx->owns_token = true;
-	return ctx;
+	if (a < 0 || b < 0 || set < 0 || epoll_ctl(set, EPOLL_CTL_ADD, a, &event) < 0 ||
+		epoll_ctl(set, EPOLL_CTL_ADD, b, &event) < 0)
+		return -1;
+	return take_fd(&set);
+}
+
+static struct token *token_new(const struct token *above)
+{
+	struct token *token = xcalloc(1, sizeof(*token));
+
+	token->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	token->above = above;
+	token->wait = above ? either(token->fd, above->wait) : token->fd;
+	atomic_init(&token->cancelled, false);
+	return token;
+}
+
+static void token_free(struct token *token)
+{
+	if (token->above)
+		s2c_clean_fd(&token->wait);
+	s2c_clean_fd(&token->fd);
+	free(token);
 }
 
 struct s2c_ctx *s2c_ctx_new(struct s2c_sink sink)
 {
-	return with_own_token(sink);
+	struct s2c_ctx *ctx = xcalloc(1, sizeof(*ctx));
+
+	ctx->sink = sink;
+	ctx->emitting = s2c_monitor_new();
+	ctx->owns_emitting = true;
+	ctx->token = token_new(NULL);
+	ctx->owns_token = true;
+	return ctx;
 }
 
 static void narrow(struct s2c_ctx *ctx, unsigned seconds)
@@ -75,15 +109,27 @@ struct s2c_ctx *s2c_ctx_child(struct s2c_ctx *parent, unsigned seconds)
 	struct s2c_ctx *ctx = xcalloc(1, sizeof(*ctx));
 
 	*ctx = *parent;
-	ctx->owns_token = false;
+	ctx->owns_token = ctx->owns_emitting = false;
 	narrow(ctx, seconds);
+	return ctx;
+}
+
+struct s2c_ctx *s2c_ctx_branch(struct s2c_ctx *parent, unsigned seconds)
+{
+	struct s2c_ctx *ctx = s2c_ctx_child(parent, seconds);
+
+	ctx->token = token_new(parent->token);
+	ctx->owns_token = true;
 	return ctx;
 }
 
 struct s2c_ctx *s2c_ctx_detached(struct s2c_ctx *parent, unsigned seconds)
 {
-	struct s2c_ctx *ctx = with_own_token(parent->sink);
+	struct s2c_ctx *ctx = s2c_ctx_child(parent, 0);
 
+	ctx->token = token_new(NULL);
+	ctx->owns_token = true;
+	ctx->deadline_ms = 0;
 	narrow(ctx, seconds);
 	return ctx;
 }
@@ -92,10 +138,10 @@ void s2c_ctx_free(struct s2c_ctx *ctx)
 {
 	if (!ctx)
 		return;
-	if (ctx->owns_token) {
-		s2c_clean_fd(&ctx->token->fd);
-		free(ctx->token);
-	}
+	if (ctx->owns_token)
+		token_free(ctx->token);
+	if (ctx->owns_emitting)
+		s2c_monitor_free(ctx->emitting);
 	free(ctx);
 }
 
@@ -114,8 +160,9 @@ void s2c_ctx_cancel(struct s2c_ctx *ctx)
 
 int s2c_ctx_check(struct s2c_ctx *ctx, struct s2c_error **err)
 {
-	if (atomic_load_explicit(&ctx->token->cancelled, memory_order_relaxed))
-		return s2c_fail(err, S2C_ECANCELED, "cancelled");
+	for (const struct token *t = ctx->token; t; t = t->above)
+		if (atomic_load_explicit(&t->cancelled, memory_order_relaxed))
+			return s2c_fail(err, S2C_ECANCELED, "cancelled");
 	if (ctx->deadline_ms && now_ms() >= ctx->deadline_ms)
 		return s2c_fail(err, S2C_ETIMEOUT, "not done after %u s", ctx->limit_s);
 	return 0;
@@ -123,7 +170,7 @@ int s2c_ctx_check(struct s2c_ctx *ctx, struct s2c_error **err)
 
 int s2c_ctx_cancel_fd(const struct s2c_ctx *ctx)
 {
-	return ctx->token->fd;
+	return ctx->token->wait;
 }
 
 static int until(uint64_t deadline_ms)
@@ -160,12 +207,13 @@ int s2c_ctx_poll(struct s2c_ctx *ctx, struct pollfd *fds, unsigned n, int timeou
 		all = many = xcalloc((size_t)n + 1, sizeof(*many));
 	if (n)
 		memcpy(all, fds, n * sizeof(*fds));
-	all[n] = (struct pollfd){.fd = ctx->token->fd, .events = POLLIN};
+	all[n] = (struct pollfd){.fd = ctx->token->wait, .events = POLLIN};
 
 	for (;;) {
 		int own = timeout_ms < 0 ? -1 : until(end);
-		int got = poll(
-			all, (nfds_t)n + 1, shorter(own, s2c_ctx_remaining_ms(ctx)));
+		int most = shorter(
+			s2c_ctx_remaining_ms(ctx), ctx->token->wait < 0 ? BLIND_MS : -1);
+		int got = poll(all, (nfds_t)n + 1, shorter(own, most));
 
 		if (got < 0 && errno != EINTR)
 			return s2c_fail_errno(err, errno, "cannot wait");
@@ -189,7 +237,9 @@ int s2c_ctx_poll(struct s2c_ctx *ctx, struct pollfd *fds, unsigned n, int timeou
 
 static void emit(struct s2c_ctx *ctx, const struct s2c_event *event)
 {
+	s2c_monitor_enter(ctx->emitting);
 	ctx->sink.emit(ctx->sink.self, event);
+	s2c_monitor_leave(ctx->emitting);
 }
 
 /* A printable copy, NULL for NULL. */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The operation context inside the library: emitting events, honouring cancel and
- * deadline. Every wait of the program is s2c_ctx_poll(), curl_multi_poll in http/client
- * (with s2c_ctx_cancel_fd and s2c_ctx_remaining_ms) or s2c_process_wait().
+ * deadline, in any number of threads. Every wait of the program is s2c_ctx_poll(),
+ * curl_multi_poll in http/client (with s2c_ctx_cancel_fd and s2c_ctx_remaining_ms) or
+ * s2c_process_wait(). Threads wait for each other as util/pool.h says.
  */
 #ifndef S2C_UTIL_CTX_H
 #define S2C_UTIL_CTX_H
@@ -25,15 +26,26 @@ S2C_CHECK int s2c_ctx_poll(struct s2c_ctx *ctx, struct pollfd *fds, unsigned n,
 /* Fails if the context is cancelled or past its deadline; cheap, for inner loops. */
 S2C_CHECK int s2c_ctx_check(struct s2c_ctx *ctx, struct s2c_error **err);
 
-/* An fd that becomes readable on cancel; owned by the context, never to be read. */
+/*
+ * An fd that becomes readable on cancel; owned by the context, never to be read. -1 if
+ * there was none to be had: then look with s2c_ctx_check() now and then.
+ */
 int s2c_ctx_cancel_fd(const struct s2c_ctx *ctx);
 
 /* Milliseconds to the deadline, at least 0 and at most INT_MAX; -1 without deadline. */
 int s2c_ctx_remaining_ms(const struct s2c_ctx *ctx);
 
 /*
+ * A child that can be cancelled by itself: it ends with its parent, but cancelling it
+ * ends only what runs under it. For work in other threads that is to be called off
+ * (util/pool). Free with s2c_ctx_free(), before the parent.
+ */
+struct s2c_ctx *s2c_ctx_branch(struct s2c_ctx *parent, unsigned seconds);
+
+/*
  * A child that ignores cancel and deadline of its parent and has `seconds` of its own:
- * for cleaning up after a cancelled operation. Free with s2c_ctx_free().
+ * for cleaning up after a cancelled operation. Free with s2c_ctx_free(), before the
+ * parent.
  */
 struct s2c_ctx *s2c_ctx_detached(struct s2c_ctx *parent, unsigned seconds);
 

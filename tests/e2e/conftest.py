@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from support import Builder, S2C, busybox_rootfs, in_use, tar_of
+from support import Builder, S2C, busybox_rootfs, mounts_below, tar_of
 
 pytest_plugins = ["fixtures_registry"]
 
@@ -60,11 +60,10 @@ def app(tmp_path):
 
 
 @pytest.fixture(autouse=True)
-def no_mounts_left():
+def no_mounts_left(tmp_path):
     """No test may leave a mount of ours in the host's mount namespace."""
-    before = in_use()
     yield
-    left = in_use() - before
+    left = mounts_below(tmp_path)
     assert not left, f"left behind: {left}"
 
 

@@ -41,6 +41,20 @@ def clean_env(**extra):
     return env
 
 
+def process_line(pid):
+    """The command line of a process as bytes; empty when it has ended."""
+    try:
+        return pathlib.Path("/proc", str(pid), "cmdline").read_bytes()
+    except OSError:
+        return b""
+
+
+def processes_with(text):
+    """Processes whose command line holds the text. By listdir: a glob fails when one ends."""
+    pids = [int(name) for name in os.listdir("/proc") if name.isdigit()]
+    return [pid for pid in pids if text.encode() in process_line(pid)]
+
+
 class S2C:
     """Runs the program on one store."""
 
@@ -114,12 +128,8 @@ class S2C:
             directory = self.root / name
             left = sorted(p.name for p in directory.iterdir()) if directory.is_dir() else []
             assert not left, f"{name}/ still holds {left}"
-        for proc in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
-            try:
-                line = proc.read_bytes()
-            except OSError:
-                continue
-            assert str(self.root).encode() not in line, f"still running: {line!r}"
+        lines = [process_line(pid) for pid in processes_with(str(self.root))]
+        assert not any(lines), f"still running: {lines}"
 
 
 class Builder:
@@ -190,7 +200,7 @@ def tar_of(tree, path):
     return path
 
 
-def in_use():
-    """Overlay mounts visible on the host."""
+def mounts_below(directory):
+    """Overlay mounts that the host sees and that lie in, or are made of, this directory."""
     lines = pathlib.Path("/proc/self/mountinfo").read_text().splitlines()
-    return {line.split()[4] for line in lines if " - overlay " in line}
+    return {line.split()[4] for line in lines if " - overlay " in line and str(directory) in line}

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from support import in_use
+from support import mounts_below, processes_with
 
 
 def wait_for(what, seconds=30):
@@ -16,17 +16,6 @@ def wait_for(what, seconds=30):
             return
         time.sleep(0.02)
     raise AssertionError("did not happen in time")
-
-
-def processes_with(text):
-    found = []
-    for p in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            if text.encode() in p.read_bytes():
-                found.append(int(p.parent.name))
-        except OSError:
-            pass
-    return found
 
 
 def clean_after_kill(s2c):
@@ -68,7 +57,7 @@ def test_sigkill_during_assemble(s2c, running):
     process.kill()
     process.communicate()
     wait_for(lambda: not processes_with(f"sleep\0{seconds}"))
-    assert not in_use()
+    assert not mounts_below(s2c.root)
     assert list((s2c.root / "work").iterdir()), "the test killed too late"
     clean_after_kill(s2c)
     groups = [p for p in pathlib.Path("/sys/fs/cgroup").glob("**/s2c/*") if p.is_dir()]

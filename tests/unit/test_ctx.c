@@ -81,6 +81,36 @@ static void test_cancel_reaches_children_but_not_detached(void **state)
 	assert_true(s2c_ctx_remaining_ms(cleanup) > 0);
 }
 
+/* However deep: beyond what epoll can nest a poll looks at the flags now and then. */
+static void test_branches(void **state)
+{
+	struct s2c_ctx *chain[9] = {quiet_ctx()};
+	CLEAN_CTX struct s2c_ctx *side = s2c_ctx_branch(chain[0], 0);
+	size_t last = ARRAY_SIZE(chain) - 1;
+
+	for (size_t i = 1; i <= last; i++)
+		chain[i] = s2c_ctx_branch(chain[i - 1], 3600);
+	assert_ok(s2c_ctx_check(chain[last], &terr));
+	assert_in_range(s2c_ctx_remaining_ms(chain[last]), 1, 3600000);
+	s2c_ctx_cancel(chain[3]);
+	for (size_t i = 0; i <= last; i++) {
+		if (i < 3) {
+			assert_ok(s2c_ctx_check(chain[i], &terr));
+			assert_ok(s2c_ctx_poll(chain[i], NULL, 0, 0, NULL, &terr));
+			continue;
+		}
+		assert_fails(s2c_ctx_check(chain[i], &terr), S2C_ECANCELED, "cancelled");
+		assert_fails(s2c_ctx_poll(chain[i], NULL, 0, -1, NULL, &terr),
+			S2C_ECANCELED, "cancelled");
+	}
+	assert_ok(s2c_ctx_check(side, &terr));
+	s2c_ctx_cancel(chain[0]);
+	assert_fails(
+		s2c_ctx_poll(side, NULL, 0, -1, NULL, &terr), S2C_ECANCELED, "cancelled");
+	for (size_t i = last + 1; i--;)
+		s2c_ctx_free(chain[i]);
+}
+
 static void test_deadlines(void **state)
 {
 	CLEAN_CTX struct s2c_ctx *ctx = quiet_ctx();
@@ -212,6 +242,7 @@ int main(void)
 		cmocka_unit_test(test_events),
 		cmocka_unit_test(test_no_sink),
 		cmocka_unit_test(test_cancel_reaches_children_but_not_detached),
+		cmocka_unit_test(test_branches),
 		cmocka_unit_test(test_deadlines),
 		cmocka_unit_test(test_deadline_passes),
 		cmocka_unit_test(test_poll),
