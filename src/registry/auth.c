@@ -219,13 +219,6 @@ static void add_scopes(
 	}
 }
 
-static void wipe_buf(struct s2c_buf *buf)
-{
-	if (buf->data)
-		explicit_bzero(buf->data, buf->cap);
-	s2c_buf_release(buf);
-}
-
 static char *basic_header(const struct s2c_credentials *creds)
 {
 	CLEAN(s2c_clean_secret)
@@ -241,7 +234,7 @@ static int request_token(struct s2c_ctx *ctx, struct s2c_auth *auth,
 	struct s2c_http *http, const struct s2c_challenge *challenge, const char *scopes,
 	struct s2c_http_response *response, struct s2c_error **err)
 {
-	CLEAN(wipe_buf) struct s2c_buf query = S2C_BUF_INIT(SIZE_MAX / 2);
+	CLEAN_BUF_SECRET struct s2c_buf query = S2C_BUF_INIT(SIZE_MAX / 2);
 	CLEAN_STRV struct s2c_strv headers = S2C_STRV_INIT;
 	CLEAN(s2c_clean_secret) char *basic = NULL;
 	CLEAN_FREE char *url = NULL;

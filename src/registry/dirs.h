@@ -14,4 +14,8 @@ const char *s2c_env_value(const char *name);
  */
 char *s2c_config_home(void);
 
+/* The user's id outside of all user namespaces, as far as /proc tells: whose files in
+ * /run are ours. */
+unsigned s2c_outer_uid(void);
+
 #endif

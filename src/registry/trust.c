@@ -26,17 +26,10 @@ static bool has_suffix(const char *name, const char *suffix)
 	return len > tail && streq(name + len - tail, suffix);
 }
 
-static void wipe_buf(struct s2c_buf *buf)
-{
-	if (buf->data)
-		explicit_bzero(buf->data, buf->cap);
-	s2c_buf_release(buf);
-}
-
 /* Reads it now, for the library of TLS does not say which file it did not like. */
 static int check_pem(int dir, const char *name, struct s2c_error **err)
 {
-	CLEAN(wipe_buf) struct s2c_buf text = S2C_BUF_INIT(S2C_TRUST_BYTES_MAX);
+	CLEAN_BUF_SECRET struct s2c_buf text = S2C_BUF_INIT(S2C_TRUST_BYTES_MAX);
 
 	if (s2c_fs_read_file(dir, name, &text, err) < 0)
 		return -1;
