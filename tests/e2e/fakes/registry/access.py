@@ -39,6 +39,8 @@ class Access:
             user, _, password = base64.b64decode(value, validate=True).decode().partition(":")
         except (ValueError, binascii.Error) as e:
             raise Refused(400, "UNAUTHORIZED", "no Basic header", violation=True) from e
+        if user == "<token>" and password in self.refresh:
+            return self.refresh[password]
         if user not in self.users or self.users[user] != password:
             raise Refused(401, "UNAUTHORIZED", "wrong user or password")
         return user
