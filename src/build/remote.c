@@ -6,6 +6,19 @@
 
 #include <stdio.h>
 
+struct s2c_registry_opts s2c_remote_opts(const struct s2c_remote_options *options)
+{
+	return (struct s2c_registry_opts){
+		.plain_http = options->tls_verify_off,
+		.insecure_tls = options->tls_verify_off,
+		.ca_file = options->ca_file,
+		.cert_dir = options->cert_dir,
+		.authfile = options->authfile,
+		.registries_conf = options->registries_conf,
+		.registry_mirrors = options->registry_mirrors,
+	};
+}
+
 int s2c_remote_pull(struct s2c_ctx *ctx, struct s2c_store *store,
 	const struct s2c_reference *ref, const struct s2c_registry_opts *opts,
 	struct s2c_descriptor *out, struct s2c_error **err)

@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "build/remote.h"
+#include "registry/places.h"
 
 static int load(struct s2c_store *store, const struct s2c_descriptor *desc,
 	const char *name, struct s2c_image **out, struct s2c_error **err)
@@ -45,8 +46,9 @@ static int not_found(
 {
 	if (!*ref->registry)
 		return s2c_fail(err, S2C_ENOENT,
-			"builder image '%s' is not in the store and names no registry; "
-			"see 's2c images', or name one: registry.example/%s",
+			"builder image '%s' is not in the store, names no registry and "
+			"has no alias; see 's2c images', or name one: "
+			"registry.example/%s",
 			name, name);
 	return s2c_fail(err, S2C_ENOENT,
 		"builder image '%s' is not in the store, and --pull-policy never forbids "
@@ -54,24 +56,57 @@ static int not_found(
 		name);
 }
 
-int s2c_resolve_image(struct s2c_ctx *ctx, struct s2c_store *store,
-	const struct s2c_resolve_opts *opts, struct s2c_image **out,
+/* Looks for a name or id in the store; *out is not touched when it is not there. */
+static int look_up(struct s2c_store *store, const char *name, struct s2c_image **out,
 	struct s2c_error **err)
 {
 	CLEAN_ERROR struct s2c_error *failure = NULL;
 	CLEAN_DESCRIPTOR struct s2c_descriptor desc = {0};
-	char name[S2C_REFERENCE_MAX + 1] = "";
+	char full[S2C_REFERENCE_MAX + 1] = "";
+
+	if (s2c_store_find(store, name, &desc, full, &failure) == 0)
+		return load(store, &desc, full, out, err);
+	if (s2c_error_code(failure) == S2C_ENOENT)
+		return 0;
+	s2c_error_move(err, &failure);
+	return -1;
+}
+
+/* The same for the full name that a short one is an alias of, which goes into *ref. */
+static int look_up_alias(struct s2c_ctx *ctx, struct s2c_store *store,
+	const struct s2c_resolve_opts *opts, struct s2c_reference *ref,
+	struct s2c_image **out, struct s2c_error **err)
+{
+	char full[S2C_REFERENCE_MAX + 1];
+	bool found = false;
+
+	if (s2c_places_alias(ctx, &opts->registry, ref, &found, ref, err))
+		return -1;
+	if (!found || opts->policy == S2C_PULL_ALWAYS)
+		return 0;
+	s2c_reference_format(ref, full);
+	return look_up(store, full, out, err);
+}
+
+int s2c_resolve_image(struct s2c_ctx *ctx, struct s2c_store *store,
+	const struct s2c_resolve_opts *opts, struct s2c_image **out,
+	struct s2c_error **err)
+{
+	struct s2c_image *image = NULL;
 	struct s2c_reference ref;
 
 	if (s2c_reference_parse(opts->name, &ref, err))
 		return s2c_wrap(err, "BUILDER");
 	if (opts->policy == S2C_PULL_ALWAYS && *ref.registry && !opts->dry_run)
 		return pull(ctx, store, opts, &ref, out, err);
-	if (s2c_store_find(store, opts->name, &desc, name, &failure) == 0)
-		return load(store, &desc, name, out, err);
-	if (s2c_error_code(failure) != S2C_ENOENT) {
-		s2c_error_move(err, &failure);
+	if (look_up(store, opts->name, &image, err))
 		return -1;
+	if (!image && !*ref.registry &&
+		look_up_alias(ctx, store, opts, &ref, &image, err))
+		return -1;
+	if (image) {
+		*out = image;
+		return 0;
 	}
 	if (opts->policy == S2C_PULL_NEVER || !*ref.registry)
 		return not_found(opts->name, &ref, err);

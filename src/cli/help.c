@@ -30,6 +30,7 @@ static const struct row environment_rows[] = {
 		"components whose details are logged: http,registry,runtime or all"},
 	{"SOURCE_DATE_EPOCH", "seconds since 1970 to use as creation time of images"},
 	{"DOCKER_CONFIG, REGISTRY_AUTH_FILE", "where registry credentials are looked up"},
+	{"CONTAINERS_REGISTRIES_CONF", "mirrors, aliases and the like, as registries-conf"},
 	{"http_proxy, https_proxy, no_proxy", "proxies for transfers by s2c itself"},
 };
 

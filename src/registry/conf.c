@@ -10,7 +10,7 @@
 
 /* ---- memory ---- */
 
-static void place_release(struct s2c_place *place)
+void s2c_place_release(struct s2c_place *place)
 {
 	free(place->registry);
 	free(place->path);
@@ -20,10 +20,10 @@ static void place_release(struct s2c_place *place)
 
 static void registry_release(struct s2c_conf_registry *registry)
 {
-	place_release(&registry->prefix);
-	place_release(&registry->location);
+	s2c_place_release(&registry->prefix);
+	s2c_place_release(&registry->location);
 	for (size_t i = 0; i < registry->n_mirrors; i++)
-		place_release(&registry->mirrors[i].location);
+		s2c_place_release(&registry->mirrors[i].location);
 	free(registry->mirrors);
 	free(registry->source);
 	*registry = (struct s2c_conf_registry){.n_mirrors = 0};
@@ -90,8 +90,7 @@ static int check_place(const char *registry, const char *path, const char *rest,
 	return 0;
 }
 
-/* "host[:port][/path]"; a prefix may be "*.domain" or end in a tag or digest, too. */
-static int parse_place(
+int s2c_place_parse(
 	const char *text, bool prefix, struct s2c_place *out, struct s2c_error **err)
 {
 	bool subdomains = prefix && starts_with(text, "*.");
@@ -194,7 +193,7 @@ static int parse_mirror(const struct s2c_json *table, struct s2c_mirror *out,
 			0 ||
 		parse_use(table, &out->use, err) < 0)
 		return -1;
-	return parse_place(location, false, &out->location, err);
+	return s2c_place_parse(location, false, &out->location, err);
 }
 
 static int parse_mirrors(const struct s2c_json *table, struct s2c_conf_registry *out,
@@ -242,12 +241,12 @@ static int parse_places(const struct s2c_json *table, struct s2c_conf_registry *
 	if (!prefix)
 		return s2c_fail(
 			err, S2C_EINVAL, "neither 'prefix' nor 'location' is set");
-	if (parse_place(prefix, true, &out->prefix, err) < 0)
+	if (s2c_place_parse(prefix, true, &out->prefix, err) < 0)
 		return s2c_wrap(err, "'prefix'");
-	if (location && parse_place(location, false, &out->location, err) < 0)
+	if (location && s2c_place_parse(location, false, &out->location, err) < 0)
 		return s2c_wrap(err, "'location'");
 	if (location && same_place(&out->prefix, &out->location))
-		place_release(&out->location);
+		s2c_place_release(&out->location);
 	return 0;
 }
 
@@ -465,8 +464,8 @@ int s2c_conf_add_mirror(struct s2c_conf *conf, const char *spec, struct s2c_erro
 			S2C_CONF_MIRRORS_MAX);
 	one.mirrors = xcalloc(1, sizeof(*one.mirrors));
 	one.n_mirrors = 1;
-	if (parse_place(left, true, &one.prefix, err) < 0 ||
-		parse_place(equals + 1, false, &one.mirrors[0].location, err) < 0)
+	if (s2c_place_parse(left, true, &one.prefix, err) < 0 ||
+		s2c_place_parse(equals + 1, false, &one.mirrors[0].location, err) < 0)
 		return s2c_wrap(err, "registry mirror '%s'", spec);
 	one.source = xstrdup("--registry-mirror");
 	conf->overrides = xreallocarray(

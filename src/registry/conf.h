@@ -29,6 +29,14 @@ struct s2c_place {
 	bool subdomains;
 };
 
+/*
+ * Parses "HOST[:PORT][/PATH]"; a prefix may be "*.DOMAIN" or end in a tag or digest, too.
+ * Names of Docker Hub become docker.io. Pure; S2C_EINVAL quotes the text.
+ */
+S2C_CHECK int s2c_place_parse(
+	const char *text, bool prefix, struct s2c_place *out, struct s2c_error **err);
+void s2c_place_release(struct s2c_place *place);
+
 enum s2c_mirror_use { S2C_MIRROR_ALL, S2C_MIRROR_DIGESTS, S2C_MIRROR_TAGS };
 
 struct s2c_mirror {

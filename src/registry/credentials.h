@@ -4,8 +4,8 @@
  * (--authfile, else REGISTRY_AUTH_FILE) is the only one looked at and must be there.
  * Otherwise, in the order of podman, the first that has an entry:
  * $XDG_RUNTIME_DIR/containers/auth.json (without that variable
- * /run/containers/UID/auth.json if it is there), $XDG_CONFIG_HOME/containers/auth.json, then
- * $DOCKER_CONFIG/config.json or ~/.docker/config.json. Secrets are wiped on release.
+ * /run/containers/UID/auth.json if it is there), $XDG_CONFIG_HOME/containers/auth.json,
+ * then $DOCKER_CONFIG/config.json or ~/.docker/config.json. Secrets are wiped on release.
  */
 #ifndef S2C_REGISTRY_CREDENTIALS_H
 #define S2C_REGISTRY_CREDENTIALS_H

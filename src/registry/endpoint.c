@@ -176,6 +176,7 @@ int s2c_endpoints_of(const struct s2c_conf *conf, const struct s2c_reference *re
 	char name[S2C_REFERENCE_MAX + 1];
 
 	s2c_reference_name(ref, name);
+	name[strlen(name) - !*ref->repository] = '\0'; /* a whole registry */
 	if (registry && registry->blocked)
 		return s2c_fail(err, S2C_EDENIED,
 			"'%s' is blocked by '%s'; ask who keeps that file", name,

@@ -27,6 +27,7 @@ void s2c_endpoints_release(struct s2c_endpoints *endpoints);
  * Mirrors of the command line, then mirrors of the table with the longest prefix that
  * fits, then its location; pushes go to the name itself. A place that a table blocks is
  * left out; S2C_EDENIED when the name is blocked or nothing is left. At least one item.
+ * For a push the repository may be empty: the registry as a whole.
  * `conf` may be NULL: the name itself.
  */
 S2C_CHECK int s2c_endpoints_of(const struct s2c_conf *conf,

@@ -6,13 +6,42 @@
 #include "registry/pull.h"
 
 #include "registry/exchange.h"
+#include "registry/places.h"
 #include "store/blob.h"
 
 /* What a pull works on. */
 struct pull {
 	struct s2c_store *store;
-	struct s2c_registry *registry;
+	struct s2c_places *places;
 };
+
+/* A manifest or index at some place; `body` NULL: a HEAD does. */
+struct wanted_manifest {
+	struct s2c_ctx *ctx;
+	const char *tag_or_digest;
+	struct s2c_buf *body;
+	struct s2c_descriptor *desc;
+};
+
+static int try_manifest(void *self, struct s2c_registry *registry, struct s2c_error **err)
+{
+	const struct wanted_manifest *want = self;
+
+	if (!want->body)
+		return s2c_registry_head_manifest(
+			want->ctx, registry, want->tag_or_digest, want->desc, err);
+	return s2c_registry_get_manifest(
+		want->ctx, registry, want->tag_or_digest, want->body, want->desc, err);
+}
+
+/* From the first place that has it, which is the one for what belongs to it, too. */
+static int find_manifest(
+	struct pull *pull, struct wanted_manifest *want, struct s2c_error **err)
+{
+	struct s2c_attempt attempt = {.run = try_manifest, .self = want, .settle = true};
+
+	return s2c_places_try(want->ctx, pull->places, &attempt, err);
+}
 
 /*
  * A manifest or index into `body`, from the store when it is there. *desc comes with the
@@ -22,12 +51,12 @@ static int fetch_document(struct s2c_ctx *ctx, struct pull *pull,
 	struct s2c_descriptor *desc, struct s2c_buf *body, struct s2c_error **err)
 {
 	struct s2c_descriptor got = {0};
+	struct wanted_manifest want = {ctx, desc->digest.str, body, &got};
 
 	s2c_buf_clear(body);
 	if (s2c_blob_read(pull->store, &desc->digest, body, NULL) < 0) {
 		s2c_buf_clear(body);
-		if (s2c_registry_get_manifest(
-			    ctx, pull->registry, desc->digest.str, body, &got, err) < 0)
+		if (find_manifest(pull, &want, err) < 0)
 			return -1;
 		if (!*desc->media_type)
 			memcpy(desc->media_type, got.media_type, sizeof(got.media_type));
@@ -98,45 +127,63 @@ static int resolve(struct s2c_ctx *ctx, struct pull *pull,
 	const struct s2c_reference *ref, struct s2c_descriptor *out,
 	struct s2c_error **err)
 {
+	struct wanted_manifest want = {ctx, ref->tag, NULL, out};
+
 	if (*ref->digest)
 		return s2c_digest_parse(ref->digest, &out->digest, err);
-	return s2c_registry_head_manifest(ctx, pull->registry, ref->tag, out, err);
+	return find_manifest(pull, &want, err);
 }
 
-static int fetch_blob_once(struct s2c_ctx *ctx, struct pull *pull,
-	const struct s2c_descriptor *desc, struct s2c_error **err)
+struct wanted_blob {
+	struct s2c_ctx *ctx;
+	struct s2c_store *store;
+	const struct s2c_descriptor *desc;
+};
+
+static int fetch_blob_once(const struct wanted_blob *want, struct s2c_registry *registry,
+	struct s2c_error **err)
 {
+	const struct s2c_descriptor *desc = want->desc;
 	CLEAN_INGEST struct s2c_ingest *ingest = NULL;
 	struct s2c_ingest_expect expect = {.digest = &desc->digest, .size = desc->size};
 
-	if (s2c_ingest_begin(pull->store, &ingest, err) < 0 ||
+	if (s2c_ingest_begin(want->store, &ingest, err) < 0 ||
 		s2c_registry_get_blob(
-			ctx, pull->registry, desc, s2c_ingest_writer(ingest), err) < 0)
+			want->ctx, registry, desc, s2c_ingest_writer(ingest), err) < 0)
 		return -1;
 	if (s2c_ingest_commit(ingest, &expect, NULL, NULL, err) < 0)
-		return s2c_wrap(err, "blob '%s' from '%s'", desc->digest.str,
-			pull->registry->host);
+		return s2c_wrap(
+			err, "blob '%s' from '%s'", desc->digest.str, registry->host);
 	return 0;
+}
+
+static int try_blob(void *self, struct s2c_registry *registry, struct s2c_error **err)
+{
+	const struct wanted_blob *want = self;
+
+	for (unsigned attempt = 0;; attempt++) {
+		CLEAN_ERROR struct s2c_error *cause = NULL;
+		if (fetch_blob_once(want, registry, &cause) == 0)
+			return 0;
+		if (s2c_error_code(cause) != S2C_ENET || attempt >= registry->retries) {
+			s2c_error_move(err, &cause);
+			return -1;
+		}
+		if (s2c_exchange_wait(want->ctx, registry, s2c_error_message(cause),
+			    attempt, 0, err) < 0)
+			return -1;
+	}
 }
 
 static int fetch_blob(struct s2c_ctx *ctx, struct pull *pull,
 	const struct s2c_descriptor *desc, struct s2c_error **err)
 {
+	struct wanted_blob want = {ctx, pull->store, desc};
+	struct s2c_attempt attempt = {.run = try_blob, .self = &want};
+
 	if (s2c_blob_exists(pull->store, &desc->digest, desc->size))
 		return 0;
-	for (unsigned attempt = 0;; attempt++) {
-		CLEAN_ERROR struct s2c_error *cause = NULL;
-		if (fetch_blob_once(ctx, pull, desc, &cause) == 0)
-			return 0;
-		if (s2c_error_code(cause) != S2C_ENET ||
-			attempt >= pull->registry->retries) {
-			s2c_error_move(err, &cause);
-			return -1;
-		}
-		if (s2c_exchange_wait(ctx, pull->registry, s2c_error_message(cause),
-			    attempt, 0, err) < 0)
-			return -1;
-	}
+	return s2c_places_try(ctx, pull->places, &attempt, err);
 }
 
 /* Refuses what is no image that we could use, before anything large is fetched. */
@@ -228,12 +275,12 @@ int s2c_registry_pull(struct s2c_ctx *ctx, struct s2c_store *store,
 	const struct s2c_reference *ref, const struct s2c_registry_opts *opts,
 	struct s2c_descriptor *out, struct s2c_error **err)
 {
-	CLEAN(s2c_clean_registry) struct s2c_registry *registry = NULL;
+	CLEAN_PLACES struct s2c_places *places = NULL;
 	CLEAN_DESCRIPTOR struct s2c_descriptor desc = {0};
 
-	if (s2c_registry_open(ref, opts, &registry, err) < 0)
+	if (s2c_places_open(ctx, ref, S2C_PULLING, opts, &places, err) < 0)
 		return -1;
-	struct pull pull = {.store = store, .registry = registry};
+	struct pull pull = {.store = store, .places = places};
 	if (pull_image(ctx, &pull, ref, &desc, err) < 0)
 		return -1;
 	*out = desc;
