@@ -25,7 +25,8 @@ int s2c_http_explain(
 	case CURLE_SSL_ISSUER_ERROR:
 		return s2c_fail(err, S2C_EAUTH,
 			"the certificate of '%s' is not trusted: %s; add its CA to the "
-			"system's certificates or name it with SSL_CERT_FILE",
+			"system's certificates, to certs.d if it is a registry, or name "
+			"it with SSL_CERT_FILE",
 			url->host, text);
 	case CURLE_SSL_CERTPROBLEM:
 		return s2c_fail(err, S2C_EINVAL,

@@ -371,6 +371,23 @@ bool s2c_conf_alias(const struct s2c_conf *conf, const struct s2c_reference *nam
 
 /* ---- files ---- */
 
+/* Who has credentials in such a helper will miss them. */
+static int note_helpers(
+	const struct s2c_json *root, struct s2c_conf_notes *notes, struct s2c_error **err)
+{
+	CLEAN_STRV struct s2c_strv names = S2C_STRV_INIT;
+
+	if (s2c_json_get_strv(root, "credential-helpers", S2C_OPTIONAL, &names, err) < 0)
+		return -1;
+	s2c_strv_foreach (name, &names)
+		if (!streq(name, "containers-auth.json"))
+			s2c_strv_addf(&notes->unknown,
+				"credential helper '%s' is not asked; name it in an auth "
+				"file with credsStore or credHelpers",
+				name);
+	return 0;
+}
+
 static int parse(const char *text, size_t len, const char *source, struct s2c_conf *out,
 	struct s2c_conf_notes *notes, struct s2c_error **err)
 {
@@ -383,7 +400,6 @@ static int parse(const char *text, size_t len, const char *source, struct s2c_co
 		{"unqualified-search-registries",
 			"a short name means what [aliases] says, or nothing"},
 		{"short-name-mode", "a short name means what [aliases] says, or nothing"},
-		{"credential-helpers", "helpers are named in auth files only"},
 	};
 	CLEAN_JSON struct s2c_json *root = NULL;
 
@@ -400,7 +416,8 @@ static int parse(const char *text, size_t len, const char *source, struct s2c_co
 		if (s2c_json_get(root, ignored[i].key))
 			s2c_strv_addf(&notes->ignored, "'%s' is ignored: %s",
 				ignored[i].key, ignored[i].why);
-	if (parse_registries(root, source, out, notes, err) < 0)
+	if (note_helpers(root, notes, err) < 0 ||
+		parse_registries(root, source, out, notes, err) < 0)
 		return -1;
 	return parse_aliases(root, out, err);
 }

@@ -213,6 +213,30 @@ def test_no_room(remote, make_registry, home, tmp_path):
     assert done.returncode == 1 and "auth file" in done.stderr
 
 
+def test_every_step_fails(remote, make_registry, home, tmp_path):
+    """Whatever goes wrong: the old login or the new one is there, and nothing else."""
+    registry = guarded(make_registry)
+    registry.access.users["other"] = PASSWORD
+    file, points = tmp_path / "run/containers/auth.json", tmp_path / "points"
+    assert log_in(remote, registry.host, home).returncode == 0
+    done = log_in(remote, registry.host, {**home, "S2C_FAULT_LOG": str(points)})
+    assert done.returncode == 0
+    names = points.read_text().split() if points.exists() else []
+    if not names:
+        pytest.skip("a build without fault points")
+    assert {"fs.write", "fs.sync", "fs.rename", "fs.lock"} <= set(names)
+    for number in range(1, len(names) + 1):
+        before = kept(file)
+        user = "other" if before == {registry.host: {"auth": AUTH}} else USER
+        done = log_in(remote, registry.host, {**home, "S2C_FAULT": str(number)}, user=user)
+        assert done.returncode in (0, 1, 4), done.stderr
+        assert done.returncode == 0 or done.stderr.rstrip().split("\n")[-1].startswith("s2c: ")
+        after = kept(file)
+        assert done.returncode != 0 or after != before
+        assert len(after) == 1
+        assert [p.name for p in file.parent.iterdir()] == ["auth.json"], names[number - 1]
+
+
 HELPER = """#!/bin/sh
 dir="$(dirname "$0")/kept"; mkdir -p "$dir"; echo "$#:$*" >> "$dir/../log"
 case $1 in

@@ -161,6 +161,7 @@ static void test_bad(void **state)
 			"the old format 1"},
 		{"[registries.block]\nregistries = ['a.b']", S2C_EUNSUPPORTED,
 			"the old format 1"},
+		{"credential-helpers = 'x'", S2C_EPROTO, "must be an array"},
 		{"aliases = []", S2C_EPROTO, "'aliases' must be an object"},
 		{"[aliases]\na = 1", S2C_EPROTO, "alias 'a' must be a string"},
 		{"[aliases]\n'a:v' = 'r.example/a'", S2C_EINVAL, "is no short name"},
@@ -250,23 +251,24 @@ static void test_alias(void **state)
 
 static void test_notes(void **state)
 {
-	static const char text[] =
-		"unqualified-search-registries = ['docker.io']\n"
-		"short-name-mode = 'disabled'\ncredential-helpers = ['x']\nsecret = 1\n"
-		"[[registry]]\nprefix = 'a.b'\nblocket = true\n"
-		"[[registry.mirror]]\nlocation = 'm.b'\nns = 'x'\n";
+	static const char text[] = "unqualified-search-registries = ['docker.io']\n"
+				   "short-name-mode = 'disabled'\nsecret = 1\n"
+				   "credential-helpers = ['containers-auth.json', 'x']\n"
+				   "[[registry]]\nprefix = 'a.b'\nblocket = true\n"
+				   "[[registry.mirror]]\nlocation = 'm.b'\nns = 'x'\n";
 	CLEAN(s2c_conf_notes_release) struct s2c_conf_notes notes = {.ignored.len = 0};
 	CLEAN_CONF struct s2c_conf *conf = s2c_conf_new();
 
 	assert_ok(s2c_conf_add(conf, text, strlen(text), "t", &notes, &terr));
-	assert_int_equal(notes.ignored.len, 3);
+	assert_int_equal(notes.ignored.len, 2);
 	assert_non_null(strstr(notes.ignored.items[0], "'unqualified-search-"));
-	assert_int_equal(notes.unknown.len, 3);
+	assert_int_equal(notes.unknown.len, 4);
 	assert_string_equal(
 		notes.unknown.items[0], "the top: key 'secret' is unknown and ignored");
-	assert_string_equal(notes.unknown.items[1],
-		"[[registry]]: key 'blocket' is unknown and ignored");
+	assert_non_null(strstr(notes.unknown.items[1], "helper 'x' is not asked"));
 	assert_string_equal(notes.unknown.items[2],
+		"[[registry]]: key 'blocket' is unknown and ignored");
+	assert_string_equal(notes.unknown.items[3],
 		"[[registry.mirror]]: key 'ns' is unknown and ignored");
 }
 
