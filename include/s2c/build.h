@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include <s2c/store.h>
+#include <s2c/image.h>
 
 enum s2c_pull_policy { S2C_PULL_IF_NOT_PRESENT, S2C_PULL_ALWAYS, S2C_PULL_NEVER };
 
@@ -41,8 +41,7 @@ struct s2c_build_options {
 
 	const char *const *outputs; /* "oci:...", "docker-archive:...", "registry" */
 	bool push;		    /* as output "registry" */
-	bool tls_verify_off;	    /* this command may use plain http and any certificate */
-	const char *authfile;
+	struct s2c_remote_options remote;
 
 	int stdin_fd; /* for source "-" */
 };

@@ -43,11 +43,16 @@ int s2c_images_tag(struct s2c_ctx *ctx, struct s2c_store *store, const char *ima
 int s2c_images_remove(struct s2c_ctx *ctx, struct s2c_store *store, const char *image,
 	struct s2c_error **err);
 
+/* How registries are reached. Strings are borrowed; NULL: the usual places. */
 struct s2c_remote_options {
-	bool tls_verify_off; /* also allows plain http */
-	const char *ca_file;
+	bool tls_verify_off;  /* plain http and any certificate are fine, everywhere */
+	const char *ca_file;  /* trusted besides all others */
+	const char *cert_dir; /* certificates of this directory instead of certs.d */
 	const char *authfile;
+	const char *registries_conf;
+	const char *const *registry_mirrors; /* "REGISTRY=MIRROR", NULL-terminated */
 };
+/* A name without registry is looked up in [aliases]. */
 /* out_digest: S2C's manifest digest, 136 bytes. */
 int s2c_images_pull(struct s2c_ctx *ctx, struct s2c_store *store, const char *ref,
 	const struct s2c_remote_options *options, char *out_digest, struct s2c_error **err);

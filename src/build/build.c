@@ -17,11 +17,11 @@
 #include "build/host_env.h"
 #include "build/labels.h"
 #include "build/plan.h"
+#include "build/remote.h"
 #include "build/resolve.h"
 #include "build/rooted.h"
 #include "build/users.h"
 #include "codec/progress.h"
-#include "registry/registry.h"
 #include "runtime/runtime.h"
 #include "source/ignore.h"
 #include "store/work.h"
@@ -84,12 +84,10 @@ static void job_release(struct job *job)
 
 static struct s2c_registry_opts registry_opts(const struct job *job)
 {
-	return (struct s2c_registry_opts){
-		.plain_http = job->options->tls_verify_off,
-		.insecure_tls = job->options->tls_verify_off,
-		.authfile = job->options->authfile,
-		.ca_file = job->ca_file,
-	};
+	struct s2c_registry_opts opts = s2c_remote_opts(&job->options->remote);
+
+	opts.ca_bundle = job->ca_file;
+	return opts;
 }
 
 /* ---- facts ---- */
@@ -267,13 +265,11 @@ static int decide(struct job *job, struct s2c_error **err)
 /* Whether the result may be pushed is found out before the work, not after it. */
 static int check_push(struct job *job, struct s2c_error **err)
 {
-	CLEAN(s2c_clean_registry) struct s2c_registry *registry = NULL;
 	struct s2c_registry_opts opts = registry_opts(job);
 
 	if (!job->plan->push)
 		return 0;
-	if (s2c_registry_open(&job->plan->tag, &opts, &registry, err) ||
-		s2c_registry_check_push(job->ctx, registry, err))
+	if (s2c_registry_may_push(job->ctx, &job->plan->tag, &opts, err))
 		return s2c_wrap(err, "push to '%s'", job->options->tag);
 	return 0;
 }

@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #include "build/remote.h"
+#include "registry/places.h"
 #include "store/archive.h"
 #include "store/image.h"
 
@@ -176,16 +177,6 @@ int s2c_images_remove(struct s2c_ctx *ctx, struct s2c_store *store, const char *
 
 /* ---- registries ---- */
 
-static struct s2c_registry_opts registry_opts(const struct s2c_remote_options *o)
-{
-	return (struct s2c_registry_opts){
-		.plain_http = o->tls_verify_off,
-		.insecure_tls = o->tls_verify_off,
-		.ca_file = o->ca_file,
-		.authfile = o->authfile,
-	};
-}
-
 static int parse_remote(
 	const char *text, struct s2c_reference *ref, struct s2c_error **err)
 {
@@ -197,15 +188,36 @@ static int parse_remote(
 	return 0;
 }
 
+/* A name without registry may have an alias. */
+static int parse_pulled(struct s2c_ctx *ctx, const char *text,
+	const struct s2c_registry_opts *opts, struct s2c_reference *ref,
+	struct s2c_error **err)
+{
+	bool found = false;
+
+	if (s2c_reference_parse(text, ref, err))
+		return -1;
+	if (*ref->registry)
+		return 0;
+	if (s2c_places_alias(ctx, opts, ref, &found, ref, err))
+		return -1;
+	if (!found)
+		return s2c_fail(err, S2C_EINVAL,
+			"'%s' names no registry and has no alias; use "
+			"registry.example/%s",
+			text, text);
+	return 0;
+}
+
 int s2c_images_pull(struct s2c_ctx *ctx, struct s2c_store *store, const char *ref,
 	const struct s2c_remote_options *options, char *out_digest,
 	struct s2c_error **err)
 {
 	CLEAN_DESCRIPTOR struct s2c_descriptor desc = {0};
-	struct s2c_registry_opts opts = registry_opts(options);
+	struct s2c_registry_opts opts = s2c_remote_opts(options);
 	struct s2c_reference parsed;
 
-	if (parse_remote(ref, &parsed, err))
+	if (parse_pulled(ctx, ref, &opts, &parsed, err))
 		return -1;
 	if (s2c_remote_pull(ctx, store, &parsed, &opts, &desc, err))
 		return -1;
@@ -220,7 +232,7 @@ int s2c_images_push(struct s2c_ctx *ctx, struct s2c_store *store, const char *im
 	CLEAN_DESCRIPTOR struct s2c_descriptor desc = {0};
 	CLEAN_IMAGE struct s2c_image *loaded = NULL;
 	const char *target = destination ? destination : image;
-	struct s2c_registry_opts opts = registry_opts(options);
+	struct s2c_registry_opts opts = s2c_remote_opts(options);
 	char name[S2C_REFERENCE_MAX + 1] = "";
 	struct s2c_reference ref;
 

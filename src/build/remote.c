@@ -9,6 +9,19 @@
 
 #include "runtime/trees.h"
 
+struct s2c_registry_opts s2c_remote_opts(const struct s2c_remote_options *options)
+{
+	return (struct s2c_registry_opts){
+		.plain_http = options->tls_verify_off,
+		.insecure_tls = options->tls_verify_off,
+		.ca_file = options->ca_file,
+		.cert_dir = options->cert_dir,
+		.authfile = options->authfile,
+		.registries_conf = options->registries_conf,
+		.registry_mirrors = options->registry_mirrors,
+	};
+}
+
 /* ---- pull ---- */
 
 static bool has_tree(void *self, const struct s2c_digest *diff_id)

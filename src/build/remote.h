@@ -6,11 +6,16 @@
 #ifndef S2C_BUILD_REMOTE_H
 #define S2C_BUILD_REMOTE_H
 
+#include <s2c/image.h>
+
 #include "registry/pull.h"
 #include "registry/push.h"
 
 /* "registry/repository@sha256:..." + NUL */
 #define S2C_PUSHED_TEXT 650
+
+/* What a user said, for the registry room. Strings stay the user's. */
+struct s2c_registry_opts s2c_remote_opts(const struct s2c_remote_options *options);
 
 /* s2c_registry_pull() in phase "pull", with the layers unpacked as the native runtime
  * needs them. */

@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "build/remote.h"
+#include "registry/places.h"
 
 static int load(struct s2c_store *store, const struct s2c_descriptor *desc,
 	const char *name, struct s2c_image **out, struct s2c_error **err)
@@ -45,8 +46,9 @@ static int not_found(
 {
 	if (!*ref->registry)
 		return s2c_fail(err, S2C_ENOENT,
-			"builder image '%s' is not in the store and names no registry; "
-			"see 's2c images', or name one: registry.example/%s",
+			"builder image '%s' is not in the store, names no registry and "
+			"has no alias; see 's2c images', or name one: "
+			"registry.example/%s",
 			name, name);
 	return s2c_fail(err, S2C_ENOENT,
 		"builder image '%s' is not in the store: pull it, or build without "
@@ -88,6 +90,22 @@ static enum found from_store(struct s2c_store *store, const char *asked,
 	return FOUND;
 }
 
+/* The same for the full name that a short one is an alias of, which goes into *ref. */
+static enum found from_alias(struct s2c_ctx *ctx, struct s2c_store *store,
+	const struct s2c_resolve_opts *opts, struct s2c_reference *ref,
+	struct s2c_image **out, struct s2c_error **why, struct s2c_error **err)
+{
+	char full[S2C_REFERENCE_MAX + 1];
+	bool is_alias = false;
+
+	if (s2c_places_alias(ctx, &opts->registry, ref, &is_alias, ref, err))
+		return FAILED;
+	if (!is_alias || opts->policy == S2C_PULL_ALWAYS)
+		return ABSENT;
+	s2c_reference_format(ref, full);
+	return from_store(store, full, out, why, err);
+}
+
 int s2c_resolve_image(struct s2c_ctx *ctx, struct s2c_store *store,
 	const struct s2c_resolve_opts *opts, struct s2c_image **out,
 	struct s2c_error **err)
@@ -101,6 +119,8 @@ int s2c_resolve_image(struct s2c_ctx *ctx, struct s2c_store *store,
 	if (opts->policy == S2C_PULL_ALWAYS && *ref.registry && !opts->dry_run)
 		return pull(ctx, store, opts, &ref, out, err);
 	found = from_store(store, opts->name, out, &why, err);
+	if (found == ABSENT && !*ref.registry)
+		found = from_alias(ctx, store, opts, &ref, out, &why, err);
 	if (found == FOUND || found == FAILED)
 		return found == FOUND ? 0 : -1;
 	if (opts->policy != S2C_PULL_NEVER && *ref.registry)

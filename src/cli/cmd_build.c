@@ -8,7 +8,7 @@
 
 #include <s2c/build.h>
 
-#include "cli/command.h"
+#include "cli/remote.h"
 #include "util/fs.h"
 
 struct args {
@@ -16,7 +16,7 @@ struct args {
 	struct s2c_strv env, env_files, outputs;
 	const char *pull_policy;
 	const char *iidfile, *digest_file, *metadata_file;
-	const char *tls_verify_value;
+	struct s2c_remote_args remote;
 	bool dry_run;
 };
 
@@ -71,11 +71,8 @@ static const struct s2c_option options[] = {
 		NULL},
 	{"push", 0, S2C_OPT_FLAG, ARG(o.push), NULL, "push the image to TAG's registry",
 		NULL},
-	{"tls-verify", 0, S2C_OPT_STR, ARG(tls_verify_value), "true|false",
-		"false: plain http and any certificate are fine for this command",
-		"true|false"},
-	{"authfile", 0, S2C_OPT_STR, ARG(o.authfile), "FILE",
-		"registry credentials to use instead of the usual files", NULL},
+	S2C_MIRROR_OPTION(struct args, remote),
+	S2C_REMOTE_OPTIONS(struct args, remote),
 	{"iidfile", 0, S2C_OPT_STR, ARG(iidfile), "FILE", "write the image id to a file",
 		NULL},
 	{"digest-file", 0, S2C_OPT_STR, ARG(digest_file), "FILE",
@@ -137,8 +134,7 @@ static int build(struct s2c_call *call, struct s2c_error **err)
 	o->env_files = list_of(&args->env_files);
 	o->outputs = list_of(&args->outputs);
 	o->pull_policy = policy_of(args->pull_policy);
-	o->tls_verify_off = args->tls_verify_value &&
-			    streq(args->tls_verify_value, "false");
+	o->remote = s2c_remote_options_of(&args->remote);
 	if (args->dry_run)
 		return dry_run(call, o, err);
 	if (s2c_build_run(call->ctx, call->store, o, &result, err))

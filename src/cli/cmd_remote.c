@@ -1,42 +1,43 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Commands that talk to a registry: pull and push.
+ * Commands that move images: pull and push. And the options that they share with others.
  */
 #include <stdio.h>
 
 #include <s2c/image.h>
 
-#include "cli/command.h"
+#include "cli/remote.h"
 #include "util/mem.h"
 
-struct remote_args {
-	const char *tls_verify, *ca_file, *authfile;
+struct args {
+	struct s2c_remote_args remote;
 };
 
-static const struct s2c_option remote_options[] = {
-	{"tls-verify", 0, S2C_OPT_STR, offsetof(struct remote_args, tls_verify),
-		"true|false",
-		"false: plain http and any certificate are fine for this command",
-		"true|false"},
-	{"ca-file", 0, S2C_OPT_STR, offsetof(struct remote_args, ca_file), "FILE",
-		"trust these certificates too", NULL},
-	{"authfile", 0, S2C_OPT_STR, offsetof(struct remote_args, authfile), "FILE",
-		"registry credentials to use instead of the usual files", NULL},
+static const struct s2c_option pull_options[] = {
+	S2C_MIRROR_OPTION(struct args, remote),
+	S2C_REMOTE_OPTIONS(struct args, remote),
 	{0},
 };
 
-static struct s2c_remote_options remote(const struct remote_args *args)
+static const struct s2c_option push_options[] = {
+	S2C_REMOTE_OPTIONS(struct args, remote),
+	{0},
+};
+
+struct s2c_remote_options s2c_remote_options_of(const struct s2c_remote_args *args)
 {
-	return (struct s2c_remote_options){
-		.tls_verify_off = args->tls_verify && streq(args->tls_verify, "false"),
-		.ca_file = args->ca_file,
-		.authfile = args->authfile,
-	};
+	struct s2c_remote_options o = args->o;
+
+	o.tls_verify_off = args->tls_verify && streq(args->tls_verify, "false");
+	if (args->mirrors.len)
+		o.registry_mirrors = (const char *const *)args->mirrors.items;
+	return o;
 }
 
 static int pull(struct s2c_call *call, struct s2c_error **err)
 {
-	struct s2c_remote_options o = remote(call->args);
+	const struct args *args = call->args;
+	struct s2c_remote_options o = s2c_remote_options_of(&args->remote);
 	char digest[136];
 
 	if (s2c_images_pull(
@@ -50,10 +51,12 @@ const struct s2c_command s2c_cmd_pull = {
 	.name = "pull",
 	.summary = "fetch an image from a registry",
 	.operands = "REGISTRY/NAME[:TAG|@DIGEST]",
-	.description = "Fetches an image into the store and prints its manifest digest. "
-		       "Loopback registries are reached by http, others by https.",
-	.options = remote_options,
-	.args_size = sizeof(struct remote_args),
+	.description =
+		"Fetches an image into the store and prints its manifest digest. A NAME "
+		"without registry is what [aliases] of registries.conf says. Mirrors are "
+		"tried before the registry itself.",
+	.options = pull_options,
+	.args_size = sizeof(struct args),
 	.min_operands = 1,
 	.max_operands = 1,
 	.needs = S2C_NEEDS_STORE,
@@ -62,7 +65,8 @@ const struct s2c_command s2c_cmd_pull = {
 
 static int push(struct s2c_call *call, struct s2c_error **err)
 {
-	struct s2c_remote_options o = remote(call->args);
+	const struct args *args = call->args;
+	struct s2c_remote_options o = s2c_remote_options_of(&args->remote);
 	const char *destination = call->operands.len > 1 ? call->operands.items[1] : NULL;
 	struct s2c_push_result result;
 
@@ -80,8 +84,8 @@ const struct s2c_command s2c_cmd_push = {
 	.description =
 		"Sends an image to the registry of its name, or to the name given, "
 		"and prints NAME@DIGEST. What is there already is not sent again.",
-	.options = remote_options,
-	.args_size = sizeof(struct remote_args),
+	.options = push_options,
+	.args_size = sizeof(struct args),
 	.min_operands = 1,
 	.max_operands = 2,
 	.needs = S2C_NEEDS_STORE,

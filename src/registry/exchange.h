@@ -29,6 +29,7 @@ struct s2c_registry {
 	atomic_bool no_ranges;      /* what it calls a range is not to be relied on */
 	char *pull_scope, *push_scope;
 	char *authfile;
+	struct s2c_credentials given; /* instead of those of files, if not empty */
 	unsigned retries;
 	struct s2c_http *http;
 	struct s2c_monitor *lock; /* of making auth */
@@ -41,7 +42,7 @@ struct s2c_auth *s2c_registry_auth(struct s2c_registry *registry);
 
 struct s2c_registry_call {
 	const char *method;
-	const char *path; /* below /v2/<repository>/ */
+	const char *path; /* below /v2/<repository>/; NULL without url: /v2/ itself */
 	const char *url;  /* absolute, instead of path */
 	const char *scope;
 	const struct s2c_strv *headers;

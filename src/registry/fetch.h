@@ -7,8 +7,8 @@
 #ifndef S2C_REGISTRY_FETCH_H
 #define S2C_REGISTRY_FETCH_H
 
+#include "registry/places.h"
 #include "registry/pull.h"
-#include "registry/registry.h"
 
 /* Transfers at a time. */
 #define S2C_FETCH_TRANSFERS 4
@@ -27,7 +27,7 @@ struct s2c_fetch_layer {
  */
 struct s2c_fetch_opts {
 	struct s2c_store *store;
-	struct s2c_registry *registry;
+	struct s2c_places *places;
 	const struct s2c_layer_sink *sink;
 	bool last; /* set inside: what is wrong now is an error */
 };

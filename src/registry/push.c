@@ -5,7 +5,7 @@
  */
 #include "registry/push.h"
 
-#include "registry/exchange.h"
+#include "registry/places.h"
 #include "store/blob.h"
 
 struct stored_blob {
@@ -92,13 +92,23 @@ int s2c_registry_push(struct s2c_ctx *ctx, struct s2c_store *store,
 	const struct s2c_image *image, const struct s2c_reference *ref,
 	const struct s2c_registry_opts *opts, struct s2c_error **err)
 {
-	CLEAN(s2c_clean_registry) struct s2c_registry *registry = NULL;
+	CLEAN_PLACES struct s2c_places *places = NULL;
 
 	if (*ref->digest && !streq(ref->digest, image->desc.digest.str))
 		return s2c_fail(err, S2C_EINVAL,
 			"the image has the digest '%s' and not '%s'; name a tag instead",
 			image->desc.digest.str, ref->digest);
-	if (s2c_registry_open(ref, opts, &registry, err) < 0)
+	if (s2c_places_open(ctx, ref, S2C_PUSHING, opts, &places, err) < 0)
 		return -1;
-	return push_image(ctx, store, registry, image, ref, err);
+	return push_image(ctx, store, s2c_places_current(places), image, ref, err);
+}
+
+int s2c_registry_may_push(struct s2c_ctx *ctx, const struct s2c_reference *ref,
+	const struct s2c_registry_opts *opts, struct s2c_error **err)
+{
+	CLEAN_PLACES struct s2c_places *places = NULL;
+
+	if (s2c_places_open(ctx, ref, S2C_PUSHING, opts, &places, err) < 0)
+		return -1;
+	return s2c_registry_check_push(ctx, s2c_places_current(places), err);
 }

@@ -17,4 +17,8 @@ S2C_CHECK int s2c_registry_push(struct s2c_ctx *ctx, struct s2c_store *store,
 	const struct s2c_image *image, const struct s2c_reference *ref,
 	const struct s2c_registry_opts *opts, struct s2c_error **err);
 
+/* s2c_registry_check_push() where a push to `ref` would go. */
+S2C_CHECK int s2c_registry_may_push(struct s2c_ctx *ctx, const struct s2c_reference *ref,
+	const struct s2c_registry_opts *opts, struct s2c_error **err);
+
 #endif

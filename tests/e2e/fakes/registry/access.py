@@ -49,6 +49,8 @@ class Access:
             user, _, password = base64.b64decode(value, validate=True).decode().partition(":")
         except (ValueError, binascii.Error) as e:
             raise Refused(400, "UNAUTHORIZED", "no Basic header", violation=True) from e
+        if user == "<token>" and password in self.refresh:
+            return self.refresh[password]
         # An identity token is a password too: what is left when OAuth2 is not spoken.
         if self.users.get(user) != password and self.refresh.get(password) != user:
             raise Refused(401, "UNAUTHORIZED", "wrong user or password")
