@@ -81,8 +81,13 @@ static int rewrite(const struct s2c_reference *ref, const struct s2c_place *pref
 	text = xasprintf("%s%s%s%s%s%s%s%s%s", location->registry,
 		*location->path ? "/" : "", location->path, *rest ? "/" : "", rest,
 		*ref->tag ? ":" : "", ref->tag, *ref->digest ? "@" : "", ref->digest);
-	if (s2c_reference_parse(text, out, err) == 0)
-		return 0;
+	if (*rest || *location->path) {
+		if (s2c_reference_parse(text, out, err) == 0)
+			return 0;
+	} else {
+		/* "host:tag" would be a name of its own. */
+		(void)s2c_fail(err, S2C_EINVAL, "'%s' names no repository", text);
+	}
 	s2c_reference_format(ref, name);
 	return s2c_wrap(err, "'%s' is at another place by configuration", name);
 }

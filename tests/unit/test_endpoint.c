@@ -225,6 +225,30 @@ static void test_rewritten_too_long(void **state)
 	s2c_buf_release(&text);
 }
 
+/* A repository that is moved to a whole registry is nowhere. */
+static void test_rewritten_to_nothing(void **state)
+{
+	static const char text[] =
+		"[[registry]]\nprefix = 'a.b/c'\nlocation = 'd.e'\n"
+		"[[registry]]\nprefix = 'f.g/h:5000'\nlocation = 'd.e'\n";
+	static const char *const names[] = {"a.b/c:5000", "a.b/c" DIGEST, "f.g/h:5000"};
+	CLEAN(s2c_conf_notes_release) struct s2c_conf_notes notes = {.ignored.len = 0};
+	CLEAN_CONF struct s2c_conf *conf = s2c_conf_new();
+	CLEAN_ENDPOINTS struct s2c_endpoints found = {.n = 0};
+	struct s2c_reference ref;
+
+	assert_ok(s2c_conf_add(conf, text, strlen(text), "f", &notes, &terr));
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		assert_ok(s2c_reference_parse(names[i], &ref, &terr));
+		assert_fails(s2c_endpoints_of(conf, &ref, S2C_PULLING, &found, &terr),
+			S2C_EINVAL, "names no repository");
+	}
+	assert_ok(s2c_reference_parse("a.b/c/x:5000", &ref, &terr));
+	assert_ok(s2c_endpoints_of(conf, &ref, S2C_PULLING, &found, &terr));
+	assert_string_equal(found.items[0].ref.registry, "d.e");
+	assert_string_equal(found.items[0].ref.repository, "x");
+}
+
 static void test_message(void **state)
 {
 	CLEAN_CONF struct s2c_conf *conf = make_conf(NULL);
@@ -246,6 +270,7 @@ int main(void)
 		cmocka_unit_test(test_flags),
 		cmocka_unit_test(test_no_conf),
 		cmocka_unit_test(test_rewritten_too_long),
+		cmocka_unit_test(test_rewritten_to_nothing),
 		cmocka_unit_test(test_message),
 	};
 
