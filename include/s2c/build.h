@@ -39,6 +39,7 @@ struct s2c_build_options {
 	const char *ca_bundle;	 /* file, or "host" */
 	bool keep_build_files;	 /* leave <destination>/src and scripts in the image */
 
+	const char *compression; /* of the new layer: "gzip", "zstd:9"; NULL: gzip */
 	const char *const *outputs; /* "oci:...", "docker-archive:...", "registry" */
 	bool push;		    /* as output "registry" */
 	struct s2c_remote_options remote;

@@ -67,11 +67,13 @@ int s2c_images_push(struct s2c_ctx *ctx, struct s2c_store *store, const char *im
 /*
  * Makes a one-layer image of a root file system tar (plain, gzip, zstd; "-" is stdin_fd)
  * and applies Dockerfile-like changes (NULL-terminated, may be NULL). id: 136 bytes.
+ * The layer is compressed as `compression` says ("gzip", "zstd:9"; NULL: gzip).
  */
 struct s2c_import_options {
 	const char *tar;
 	const char *name;
 	const char *const *changes;
+	const char *compression;
 	int stdin_fd;
 };
 int s2c_images_import(struct s2c_ctx *ctx, struct s2c_store *store,

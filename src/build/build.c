@@ -434,7 +434,8 @@ static int commit(struct job *job, struct s2c_error **err)
 	struct s2c_commit_opts opts = {
 		.config = job->plan->config,
 		.excludes = &job->plan->excludes,
-		.compression = S2C_COMPRESS_GZIP,
+		.compression = job->plan->compression,
+		.level = job->plan->compression_level,
 		.created = created,
 		.created_by = created_by,
 	};

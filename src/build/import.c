@@ -110,21 +110,26 @@ static int open_tar(struct s2c_ctx *ctx, const struct s2c_import_options *o,
 	return s2c_decompress_auto(file, true, NULL, out, err);
 }
 
-/* tar -> diffID -> gzip -> blob, while it is parsed. */
+/* tar -> diffID -> compressor -> blob, while it is parsed. */
 static int import_layer(struct s2c_ctx *ctx, struct s2c_store *store,
 	const struct s2c_import_options *o, struct s2c_descriptor *layer,
 	struct s2c_digest *diff_id, struct s2c_error **err)
 {
 	CLEAN_INGEST struct s2c_ingest *ingest = NULL;
-	CLEAN_WRITER struct s2c_writer *gzip = NULL;
+	CLEAN_WRITER struct s2c_writer *pack = NULL;
 	CLEAN_WRITER struct s2c_writer *digest = NULL;
+	enum s2c_compression compression;
 	struct s2c_reader *tar;
 	uint64_t entries = 0;
+	int level;
 
+	if (s2c_compression_parse(
+		    o->compression ? o->compression : "gzip", &compression, &level, err))
+		return s2c_wrap(err, "--compression");
 	if (s2c_ingest_begin(store, &ingest, err))
 		return -1;
-	gzip = s2c_compress(S2C_COMPRESS_GZIP, 0, s2c_ingest_writer(ingest));
-	digest = s2c_writer_digest(gzip, diff_id, NULL);
+	pack = s2c_compress(compression, level, s2c_ingest_writer(ingest));
+	digest = s2c_writer_digest(pack, diff_id, NULL);
 	if (open_tar(ctx, o, &tar, err) ||
 		parse_all(ctx, tap_new(tar, digest), &entries, err))
 		return s2c_wrap(err, "import '%s'", o->tar);
@@ -132,7 +137,7 @@ static int import_layer(struct s2c_ctx *ctx, struct s2c_store *store,
 		return s2c_fail(
 			err, S2C_EINVAL, "import '%s': there is nothing in it", o->tar);
 	(void)snprintf(layer->media_type, sizeof(layer->media_type), "%s",
-		S2C_MT_OCI_LAYER_GZIP);
+		s2c_media_layer(compression));
 	if (s2c_finish(digest, err) ||
 		s2c_ingest_commit(ingest, NULL, &layer->digest, &layer->size, err))
 		return s2c_wrap(err, "import '%s'", o->tar);

@@ -64,6 +64,10 @@ static const struct s2c_option options[] = {
 		NULL},
 	{"keep-build-files", 0, S2C_OPT_FLAG, ARG(o.keep_build_files), NULL,
 		"leave the copied source and scripts in the image", NULL},
+	{"compression", 0, S2C_OPT_STR, ARG(o.compression), "METHOD[:LEVEL]",
+		"compress the layer by gzip (levels 1 to 9, default 3) or zstd (1 to 19, "
+		"default 3)",
+		NULL},
 	{"output", 'o', S2C_OPT_LIST, ARG(outputs), "DEST",
 		"also write the image: oci:DIR, oci-archive:FILE, docker-archive:FILE, "
 		"or "

@@ -19,7 +19,7 @@ enum s2c_compression { S2C_COMPRESS_NONE, S2C_COMPRESS_GZIP, S2C_COMPRESS_ZSTD }
 struct s2c_compressor_ops {
 	const char *name; /* "none", "gzip", "zstd" */
 	enum s2c_compression kind;
-	int default_level;
+	int default_level, max_level; /* from 1; 0: it has no levels */
 	/*
 	 * A writer that compresses into `next` (borrowed; finished by finish), which is
 	 * only written to by who calls the writer, but later. A level out of bounds
@@ -38,6 +38,13 @@ struct s2c_compressor_ops {
 /* The table entry of a kind; by name: NULL when unknown. */
 const struct s2c_compressor_ops *s2c_compressor(enum s2c_compression kind);
 const struct s2c_compressor_ops *s2c_compressor_by_name(const char *name);
+
+/*
+ * Parses what --compression says: METHOD or METHOD:LEVEL, as "gzip" or "zstd:9".
+ * *out_level is 0 when none is given. S2C_EINVAL for other methods and levels.
+ */
+S2C_CHECK int s2c_compression_parse(const char *text, enum s2c_compression *out_kind,
+	int *out_level, struct s2c_error **err);
 
 /* Convenience: default level when level is 0. */
 struct s2c_writer *s2c_compress(

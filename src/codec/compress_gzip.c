@@ -192,6 +192,7 @@ const struct s2c_compressor_ops s2c_compressor_gzip = {
 	.name = "gzip",
 	.kind = S2C_COMPRESS_GZIP,
 	.default_level = 3,
+	.max_level = S2C_GZIP_LEVEL_MAX,
 	.writer = s2c_gzip_writer,
 	.reader = gzip_reader,
 };

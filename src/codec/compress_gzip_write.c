@@ -19,7 +19,6 @@
 #define BLOCK (1024u * 1024)
 /* Besides those that are compressed: one is filled, one is written or waits. */
 #define SPARE_BLOCKS 2
-#define LEVEL_MAX 9
 
 struct block {
 	struct s2c_job job;
@@ -156,7 +155,9 @@ struct s2c_writer *s2c_gzip_writer(int level, struct s2c_writer *next)
 	w->base.ops = &ops;
 	w->next = next;
 	w->pool = s2c_pool_new(0);
-	w->level = level < 1 ? 1 : level > LEVEL_MAX ? LEVEL_MAX : level;
+	w->level = level < 1                    ? 1
+		   : level > S2C_GZIP_LEVEL_MAX ? S2C_GZIP_LEVEL_MAX
+						: level;
 	w->n = s2c_pool_threads(w->pool) + SPARE_BLOCKS;
 	w->blocks = xcalloc(w->n, sizeof(*w->blocks));
 	return &w->base;

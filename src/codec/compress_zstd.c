@@ -258,6 +258,7 @@ const struct s2c_compressor_ops s2c_compressor_zstd = {
 	.name = "zstd",
 	.kind = S2C_COMPRESS_ZSTD,
 	.default_level = 3,
+	.max_level = LEVEL_MAX,
 	.writer = zstd_writer,
 	.reader = zstd_reader,
 };

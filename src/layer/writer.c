@@ -11,19 +11,6 @@
 #include "image/manifest.h"
 #include "util/error.h"
 
-static const char *media_type_of(enum s2c_compression compression)
-{
-	switch (compression) {
-	case S2C_COMPRESS_NONE:
-		return S2C_MT_OCI_LAYER;
-	case S2C_COMPRESS_GZIP:
-		return S2C_MT_OCI_LAYER_GZIP;
-	case S2C_COMPRESS_ZSTD:
-		return S2C_MT_OCI_LAYER_ZSTD;
-	}
-	return S2C_MT_OCI_LAYER;
-}
-
 static int check_order(
 	const char *last, const struct s2c_entry *entry, struct s2c_error **err)
 {
@@ -78,7 +65,7 @@ int s2c_layer_write(struct s2c_ctx *ctx, struct s2c_entries *entries,
 	const struct s2c_layer_opts *opts, struct s2c_writer *out,
 	struct s2c_layer_result *result, struct s2c_error **err)
 {
-	struct s2c_layer_result r = {.media_type = media_type_of(opts->compression)};
+	struct s2c_layer_result r = {.media_type = s2c_media_layer(opts->compression)};
 	struct s2c_writer *blob CLEAN_WRITER = s2c_writer_digest(out, &r.digest, &r.size);
 	struct s2c_writer *pack CLEAN_WRITER = s2c_compress(
 		opts->compression, opts->level, blob);

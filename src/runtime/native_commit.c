@@ -47,7 +47,8 @@ static const struct s2c_descriptor *candidate(
 	const struct s2c_manifest *was = opts->before ? opts->before->manifest : NULL;
 	enum s2c_compression compression;
 
-	if (!was || was->n_layers != is->n_layers + 1)
+	/* Who asks for a level wants that one. */
+	if (!was || was->n_layers != is->n_layers + 1 || opts->level)
 		return NULL;
 	for (size_t i = 0; i < is->n_layers; i++)
 		if (!s2c_digest_equal(&is->layers[i].digest, &was->layers[i].digest))
@@ -89,8 +90,9 @@ static int write_layer(struct s2c_ctx *ctx, struct s2c_native_container *c,
 	CLEAN_ENTRIES struct s2c_entries *look = NULL, *entries = NULL;
 	CLEAN_INGEST struct s2c_ingest *ingest = NULL;
 	CLEAN_FD int upper = -1;
-	struct s2c_layer_opts how = {
-		.compression = opts->compression, .newest = opts->newest};
+	struct s2c_layer_opts how = {.compression = opts->compression,
+		.level = opts->level,
+		.newest = opts->newest};
 
 	plan_excludes(c, opts, &excludes);
 	if (s2c_overlay_upper(&c->overlay, &upper, err) < 0)

@@ -130,6 +130,61 @@ static void test_table(void **state)
 	assert_int_equal(s2c_compressor(S2C_COMPRESS_GZIP)->default_level, 3);
 }
 
+static void test_parse(void **state)
+{
+	static const struct {
+		const char *text;
+		enum s2c_compression kind;
+		int level;
+	} good[] = {
+		{"gzip", S2C_COMPRESS_GZIP, 0},
+		{"gzip:1", S2C_COMPRESS_GZIP, 1},
+		{"gzip:9", S2C_COMPRESS_GZIP, 9},
+		{"gzip:09", S2C_COMPRESS_GZIP, 9},
+		{"zstd", S2C_COMPRESS_ZSTD, 0},
+		{"zstd:19", S2C_COMPRESS_ZSTD, 19},
+	};
+	static const struct {
+		const char *text, *words;
+	} bad[] = {
+		{"", "neither gzip nor zstd"},
+		{":3", "neither gzip nor zstd"},
+		{"none", "neither gzip nor zstd"},
+		{"none:1", "neither gzip nor zstd"},
+		{"GZIP", "neither gzip nor zstd"},
+		{"gzip ", "neither gzip nor zstd"},
+		{"gzip3", "neither gzip nor zstd"},
+		{"zstd:chunked", "levels of zstd are 1 to 19"},
+		{"zstd:20", "levels of zstd are 1 to 19"},
+		{"zstd:3:4", "levels of zstd are 1 to 19"},
+		{"gzip:", "levels of gzip are 1 to 9"},
+		{"gzip:0", "levels of gzip are 1 to 9"},
+		{"gzip:10", "levels of gzip are 1 to 9"},
+		{"gzip:-1", "levels of gzip are 1 to 9"},
+		{"gzip:+1", "levels of gzip are 1 to 9"},
+		{"gzip:1 ", "levels of gzip are 1 to 9"},
+		{"gzip:4294967297", "levels of gzip are 1 to 9"},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(good); i++) {
+		enum s2c_compression kind = S2C_COMPRESS_NONE;
+		int level = -7;
+
+		assert_ok(s2c_compression_parse(good[i].text, &kind, &level, &terr));
+		assert_int_equal(kind, good[i].kind);
+		assert_int_equal(level, good[i].level);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		enum s2c_compression kind = S2C_COMPRESS_NONE;
+		int level = -7;
+
+		assert_fails(s2c_compression_parse(bad[i].text, &kind, &level, &terr),
+			S2C_EINVAL, bad[i].words);
+		assert_int_equal(kind, S2C_COMPRESS_NONE);
+		assert_int_equal(level, -7);
+	}
+}
+
 #define BLOCK (1024u * 1024) /* what becomes a member of its own in gzip */
 
 /* Sizes around the internal ones, written and read in pieces of several sizes. */
@@ -549,6 +604,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_table),
+		cmocka_unit_test(test_parse),
 		cmocka_unit_test(test_round_trip),
 		cmocka_unit_test(test_pieces),
 		cmocka_unit_test(test_cpus),
