@@ -50,7 +50,9 @@ class Access:
         except (ValueError, binascii.Error) as e:
             raise Refused(400, "UNAUTHORIZED", "no Basic header", violation=True) from e
         # An identity token is a password too: what is left when OAuth2 is not spoken.
-        if self.users.get(user) != password and self.refresh.get(password) != user:
+        if password in self.refresh and user in ("<token>", self.refresh[password]):
+            return self.refresh[password]
+        if user not in self.users or self.users[user] != password:
             raise Refused(401, "UNAUTHORIZED", "wrong user or password")
         return user
 
