@@ -52,7 +52,9 @@ class Access:
         if user == "<token>" and password in self.refresh:
             return self.refresh[password]
         # An identity token is a password too: what is left when OAuth2 is not spoken.
-        if self.users.get(user) != password and self.refresh.get(password) != user:
+        if password in self.refresh and user in ("<token>", self.refresh[password]):
+            return self.refresh[password]
+        if user not in self.users or self.users[user] != password:
             raise Refused(401, "UNAUTHORIZED", "wrong user or password")
         return user
 
