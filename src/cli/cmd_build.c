@@ -13,7 +13,7 @@
 
 struct args {
 	struct s2c_build_options o;
-	struct s2c_strv env, env_files, outputs;
+	struct s2c_strv env, env_files, outputs, tags;
 	const char *pull_policy;
 	const char *iidfile, *digest_file, *metadata_file;
 	const char *tls_verify_value;
@@ -71,6 +71,16 @@ static const struct s2c_option options[] = {
 		NULL},
 	{"push", 0, S2C_OPT_FLAG, ARG(o.push), NULL, "push the image to TAG's registry",
 		NULL},
+	{"tag", 't', S2C_OPT_LIST, ARG(tags), "NAME",
+		"another name of the image; with --push it is pushed under it too if it "
+		"has a registry",
+		NULL},
+	{"chunk-size", 0, S2C_OPT_STR, ARG(o.chunk_size), "SIZE",
+		"push in pieces of this size, such as 16m (default: only when the "
+		"registry does not take a blob otherwise)",
+		NULL},
+	{"retry", 0, S2C_OPT_MORE, ARG(o.tries), "NUMBER",
+		"try requests to registries again so often (default: 3)", NULL},
 	{"tls-verify", 0, S2C_OPT_STR, ARG(tls_verify_value), "true|false",
 		"false: plain http and any certificate are fine for this command",
 		"true|false"},
@@ -136,6 +146,7 @@ static int build(struct s2c_call *call, struct s2c_error **err)
 	o->env = list_of(&args->env);
 	o->env_files = list_of(&args->env_files);
 	o->outputs = list_of(&args->outputs);
+	o->tags = list_of(&args->tags);
 	o->pull_policy = policy_of(args->pull_policy);
 	o->tls_verify_off = args->tls_verify_value &&
 			    streq(args->tls_verify_value, "false");
@@ -148,7 +159,7 @@ static int build(struct s2c_call *call, struct s2c_error **err)
 		(result.metadata &&
 			write_result(args->metadata_file, result.metadata, "\n", err)))
 		return -1;
-	puts(*result.pushed ? result.pushed : result.image_id);
+	puts(result.pushed ? result.pushed : result.image_id);
 	return 0;
 }
 
