@@ -430,7 +430,7 @@ static int commit(struct job *job, struct s2c_error **err)
 	if (!s2c_container_has_program(job->container, run))
 		s2c_emit_log(job->ctx, S2C_WARN,
 			"the image's command '%s' is no executable file in it", run);
-	if (s2c_creation_time(created, err) || merge_metadata(job, err))
+	if (s2c_creation_time(created, &opts.newest, err) || merge_metadata(job, err))
 		return -1;
 	s2c_config_set_created(job->plan->config, created);
 	return s2c_container_commit(job->ctx, job->container, &opts, &job->commit, err);

@@ -18,11 +18,14 @@ void s2c_build_result_release(struct s2c_build_result *result)
 	*result = (struct s2c_build_result){0};
 }
 
-int s2c_creation_time(char out[S2C_TIME_TEXT], struct s2c_error **err)
+int s2c_creation_time(char out[S2C_TIME_TEXT], int64_t *out_epoch, struct s2c_error **err)
 {
 	const char *epoch = getenv("SOURCE_DATE_EPOCH");
 	time_t seconds = time(NULL);
 	struct tm utc;
+
+	if (out_epoch)
+		*out_epoch = 0;
 
 	if (epoch && *epoch) {
 		char *end;
@@ -37,6 +40,8 @@ int s2c_creation_time(char out[S2C_TIME_TEXT], struct s2c_error **err)
 				"1970",
 				epoch);
 		seconds = (time_t)value;
+		if (out_epoch)
+			*out_epoch = value;
 	}
 	if (!gmtime_r(&seconds, &utc) ||
 		strftime(out, S2C_TIME_TEXT, "%Y-%m-%dT%H:%M:%SZ", &utc) == 0)
@@ -44,13 +49,40 @@ int s2c_creation_time(char out[S2C_TIME_TEXT], struct s2c_error **err)
 	return 0;
 }
 
-static int name_image(struct s2c_ctx *ctx, struct s2c_store *store,
-	const struct s2c_finish *f, struct s2c_error **err)
+/*
+ * The image that the name means already, if the build made nothing else; NULL otherwise.
+ * Then that one stays, so that its users see that nothing has changed, and nothing of it
+ * is pushed again.
+ */
+static struct s2c_image *unchanged(struct s2c_store *store, const struct s2c_plan *plan,
+	const struct s2c_image *image)
 {
-	if (!f->plan->has_tag)
-		return s2c_store_keep(ctx, store, &f->commit->desc, err);
-	for (size_t i = 0; i < f->plan->n_names; i++)
-		if (s2c_store_tag(ctx, store, &f->plan->names[i], &f->commit->desc, err))
+	CLEAN_IMAGE struct s2c_image *before = NULL;
+	CLEAN_DESCRIPTOR struct s2c_descriptor desc = {0};
+
+	/* What cannot be read is simply replaced. */
+	if (!plan->has_tag || s2c_store_resolve(store, &plan->tag, &desc, NULL) ||
+		s2c_image_load(store, &desc, &before, NULL))
+		return NULL;
+	if (!streq(before->desc.media_type, image->desc.media_type) ||
+		before->manifest->n_layers != image->manifest->n_layers ||
+		!s2c_config_same_but_times(before->config, image->config))
+		return NULL;
+	for (size_t i = 0; i < image->manifest->n_layers; i++)
+		if (!s2c_digest_equal(&before->manifest->layers[i].digest,
+			    &image->manifest->layers[i].digest))
+			return NULL;
+	return TAKE(before);
+}
+
+static int name_image(struct s2c_ctx *ctx, struct s2c_store *store,
+	const struct s2c_plan *plan, const struct s2c_descriptor *desc,
+	struct s2c_error **err)
+{
+	if (!plan->has_tag)
+		return s2c_store_keep(ctx, store, desc, err);
+	for (size_t i = 0; i < plan->n_names; i++)
+		if (s2c_store_tag(ctx, store, &plan->names[i], desc, err))
 			return -1;
 	return 0;
 }
@@ -72,13 +104,12 @@ static int export_all(struct s2c_ctx *ctx, struct s2c_store *store,
 
 /* Names without a registry are for the store alone. */
 static int push(struct s2c_ctx *ctx, struct s2c_store *store, const struct s2c_finish *f,
-	struct s2c_strv *pushed, struct s2c_error **err)
+	const struct s2c_image *image, struct s2c_strv *pushed, struct s2c_error **err)
 {
 	CLEAN_FREE struct s2c_reference *names = xcalloc(
 		f->plan->n_names, sizeof(*names));
 	struct s2c_remote_push how = {
-		.desc = &f->commit->desc,
-		.came_from = f->facts->builder_name,
+		.desc = &image->desc,
 		.names = names,
 		.registry = &f->registry,
 		.chunk_size = f->chunk_size,
@@ -136,23 +167,29 @@ int s2c_finish_build(struct s2c_ctx *ctx, struct s2c_store *store,
 	const struct s2c_finish *finish, struct s2c_build_result *out,
 	struct s2c_error **err)
 {
-	CLEAN_IMAGE struct s2c_image *image = NULL;
+	CLEAN_IMAGE struct s2c_image *made = NULL, *before = NULL;
 	CLEAN_STRV struct s2c_strv pushed = S2C_STRV_INIT;
 	struct s2c_build_result result = {0};
 
-	if (s2c_image_load(store, &finish->commit->desc, &image, err) ||
-		name_image(ctx, store, finish, err))
+	if (s2c_image_load(store, &finish->commit->desc, &made, err))
+		return -1;
+	before = unchanged(store, finish->plan, made);
+	struct s2c_image *image = before ? before : made;
+	if (before)
+		s2c_emit_log(
+			ctx, S2C_INFO, "nothing has changed: the image stays as it is");
+	if (name_image(ctx, store, finish->plan, &image->desc, err))
 		return -1;
 	(void)snprintf(
-		result.image_id, sizeof(result.image_id), "%s", finish->commit->id.str);
-	(void)snprintf(result.digest, sizeof(result.digest), "%s",
-		finish->commit->desc.digest.str);
+		result.image_id, sizeof(result.image_id), "%s", s2c_image_id(image)->str);
+	(void)snprintf(
+		result.digest, sizeof(result.digest), "%s", image->desc.digest.str);
 	if (finish->plan->has_tag)
 		s2c_reference_format(&finish->plan->tag, result.name);
 	(void)snprintf(image->name, sizeof(image->name), "%s", result.name);
 	if (export_all(ctx, store, finish, image, err))
 		return -1;
-	if (finish->plan->push && push(ctx, store, finish, &pushed, err))
+	if (finish->plan->push && push(ctx, store, finish, image, &pushed, err))
 		return -1;
 	result.metadata = describe(finish, image, &result, &pushed);
 	if (pushed.len)

@@ -17,9 +17,10 @@
 
 /*
  * Creation time of an image: SOURCE_DATE_EPOCH when it is set (S2C_EINVAL when it is no
- * number of seconds), else now.
+ * number of seconds), else now. *out_epoch (may be NULL) is the former, or 0.
  */
-S2C_CHECK int s2c_creation_time(char out[S2C_TIME_TEXT], struct s2c_error **err);
+S2C_CHECK int s2c_creation_time(
+	char out[S2C_TIME_TEXT], int64_t *out_epoch, struct s2c_error **err);
 
 struct s2c_finish {
 	const struct s2c_plan *plan;

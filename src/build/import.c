@@ -151,7 +151,7 @@ static int make_config(const struct s2c_import_options *o, struct s2c_config **o
 	for (size_t i = 0; o->changes && o->changes[i]; i++)
 		if (s2c_config_change(config, o->changes[i], err))
 			return s2c_wrap(err, "--change");
-	if (s2c_creation_time(created, err))
+	if (s2c_creation_time(created, NULL, err))
 		return -1;
 	s2c_config_set_created(config, created);
 	*out = TAKE(config);

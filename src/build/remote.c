@@ -1,21 +1,45 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Transfers with their phase and context.
+ * Transfers with their phase and context. What is pulled is unpacked while it arrives:
+ * layers are wanted as trees sooner or later, and their bytes are at hand now.
  */
 #include "build/remote.h"
 
 #include "policy/policy.h"
 #include "registry/chunks.h"
+#include "runtime/trees.h"
+
+/* ---- pull ---- */
+
+static bool has_tree(void *self, const struct s2c_digest *diff_id)
+{
+	return s2c_trees_has(self, diff_id);
+}
+
+static int put_tree(void *self, struct s2c_ctx *ctx, const struct s2c_layer *layer,
+	struct s2c_reader *blob, struct s2c_error **err)
+{
+	struct s2c_tree_layer tree = {
+		.desc = layer->desc, .diff_id = layer->diff_id, .stop = layer->stop};
+
+	return s2c_trees_put(ctx, self, &tree, blob, err);
+}
 
 int s2c_remote_pull(struct s2c_ctx *ctx, struct s2c_store *store,
 	const struct s2c_reference *ref, const struct s2c_registry_opts *opts,
 	struct s2c_descriptor *out, struct s2c_error **err)
 {
 	char name[S2C_REFERENCE_MAX + 1];
+	struct s2c_userns userns;
+	struct s2c_trees trees;
+	struct s2c_layer_sink sink = {.has = has_tree, .put = put_tree, .self = &trees};
+	struct s2c_pull_opts how = {.registry = opts, .sink = &sink};
 
 	s2c_reference_format(ref, name);
 	CLEAN_PHASE struct s2c_phase phase = s2c_phase_begin(ctx, "pull", name);
-	if (s2c_registry_pull(ctx, store, ref, opts, out, err))
+	if (s2c_userns_read(&userns, err) ||
+		s2c_trees_open(store, &userns, &trees, err) ||
+		s2c_registry_pull(ctx, store, ref, &how, out, err))
 		return s2c_wrap(err, "pull '%s'", name);
 	return 0;
 }

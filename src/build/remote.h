@@ -12,7 +12,8 @@
 /* "registry/repository@sha256:..." + NUL */
 #define S2C_PUSHED_TEXT 650
 
-/* s2c_registry_pull() in phase "pull". */
+/* s2c_registry_pull() in phase "pull", with the layers unpacked as the native runtime
+ * needs them. */
 S2C_CHECK int s2c_remote_pull(struct s2c_ctx *ctx, struct s2c_store *store,
 	const struct s2c_reference *ref, const struct s2c_registry_opts *opts,
 	struct s2c_descriptor *out, struct s2c_error **err);

@@ -28,7 +28,9 @@ static const struct row environment_rows[] = {
 	{"S2C_ROOT", "the store, as --root"},
 	{"S2C_TRACE",
 		"components whose details are logged: http,registry,runtime or all"},
-	{"SOURCE_DATE_EPOCH", "seconds since 1970 to use as creation time of images"},
+	{"SOURCE_DATE_EPOCH", "seconds since 1970 to use as creation time of images; "
+			      "later times of files "
+			      "in new layers become it too"},
 	{"DOCKER_CONFIG, REGISTRY_AUTH_FILE", "where registry credentials are looked up"},
 	{"http_proxy, https_proxy, no_proxy", "proxies for transfers by s2c itself"},
 };

@@ -273,6 +273,30 @@ void s2c_config_platform(const struct s2c_config *config, struct s2c_platform *o
 		string_or_empty(s2c_json_get(root, "variant")));
 }
 
+/* The document without times, its keys sorted; caller frees. */
+static char *timeless(const struct s2c_config *config)
+{
+	CLEAN_JSON struct s2c_json *root = s2c_json_copy(config->root);
+	CLEAN_JSON struct s2c_json *history = s2c_json_new_array();
+
+	s2c_json_remove(root, "created");
+	s2c_json_foreach (entry, s2c_json_get(config->root, "history")) {
+		struct s2c_json *copy = s2c_json_copy(entry);
+		s2c_json_remove(copy, "created");
+		s2c_json_add(history, copy);
+	}
+	s2c_json_set(root, "history", TAKE(history));
+	s2c_json_sort(root);
+	return s2c_json_print(root, S2C_JSON_COMPACT);
+}
+
+bool s2c_config_same_but_times(const struct s2c_config *a, const struct s2c_config *b)
+{
+	CLEAN_FREE char *one = timeless(a), *other = timeless(b);
+
+	return streq(one, other);
+}
+
 static void add_strings(
 	const struct s2c_config *config, const char *key, struct s2c_strv *out)
 {

@@ -45,6 +45,8 @@ const char *s2c_config_label(const struct s2c_config *config, const char *key);
 const char *s2c_config_stop_signal(const struct s2c_config *config);
 const char *s2c_config_created(const struct s2c_config *config);
 void s2c_config_platform(const struct s2c_config *config, struct s2c_platform *out);
+/* True if the two differ in times of creation at most, their own and those of history. */
+bool s2c_config_same_but_times(const struct s2c_config *a, const struct s2c_config *b);
 /* Appended copies. */
 void s2c_config_env(const struct s2c_config *config, struct s2c_strv *out);
 void s2c_config_entrypoint(const struct s2c_config *config, struct s2c_strv *out);

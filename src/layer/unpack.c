@@ -20,6 +20,7 @@
 #include "codec/extract.h"
 #include "codec/tar.h"
 #include "layer/overlay.h"
+#include "util/ahead.h"
 #include "util/error.h"
 #include "util/fs.h"
 #include "util/strv.h"
@@ -373,7 +374,10 @@ int s2c_layer_unpack(struct s2c_ctx *ctx, struct s2c_unpack_input input, int roo
 		.root_fd = root_fd,
 		.opts = opts,
 		.x = s2c_extractor_new(root_fd, &how),
-		.tar = s2c_tar_reader(&hashing->base, true, limits),
+		/* Inflating and hashing in one thread, putting files on disk in another.
+		 */
+		.tar = s2c_tar_reader(
+			s2c_reader_ahead(&hashing->base, true, input.stop), true, limits),
 	};
 	const struct s2c_entry *entry;
 

@@ -44,8 +44,9 @@ struct s2c_unpack_opts {
  * caller compares it with the config before the directory is used.
  */
 struct s2c_unpack_input {
-	struct s2c_reader *tar;
+	struct s2c_reader *tar; /* read in another thread, see util/ahead.h */
 	bool own;
+	struct s2c_ctx *stop; /* ends its waits; NULL: it never waits */
 };
 S2C_CHECK int s2c_layer_unpack(struct s2c_ctx *ctx, struct s2c_unpack_input input,
 	int root_fd, const struct s2c_unpack_opts *opts, struct s2c_digest *diff_id,

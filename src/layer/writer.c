@@ -35,7 +35,18 @@ static int check_order(
 	return 0;
 }
 
-static int write_entries(struct s2c_ctx *ctx, struct s2c_entries *entries,
+static struct s2c_entry clamped(const struct s2c_entry *entry, int64_t newest)
+{
+	struct s2c_entry copy = *entry;
+
+	if (newest && copy.mtime >= newest) {
+		copy.mtime = newest;
+		copy.mtime_ns = 0;
+	}
+	return copy;
+}
+
+static int write_entries(struct s2c_ctx *ctx, struct s2c_entries *entries, int64_t newest,
 	struct s2c_writer *out, uint64_t *out_count, struct s2c_error **err)
 {
 	struct s2c_tar_writer *tar CLEAN(s2c_clean_tar_writer) = s2c_tar_writer_new(out);
@@ -48,8 +59,9 @@ static int write_entries(struct s2c_ctx *ctx, struct s2c_entries *entries,
 			return -1;
 		if (!entry)
 			break;
+		struct s2c_entry written = clamped(entry, newest);
 		if (check_order(last, entry, err) ||
-			s2c_tar_writer_entry(tar, entry, err) ||
+			s2c_tar_writer_entry(tar, &written, err) ||
 			s2c_tar_write_data(tar, ctx, entries, err))
 			return -1;
 		free(last);
@@ -77,7 +89,8 @@ int s2c_layer_write(struct s2c_ctx *ctx, struct s2c_entries *entries,
 	struct s2c_writer *diff CLEAN_WRITER = s2c_writer_digest(
 		pack, &r.diff_id, &r.tar_size);
 
-	if (write_entries(ctx, entries, diff, &r.entries, err) || s2c_finish(diff, err))
+	if (write_entries(ctx, entries, opts->newest, diff, &r.entries, err) ||
+		s2c_finish(diff, err))
 		return -1;
 	*result = r;
 	return 0;

@@ -13,6 +13,9 @@
 struct s2c_layer_opts {
 	enum s2c_compression compression;
 	int level; /* 0: the compressor's default */
+	/* Later times of change become this one, in seconds since 1970, so that a build
+	 * of another day makes the same layer (SOURCE_DATE_EPOCH); 0: all stay. */
+	int64_t newest;
 };
 
 struct s2c_layer_result {

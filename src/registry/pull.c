@@ -1,17 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Pull of whole images. One blob after the other; every byte that enters the store passes
- * s2c_ingest_commit(), which checks it against its digest and size.
+ * Pull of whole images: which documents and blobs make an image, and that they fit
+ * together. How layers arrive is in registry/fetch.
  */
 #include "registry/pull.h"
 
 #include "registry/exchange.h"
+#include "registry/fetch.h"
 #include "store/blob.h"
 
 /* What a pull works on. */
 struct pull {
 	struct s2c_store *store;
 	struct s2c_registry *registry;
+	const struct s2c_layer_sink *sink;
+	struct s2c_platform platform;
+	bool platform_asked;
 };
 
 /*
@@ -40,22 +44,48 @@ static int fetch_document(struct s2c_ctx *ctx, struct pull *pull,
 	return *desc->media_type ? 0 : s2c_document_type(body, desc->media_type, err);
 }
 
-/* From an index to the entry for this host. */
-static int choose(
-	struct s2c_descriptor *desc, const struct s2c_buf *body, struct s2c_error **err)
+/* "linux/arm64/v8"; caller frees. */
+static char *platform_text(const struct s2c_platform *platform)
+{
+	return xasprintf("%s/%s%s%s", platform->os, platform->architecture,
+		*platform->variant ? "/" : "", platform->variant);
+}
+
+/* The platforms that an index has, for a message; caller frees. */
+static char *platforms_of(const struct s2c_index *index)
+{
+	struct s2c_buf list = S2C_BUF_INIT(S2C_ERROR_MESSAGE_MAX / 4);
+
+	for (size_t i = 0; i < index->n_manifests; i++) {
+		const struct s2c_platform *platform = &index->manifests[i].platform;
+		CLEAN_FREE char *text = platform_text(platform);
+
+		/* Attestations say "unknown". */
+		if (!*platform->os || streq(platform->os, "unknown"))
+			continue;
+		if (s2c_buf_printf(&list, NULL, "%s%s", list.len ? ", " : "", text) < 0)
+			break;
+	}
+	return s2c_buf_take(&list);
+}
+
+/* From an index to the entry for the platform. */
+static int choose(const struct pull *pull, struct s2c_descriptor *desc,
+	const struct s2c_buf *body, struct s2c_error **err)
 {
 	CLEAN_INDEX struct s2c_index *index = NULL;
-	struct s2c_platform platform;
+	CLEAN_FREE char *wanted = platform_text(&pull->platform), *there = NULL;
 
 	if (s2c_index_parse(s2c_buf_str(body), body->len, desc->media_type, &index, err) <
 		0)
 		return s2c_wrap(err, "index '%s'", desc->digest.str);
-	s2c_platform_host(&platform);
-	const struct s2c_descriptor *entry = s2c_index_choose(index, &platform);
-	if (!entry)
+	const struct s2c_descriptor *entry = s2c_index_choose(index, &pull->platform);
+	if (!entry) {
+		there = platforms_of(index);
 		return s2c_fail(err, S2C_EUNSUPPORTED,
-			"there is no image for platform '%s/%s' in its index",
-			platform.os, platform.architecture);
+			"there is no image for platform '%s' in its index, only for: %s",
+			wanted, *there ? there : "none");
+	}
 	s2c_descriptor_release(desc);
 	s2c_descriptor_copy(desc, entry);
 	return 0;
@@ -72,7 +102,7 @@ static int fetch_manifest(struct s2c_ctx *ctx, struct pull *pull,
 		case S2C_MEDIA_MANIFEST:
 			return 0;
 		case S2C_MEDIA_INDEX:
-			if (choose(desc, body, err) < 0)
+			if (choose(pull, desc, body, err) < 0)
 				return -1;
 			break;
 		case S2C_MEDIA_SCHEMA1:
@@ -103,40 +133,24 @@ static int resolve(struct s2c_ctx *ctx, struct pull *pull,
 	return s2c_registry_head_manifest(ctx, pull->registry, ref->tag, out, err);
 }
 
-static int fetch_blob_once(struct s2c_ctx *ctx, struct pull *pull,
+/* The config: small, and needed before any layer. */
+static int fetch_config(struct s2c_ctx *ctx, struct pull *pull,
 	const struct s2c_descriptor *desc, struct s2c_error **err)
 {
 	CLEAN_INGEST struct s2c_ingest *ingest = NULL;
 	struct s2c_ingest_expect expect = {.digest = &desc->digest, .size = desc->size};
+	struct s2c_blob_part part = {.length = desc->size};
 
+	if (s2c_blob_exists(pull->store, &desc->digest, desc->size))
+		return 0;
 	if (s2c_ingest_begin(pull->store, &ingest, err) < 0 ||
-		s2c_registry_get_blob(
-			ctx, pull->registry, desc, s2c_ingest_writer(ingest), err) < 0)
+		s2c_registry_get_blob(ctx, pull->registry, desc, &part,
+			s2c_ingest_writer(ingest), err) < 0)
 		return -1;
 	if (s2c_ingest_commit(ingest, &expect, NULL, NULL, err) < 0)
 		return s2c_wrap(err, "blob '%s' from '%s'", desc->digest.str,
 			pull->registry->host);
 	return 0;
-}
-
-static int fetch_blob(struct s2c_ctx *ctx, struct pull *pull,
-	const struct s2c_descriptor *desc, struct s2c_error **err)
-{
-	if (s2c_blob_exists(pull->store, &desc->digest, desc->size))
-		return 0;
-	for (unsigned attempt = 0;; attempt++) {
-		CLEAN_ERROR struct s2c_error *cause = NULL;
-		if (fetch_blob_once(ctx, pull, desc, &cause) == 0)
-			return 0;
-		if (s2c_error_code(cause) != S2C_ENET ||
-			attempt >= pull->registry->retries) {
-			s2c_error_move(err, &cause);
-			return -1;
-		}
-		if (s2c_exchange_wait(ctx, pull->registry, s2c_error_message(cause),
-			    attempt, 0, err) < 0)
-			return -1;
-	}
 }
 
 /* Refuses what is no image that we could use, before anything large is fetched. */
@@ -166,8 +180,8 @@ static int check_parts(const struct s2c_manifest *manifest, struct s2c_error **e
 }
 
 /* Config and manifest must fit together before the layers are worth the way. */
-static int check_config(struct s2c_store *store, const struct s2c_manifest *manifest,
-	struct s2c_error **err)
+static int read_config(struct s2c_store *store, const struct s2c_manifest *manifest,
+	struct s2c_config **out, struct s2c_error **err)
 {
 	CLEAN_BUF struct s2c_buf text = S2C_BUF_INIT(S2C_CONFIG_MAX);
 	CLEAN_CONFIG struct s2c_config *config = NULL;
@@ -180,7 +194,46 @@ static int check_config(struct s2c_store *store, const struct s2c_manifest *mani
 		return s2c_fail(err, S2C_EPROTO,
 			"its manifest has %zu layers and its config %zu",
 			manifest->n_layers, config->n_diff_ids);
+	*out = TAKE(config);
 	return 0;
+}
+
+/* An image that is not chosen from an index says for itself what it is for. */
+static int check_platform(struct s2c_ctx *ctx, const struct pull *pull,
+	const struct s2c_config *config, struct s2c_error **err)
+{
+	CLEAN_FREE char *wanted = platform_text(&pull->platform), *is = NULL;
+	struct s2c_platform platform;
+
+	s2c_config_platform(config, &platform);
+	if (streq(platform.os, pull->platform.os) &&
+		streq(platform.architecture, pull->platform.architecture))
+		return 0;
+	is = platform_text(&platform);
+	if (pull->platform_asked)
+		return s2c_fail(err, S2C_EUNSUPPORTED,
+			"it is an image for platform '%s' and not for '%s'", is, wanted);
+	s2c_emit_log(ctx, S2C_WARN, "it is an image for platform '%s', this host is '%s'",
+		is, wanted);
+	return 0;
+}
+
+static int fetch_layers(struct s2c_ctx *ctx, struct pull *pull,
+	const struct s2c_manifest *manifest, struct s2c_error **err)
+{
+	CLEAN_CONFIG struct s2c_config *config = NULL;
+	CLEAN_FREE struct s2c_fetch_layer *layers = NULL;
+	struct s2c_fetch_opts opts = {
+		.store = pull->store, .registry = pull->registry, .sink = pull->sink};
+
+	if (read_config(pull->store, manifest, &config, err) < 0 ||
+		check_platform(ctx, pull, config, err) < 0)
+		return -1;
+	layers = xcalloc(manifest->n_layers, sizeof(*layers));
+	for (size_t i = 0; i < manifest->n_layers; i++)
+		layers[i] = (struct s2c_fetch_layer){
+			.desc = &manifest->layers[i], .diff_id = &config->diff_ids[i]};
+	return s2c_fetch_layers(ctx, &opts, layers, manifest->n_layers, err);
 }
 
 static int put_document(struct s2c_store *store, const struct s2c_descriptor *desc,
@@ -211,12 +264,9 @@ static int pull_image(struct s2c_ctx *ctx, struct pull *pull,
 		s2c_manifest_parse(s2c_buf_str(&body), body.len, desc->media_type,
 			&manifest, err) < 0 ||
 		check_parts(manifest, err) < 0 ||
-		fetch_blob(ctx, pull, &manifest->config, err) < 0 ||
-		check_config(pull->store, manifest, err) < 0)
+		fetch_config(ctx, pull, &manifest->config, err) < 0 ||
+		fetch_layers(ctx, pull, manifest, err) < 0)
 		return -1;
-	for (size_t i = 0; i < manifest->n_layers; i++)
-		if (fetch_blob(ctx, pull, &manifest->layers[i], err) < 0)
-			return -1;
 	/* Now it is whole: this looks at all of it once more before it gets its name. */
 	if (put_document(pull->store, desc, &body, err) < 0 ||
 		s2c_image_load(pull->store, desc, &image, err) < 0)
@@ -225,15 +275,22 @@ static int pull_image(struct s2c_ctx *ctx, struct pull *pull,
 }
 
 int s2c_registry_pull(struct s2c_ctx *ctx, struct s2c_store *store,
-	const struct s2c_reference *ref, const struct s2c_registry_opts *opts,
+	const struct s2c_reference *ref, const struct s2c_pull_opts *opts,
 	struct s2c_descriptor *out, struct s2c_error **err)
 {
 	CLEAN(s2c_clean_registry) struct s2c_registry *registry = NULL;
 	CLEAN_DESCRIPTOR struct s2c_descriptor desc = {0};
 
-	if (s2c_registry_open(ref, opts, &registry, err) < 0)
+	if (s2c_registry_open(ref, opts->registry, &registry, err) < 0)
 		return -1;
-	struct pull pull = {.store = store, .registry = registry};
+	struct pull pull = {.store = store,
+		.registry = registry,
+		.sink = opts->sink,
+		.platform_asked = opts->platform != NULL};
+	if (opts->platform)
+		pull.platform = *opts->platform;
+	else
+		s2c_platform_host(&pull.platform);
 	if (pull_image(ctx, &pull, ref, &desc, err) < 0)
 		return -1;
 	*out = desc;

@@ -269,29 +269,6 @@ int s2c_registry_head_manifest(struct s2c_ctx *ctx, struct s2c_registry *registr
 
 /* ---- blobs ---- */
 
-int s2c_registry_get_blob(struct s2c_ctx *ctx, struct s2c_registry *registry,
-	const struct s2c_descriptor *desc, struct s2c_writer *sink,
-	struct s2c_error **err)
-{
-	CLEAN_HTTP_RESPONSE struct s2c_http_response response = {0};
-	CLEAN_FREE char *path = xasprintf("blobs/%s", desc->digest.str);
-	CLEAN_FREE char *what = xasprintf("blob '%s'", desc->digest.str);
-	struct s2c_registry_call call = {.method = "GET",
-		.path = path,
-		.scope = registry->pull_scope,
-		.sink = sink,
-		/* 0 would mean the default; one byte too many is found by the ingest. */
-		.max_body = desc->size ? desc->size : 1,
-		.phase = "pull",
-		.subject = desc->digest.str};
-
-	if (s2c_exchange(ctx, registry, &call, &response, err) < 0)
-		return s2c_wrap(err, "%s", what);
-	if (response.status != 200)
-		return s2c_exchange_fail(registry, what, &response, err);
-	return 0;
-}
-
 int s2c_registry_has_blob(struct s2c_ctx *ctx, struct s2c_registry *registry,
 	const struct s2c_digest *digest, bool *out_there, struct s2c_error **err)
 {

@@ -69,11 +69,25 @@ S2C_CHECK int s2c_registry_put_manifest(struct s2c_ctx *ctx,
 	struct s2c_registry *registry, const struct s2c_manifest_put *put,
 	struct s2c_manifest_answer *out, struct s2c_error **err);
 
-/* Streams a blob into `sink`; more bytes than desc->size end it. Verified by the sink's
- * owner (s2c_ingest_commit). */
+/* A piece of a blob that is wanted. */
+struct s2c_blob_part {
+	uint64_t offset, length;
+	/*
+	 * Called before the first byte if the registry does not send pieces of this blob
+	 * (200 instead of 206); true: all from `offset` on is welcome. NULL: false.
+	 */
+	bool (*whole)(void *self);
+	void *self;
+};
+/*
+ * Streams a part of a blob into `sink`, and nothing else: a registry that sends more than
+ * was asked for is read up to the part and left behind it. When the connection breaks it
+ * goes on where it was, as long as every try brings something. The bytes are verified by
+ * whoever owns the sink. `desc` says what the size of the blob is.
+ */
 S2C_CHECK int s2c_registry_get_blob(struct s2c_ctx *ctx, struct s2c_registry *registry,
-	const struct s2c_descriptor *desc, struct s2c_writer *sink,
-	struct s2c_error **err);
+	const struct s2c_descriptor *desc, const struct s2c_blob_part *part,
+	struct s2c_writer *sink, struct s2c_error **err);
 /* *out_there tells whether the repository has the blob. */
 S2C_CHECK int s2c_registry_has_blob(struct s2c_ctx *ctx, struct s2c_registry *registry,
 	const struct s2c_digest *digest, bool *out_there, struct s2c_error **err);

@@ -27,29 +27,6 @@ void s2c_relay_release(struct s2c_relay *relay)
 	s2c_registry_close(TAKE(relay->registry));
 }
 
-/* ---- from `offset` on ---- */
-
-/* Drops the first bytes, for pieces of a blob that registries send as a whole. */
-struct skipping {
-	struct s2c_writer base;
-	struct s2c_writer *next;
-	uint64_t left;
-};
-
-static int skipping_write(
-	struct s2c_writer *w, const void *buf, size_t len, struct s2c_error **err)
-{
-	struct skipping *s = (struct skipping *)w;
-	size_t drop = s->left < len ? (size_t)s->left : len;
-
-	s->left -= drop;
-	if (drop == len)
-		return 0;
-	return s2c_write(s->next, (const char *)buf + drop, len - drop, err);
-}
-
-static const struct s2c_writer_ops skipping_ops = {.write = skipping_write};
-
 /* ---- the reader ---- */
 
 /* It has read a bit ahead, to know that there is something to read. */
@@ -65,12 +42,14 @@ struct relay_reader {
 static int fetch(
 	void *self, struct s2c_ctx *ctx, struct s2c_writer *out, struct s2c_error **err)
 {
-	struct relay_reader *r = self;
-	struct skipping skipping = {
-		.base.ops = &skipping_ops, .next = out, .left = r->offset};
+	const struct relay_reader *r = self;
+	const struct s2c_descriptor *desc = r->relay->desc;
+	struct s2c_blob_part part = {
+		.offset = r->offset, .length = desc->size - r->offset};
 
-	return s2c_registry_get_blob(
-		ctx, r->relay->registry, r->relay->desc, &skipping.base, err);
+	if (part.length == 0)
+		return 0;
+	return s2c_registry_get_blob(ctx, r->relay->registry, desc, &part, out, err);
 }
 
 static ssize_t relay_read(

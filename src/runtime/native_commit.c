@@ -30,7 +30,8 @@ static int write_layer(struct s2c_ctx *ctx, struct s2c_native_container *c,
 	CLEAN_ENTRIES struct s2c_entries *entries = NULL;
 	CLEAN_INGEST struct s2c_ingest *ingest = NULL;
 	CLEAN_FD int upper = -1;
-	struct s2c_layer_opts how = {.compression = opts->compression};
+	struct s2c_layer_opts how = {
+		.compression = opts->compression, .newest = opts->newest};
 	struct s2c_diff_opts diff = {
 		.lower_fds = c->overlay.lower_fds,
 		.n_lowers = c->n_trees,

@@ -15,48 +15,12 @@
 #include <sys/stat.h>
 
 #include "codec/extract.h"
-#include "layer/unpack.h"
 #include "runtime/rootpath.h"
-#include "store/blob.h"
+#include "runtime/trees.h"
 #include "store/tree.h"
 #include "util/fs.h"
 
 /* ---- layers ---- */
-
-static int unpack_layer(struct s2c_ctx *ctx, struct s2c_native *native,
-	const struct s2c_descriptor *layer, const struct s2c_digest *diff_id,
-	struct s2c_error **err)
-{
-	CLEAN_PHASE struct s2c_phase phase = s2c_phase_begin(
-		ctx, "unpack", layer->digest.str);
-	CLEAN(s2c_clean_tree) struct s2c_tree *tree = NULL;
-	enum s2c_compression compression;
-	struct s2c_reader *blob;
-	struct s2c_digest found;
-	struct s2c_unpack_opts opts = {
-		.xattr_prefix = s2c_userns_overlay_prefix(&native->userns),
-		.single_id = native->userns.kind == S2C_USERNS_SINGLE,
-	};
-
-	if (s2c_media_kind(layer->media_type, &compression) != S2C_MEDIA_LAYER)
-		return s2c_fail(err, S2C_EUNSUPPORTED,
-			"cannot unpack a layer of type '%s'", layer->media_type);
-	if (s2c_blob_open(native->store, &layer->digest, layer->size, &blob, err) < 0)
-		return -1;
-	struct s2c_unpack_input input = {
-		.tar = s2c_decompress(compression, blob, true), .own = true};
-	if (s2c_tree_begin(native->store, &tree, err) < 0) {
-		s2c_reader_free(input.tar);
-		return -1;
-	}
-	if (s2c_layer_unpack(ctx, input, s2c_tree_fd(tree), &opts, &found, err) < 0)
-		return s2c_wrap(err, "layer '%s'", layer->digest.str);
-	if (!s2c_digest_equal(&found, diff_id))
-		return s2c_fail(err, S2C_EDIGEST,
-			"layer '%s': its content is '%s', the image's config says '%s'",
-			layer->digest.str, found.str, diff_id->str);
-	return s2c_tree_commit(tree, diff_id, err);
-}
 
 /* Unpacks what is missing and opens all trees, uppermost first, with room for one more.
  */
@@ -65,27 +29,17 @@ static int open_trees(struct s2c_ctx *ctx, struct s2c_native *native,
 	struct s2c_error **err)
 {
 	size_t n = image->config->n_diff_ids;
-	struct s2c_tree_form form = {
-		.xattr_prefix = s2c_userns_overlay_prefix(&native->userns),
-		.single_id = native->userns.kind == S2C_USERNS_SINGLE,
-	};
+	struct s2c_trees trees;
 
 	if (image->manifest->n_layers != n)
 		return s2c_fail(err, S2C_EPROTO,
 			"the image's manifest and config differ in the number of layers");
-	if (s2c_tree_form_set(native->store, &form, err) < 0)
+	if (s2c_trees_open(native->store, &native->userns, &trees, err) < 0 ||
+		s2c_trees_require(ctx, &trees, image, err) < 0)
 		return -1;
 	overlay->userxattr = native->userns.kind != S2C_USERNS_NONE;
 	overlay->keep_owner = native->userns.kind == S2C_USERNS_SINGLE;
 	overlay->lower_fds = xcalloc(n + 1, sizeof(int));
-	for (size_t i = 0; i < n; i++) {
-		const struct s2c_digest *diff_id = &image->config->diff_ids[i];
-
-		if (!s2c_tree_exists(native->store, diff_id) &&
-			unpack_layer(ctx, native, &image->manifest->layers[i], diff_id,
-				err) < 0)
-			return -1;
-	}
 	for (size_t i = n; i > 0; i--) {
 		int fd;
 

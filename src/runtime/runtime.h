@@ -104,6 +104,7 @@ struct s2c_commit_opts {
 	const struct s2c_config *config; /* complete new config but for the new layer */
 	const struct s2c_strv *excludes; /* absolute paths left out with all below */
 	enum s2c_compression compression;
+	int64_t newest;      /* see struct s2c_layer_opts */
 	const char *created; /* RFC 3339, for history */
 	const char *created_by;
 };

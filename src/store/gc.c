@@ -18,6 +18,7 @@
 #include "store/internal.h"
 #include "store/known.h"
 #include "store/names.h"
+#include "store/partial.h"
 #include "store/tree.h"
 #include "util/fault.h"
 #include "util/fs.h"
@@ -400,7 +401,9 @@ static int collect(struct gc *gc, struct s2c_error **err)
 	if (gc->opts->untagged && !gc->opts->dry_run &&
 		s2c_names_drop(gc->ctx, gc->store, &unnamed, NULL, err) < 0)
 		return -1;
-	if (for_each_blob(gc, sweep_blob, err) < 0 || sweep_trees(gc, err) < 0)
+	struct s2c_partial_sweep partials = {.dry_run = gc->opts->dry_run};
+	if (for_each_blob(gc, sweep_blob, err) < 0 || sweep_trees(gc, err) < 0 ||
+		s2c_partial_sweep(gc->store, &partials, &gc->result.bytes, err) < 0)
 		return -1;
 	prune_known(gc);
 	if (gc->result.damaged > 0 && !gc->opts->dry_run)

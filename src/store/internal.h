@@ -22,6 +22,9 @@ const char *s2c_blob_algo_name(enum s2c_blob_algo algo);
 
 struct s2c_store {
 	char *path; /* absolute, without symlinks */
+	/* What is made at its first use, by whichever thread; s2c_store_scratch() and
+	 * s2c_store_algo_fd() hold it. */
+	struct s2c_monitor *lazy;
 	int root_fd;
 	int lock_fd;                 /* flock on "lock", shared but during gc */
 	int blobs_fd;                /* "blobs" */

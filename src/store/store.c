@@ -12,8 +12,10 @@
 #include <sys/stat.h>
 
 #include "store/internal.h"
+#include "store/partial.h"
 #include "util/fault.h"
 #include "util/fs.h"
+#include "util/pool.h"
 
 #define LAYOUT_TEXT "{\"imageLayoutVersion\":\"1.0.0\"}"
 #define INDEX_TEXT                                                                       \
@@ -42,6 +44,7 @@ static struct s2c_store *store_new(void)
 	for (int i = 0; i < S2C_BLOB_ALGOS; i++)
 		store->algo_fd[i] = -1;
 	store->scratch = (struct s2c_claim)S2C_CLAIM_INIT;
+	store->lazy = s2c_monitor_new();
 	return store;
 }
 
@@ -139,11 +142,16 @@ static int open_dir(
 int s2c_store_algo_fd(struct s2c_store *store, enum s2c_blob_algo algo, bool make,
 	int *out_fd, struct s2c_error **err)
 {
-	if (store->algo_fd[algo] < 0 && open_dir(store->blobs_fd, algo_names[algo], make,
-						&store->algo_fd[algo], err) < 0)
-		return -1;
-	*out_fd = store->algo_fd[algo];
-	return 0;
+	int rc = 0;
+
+	s2c_monitor_enter(store->lazy);
+	if (store->algo_fd[algo] < 0)
+		rc = open_dir(store->blobs_fd, algo_names[algo], make,
+			&store->algo_fd[algo], err);
+	if (rc == 0)
+		*out_fd = store->algo_fd[algo];
+	s2c_monitor_leave(store->lazy);
+	return rc;
 }
 
 static int open_dirs(struct s2c_store *store, struct s2c_error **err)
@@ -190,8 +198,13 @@ static int initialise(
 
 int s2c_store_scratch(struct s2c_store *store, int *out_fd, struct s2c_error **err)
 {
-	if (!store->scratch.name &&
-		s2c_claim_make(store->tmp_fd, "t", &store->scratch, err) < 0)
+	int rc = 0;
+
+	s2c_monitor_enter(store->lazy);
+	if (!store->scratch.name)
+		rc = s2c_claim_make(store->tmp_fd, "t", &store->scratch, err);
+	s2c_monitor_leave(store->lazy);
+	if (rc < 0)
 		return s2c_wrap(err, "store '%s'", store->path);
 	*out_fd = store->scratch.fd;
 	return 0;
@@ -271,8 +284,11 @@ static int sweep_dir(struct s2c_ctx *ctx, struct s2c_store *store, bool work,
 int s2c_store_sweep(struct s2c_ctx *ctx, struct s2c_store *store, bool dry_run,
 	uint64_t *removed, struct s2c_error **err)
 {
+	struct s2c_partial_sweep partials = {.old_only = true, .dry_run = dry_run};
+
 	if (sweep_dir(ctx, store, true, dry_run, removed, err) < 0 ||
-		sweep_dir(ctx, store, false, dry_run, removed, err) < 0)
+		sweep_dir(ctx, store, false, dry_run, removed, err) < 0 ||
+		s2c_partial_sweep(store, &partials, NULL, err) < 0)
 		return s2c_wrap(err, "store '%s'", store->path);
 	return 0;
 }
@@ -328,6 +344,7 @@ void s2c_store_close(struct s2c_store *store)
 	close_fd(store->tmp_fd);
 	close_fd(store->lock_fd);
 	close_fd(store->root_fd);
+	s2c_monitor_free(store->lazy);
 	free(store->path);
 	free(store);
 }

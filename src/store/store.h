@@ -2,12 +2,13 @@
 /*
  * The store inside the library. On disk, below its root (0700):
  *
- *   oci-layout index.json blobs/sha256/<hex>   an OCI image layout, readable by others'
- * tools trees/<diffID hex>/                        a layer unpacked in overlay form,
- * complete work/<name>/                               a running command's own, flock on
- * itself tmp/<name>/                                its unfinished blobs and trees,
- * likewise lock                                       flock: shared for use, exclusive
- * for gc index.lock                                 flock: exclusive to change index.json
+ *   oci-layout index.json blobs/sha256/<hex>   an OCI image layout for any tool
+ *   trees/<diffID hex>/   a layer unpacked in overlay form, complete
+ *   work/<name>/          a running command's own, flock on itself
+ *   tmp/<name>/           its unfinished blobs and trees, likewise
+ *   partial/<algo>-<hex>  a blob that arrives, flock on itself; stays after a cut
+ *   lock                  flock: shared for use, exclusive for gc
+ *   index.lock            flock: exclusive to change index.json
  *
  * Names are index.json annotations "org.opencontainers.image.ref.name" holding the full
  * form of a reference. A blob or tree is either complete and verified under its name or

@@ -81,8 +81,8 @@ def main():
         measure.timed(build)
         actions = {
             "bare": lambda: bare(root, scratch),
-            "s2c": lambda: measure.timed(build)[0],
-            "s2c-none": lambda: measure.timed(offline)[0],
+            "s2c": lambda: measure.timed(build).seconds,
+            "s2c-none": lambda: measure.timed(offline).seconds,
         }
         if shutil.which("buildah"):
             trees = [p for p in (root / "trees").iterdir() if p.is_dir()]

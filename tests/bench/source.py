@@ -4,38 +4,12 @@ time is linear. Beside it `tar c | tar x` of the same tree; assemble does nothin
 
 usage: tests/bench/source.py [RUNS]      as root, with build/s2c (release) and busybox
 """
-import io
 import os
-import shutil
 import statistics
-import subprocess
 import sys
-import tarfile
-from pathlib import Path
 
+import content
 import measure
-
-
-def make_builder(root, scratch):
-    """An image of busybox alone, whose assemble is `true`."""
-    path = scratch / "rootfs.tar"
-    with tarfile.open(path, "w") as tar:
-        for name in ("tmp", "scripts"):
-            info = tarfile.TarInfo(name)
-            info.type, info.mode = tarfile.DIRTYPE, 0o1777
-            tar.addfile(info)
-        data = Path(shutil.which("busybox")).read_bytes()
-        for name in ("bin/sh", "bin/true"):
-            info = tarfile.TarInfo(name)
-            info.size, info.mode = len(data), 0o755
-            tar.addfile(info, io.BytesIO(data))
-        for name in ("scripts/assemble", "scripts/run"):
-            text = b"#!/bin/sh\ntrue\n"
-            info = tarfile.TarInfo(name)
-            info.size, info.mode = len(text), 0o755
-            tar.addfile(info, io.BytesIO(text))
-    subprocess.run(measure.s2c(root, "import", path, "builder/nothing", "--change", "USER 1001", "--change",
-                               "LABEL io.openshift.s2i.scripts-url=image:///scripts"), check=True, stdout=subprocess.DEVNULL)
 
 
 def many_files(path, count):
@@ -61,7 +35,7 @@ def main():
     root = scratch / "store"
     rows = []
     try:
-        make_builder(root, scratch)
+        content.make_builder(root, scratch)
         cases = (("50,000 small files", many_files, 50000), ("100,000 small files", many_files, 100000),
                  ("one file of 512 MB", one_file, 512 << 20), ("one file of 1 GB", one_file, 1 << 30))
         for label, make, size in cases:
@@ -73,13 +47,13 @@ def main():
 
             def run_build():
                 nonlocal peak
-                seconds, rss = measure.timed(build)
-                peak = max(peak, rss)
-                return seconds
+                taken = measure.timed(build)
+                peak = max(peak, taken.peak)
+                return taken.seconds
 
             def run_copy():
                 measure.remove(scratch / "out")
-                return measure.timed(copy)[0]
+                return measure.timed(copy).seconds
 
             seconds = measure.in_turn({"s2c": run_build, "tar": run_copy}, runs)
             ratio = statistics.median(a / b for a, b in zip(seconds["s2c"], seconds["tar"]))

@@ -34,6 +34,25 @@ CONFIG = "application/vnd.oci.image.config.v1+json"
 LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
 
 
+ALL = -1  # a fault that meets every request
+
+
+def users(**kwargs):
+    """Options of a registry with our user."""
+    return {"users": {USER: PASSWORD}, **kwargs}
+
+
+def stored(program):
+    """Digests of the blobs in a store."""
+    blobs = program.root / "blobs" / "sha256"
+    return {f"sha256:{b.name}" for b in blobs.iterdir()} if blobs.is_dir() else set()
+
+
+def login(registry, authfile):
+    """Flags with our credentials, where any are wanted."""
+    return ["--authfile", authfile(registry.host)] if registry.access.kind else []
+
+
 class QuietS2C(S2C):
     """The program with all its tracing on; none of our secrets may be in what it says."""
 
@@ -153,12 +172,23 @@ def image():
 
 
 @pytest.fixture
+def pulled(remote, make_registry, image):
+    """The image in the store, from a registry that is no part of the test; its name there."""
+    source = make_registry()
+    image.put(source, "a/b", "1")
+    remote.ok("pull", f"{source.host}/a/b:1")
+    return f"{source.host}/a/b:1"
+
+
+@pytest.fixture
 def authfile(tmp_path):
     """Writes an auth file with the right, or other, credentials for a registry's host."""
     def write(host, password=PASSWORD, identity=None, name="auth.json"):
         entry = {"auth": base64.b64encode(f"{USER}:{password}".encode()).decode()}
         if identity:
             entry = {"identitytoken": identity}
+            if password is None:  # with the name of the user, as some logins leave it
+                entry["auth"] = base64.b64encode(f"{USER}:".encode()).decode()
         path = tmp_path / name
         path.write_text(json.dumps({"auths": {host: entry}}))
         path.chmod(0o600)

@@ -243,6 +243,33 @@ def test_same_source_same_image(s2c, builder, app):
     assert len(ids) == 1
 
 
+def test_same_content_same_layer(s2c, builder, app):
+    """assemble makes files of now, so that only SOURCE_DATE_EPOCH makes two builds the same."""
+    builder.make("builder/now", assemble="#!/bin/sh\nsleep 0.01\ncp -r /tmp/src/. /srv/\n")
+
+    def layer(name, **env):
+        s2c.ok("build", app, "builder/now", name, env=env)
+        return s2c.manifest(name)["layers"][-1]["digest"]
+
+    epoch = {"SOURCE_DATE_EPOCH": "1700000000"}
+    assert layer("one", **epoch) == layer("two", **epoch)
+    assert layer("one") != layer("two")
+    layer("one", **epoch)
+    with s2c.layer("one") as tar:
+        assert max(m.mtime for m in tar.getmembers()) == 1700000000
+
+
+def test_nothing_changed(s2c, builder, app):
+    """A build that makes what is there already leaves it there, created when it was."""
+    builder.make("builder/same", assemble="#!/bin/sh\ncp -a /tmp/src/. /srv/\n")
+    first = s2c.ok("build", app, "builder/same", "one", env={"SOURCE_DATE_EPOCH": "4000000000"})  # nothing is newer
+    created = s2c.config("one")["created"]
+    assert s2c.ok("build", app, "builder/same", "one") == first
+    assert s2c.config("one")["created"] == created
+    assert s2c.ok("build", app, "builder/same", "one", "-e", "A=b") != first
+    assert s2c.config("one")["created"] != created
+
+
 def test_timeout(s2c, builder, app):
     builder.make("builder/slow", assemble="#!/bin/sh\necho started\nsleep 600\n")
     done = s2c.fails("build", app, "builder/slow", "myapp", "--timeout", "2", status=124, match="assemble|timeout|deadline")

@@ -14,24 +14,10 @@ import time
 import pytest
 
 from fixtures_registry import (
-    CONFIG, IDENTITY, INDEX, LAYER, MANIFEST, PASSWORD, SECRETS, USER, Image, describe,
-    http_get)
+    ALL, CONFIG, IDENTITY, INDEX, LAYER, MANIFEST, PASSWORD, SECRETS, USER, Image, describe,
+    http_get, stored, users)
 from registry.state import digest_of
 from support import clean_env
-
-ALL = -1  # a fault that meets every request
-
-
-def users(**kwargs):
-    """Options of a registry with our user."""
-    return {"users": {USER: PASSWORD}, **kwargs}
-
-
-def stored(remote):
-    """Digests of the blobs in the store."""
-    blobs = remote.root / "blobs" / "sha256"
-    return {f"sha256:{b.name}" for b in blobs.iterdir()} if blobs.is_dir() else set()
-
 
 # ---- the plain way ----
 
@@ -239,7 +225,7 @@ def test_type_that_says_nothing(remote, registry, image):
 
 def test_digest_that_is_not_stated(remote, registry, image):
     digest = image.put(registry, "a/b", "1")
-    registry.state_digest_header = False
+    registry.quirks.stated_digest = False
     assert remote.ok("pull", f"{registry.host}/a/b:1") == digest
 
 

@@ -244,6 +244,44 @@ static void test_history(void **state)
 	}
 }
 
+static void test_same_but_times(void **state)
+{
+#define NO_LAYERS "\"rootfs\":{\"type\":\"layers\",\"diff_ids\":[]}"
+#define PLAIN "{\"os\":\"linux\",\"architecture\":\"amd64\"," NO_LAYERS
+	static const struct {
+		const char *a, *b;
+		bool same;
+	} rows[] = {
+		{PLAIN "}", PLAIN "}", true},
+		{PLAIN ",\"created\":\"2020-01-01T00:00:00Z\"}", PLAIN "}", true},
+		{"{\"architecture\":\"amd64\",\"os\":\"linux\"," NO_LAYERS "}", PLAIN "}",
+			true},
+		{PLAIN ",\"history\":[{\"created\":\"2020-01-01T00:00:00Z\","
+		       "\"created_by\":\"x\",\"empty_layer\":true}]}",
+			PLAIN
+			",\"history\":[{\"created_by\":\"x\",\"empty_layer\":true}]}",
+			true},
+		{PLAIN ",\"history\":[{\"created_by\":\"x\",\"empty_layer\":true}]}",
+			PLAIN
+			",\"history\":[{\"created_by\":\"y\",\"empty_layer\":true}]}",
+			false},
+		{PLAIN ",\"history\":[{\"created_by\":\"x\",\"empty_layer\":true}]}",
+			PLAIN "}", false},
+		{PLAIN ",\"author\":\"me\"}", PLAIN "}", false},
+		{PLAIN ",\"config\":{\"User\":\"1\"}}",
+			PLAIN ",\"config\":{\"User\":\"2\"}}", false},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		CLEAN_CONFIG struct s2c_config *a = NULL, *b = NULL;
+
+		assert_ok(s2c_config_parse(rows[i].a, strlen(rows[i].a), &a, &terr));
+		assert_ok(s2c_config_parse(rows[i].b, strlen(rows[i].b), &b, &terr));
+		assert_int_equal(s2c_config_same_but_times(a, b), rows[i].same);
+		assert_int_equal(s2c_config_same_but_times(b, a), rows[i].same);
+	}
+}
+
 static void test_new(void **state)
 {
 	struct s2c_platform platform = {"linux", "arm", "v7"};
@@ -433,6 +471,7 @@ int main(void)
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_history),
+		cmocka_unit_test(test_same_but_times),
 		cmocka_unit_test(test_new),
 		cmocka_unit_test(test_change),
 		cmocka_unit_test(test_change_in_place),

@@ -1,0 +1,359 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the registry client has to do and does not do yet. Each test fails today, strictly: who
+makes it work takes the mark away, and moves the test to where its like are."""
+import pathlib
+import re
+import signal
+import time
+
+import pytest
+
+from fixtures_registry import (
+    ALL, IDENTITY, INDEX, USER, Image, login, users)
+from registry.state import digest_of
+
+MB = 1 << 20
+BEARER = {"auth": "bearer"}
+
+
+def todo(reason):
+    """The mark."""
+    return pytest.mark.xfail(strict=True, reason=reason)
+
+
+@pytest.fixture
+def large():
+    """An image with one layer of 6 MiB."""
+    return Image(layers=1, size=6 * MB)
+
+
+def layer_path(image, index=0):
+    """A pattern for requests about a layer."""
+    return digest_of(image.layers[index]).replace(":", "(:|%3[Aa])")
+
+
+# ---- going on where it broke ----
+
+
+@todo("a blob that was cut is fetched from its start again")
+@pytest.mark.parametrize("options", [{}, {"cdn": True, **BEARER}])
+@pytest.mark.parametrize("reset", [False, True])
+def test_download_goes_on(remote, make_registry, large, authfile, options, reset):
+    registry = make_registry(**users(**options))
+    digest = large.put(registry, "a/b", "1")
+    host = registry.cdn or registry
+    host.fault("GET", layer_path(large), "cut", after=4 * MB, reset=reset)
+    assert remote.ok("pull", *login(registry, authfile), f"{registry.host}/a/b:1") == digest
+    first, *others = host.requests("GET", layer_path(large))
+    assert not first.range or first.range[0] == 0
+    assert others and all(e.range and e.status == 206 for e in others)
+    assert host.sent("GET", layer_path(large)) < 9 * MB
+
+
+@todo("three cuts are the end, however far each try came")
+def test_download_goes_on_as_long_as_it_gets_on(remote, registry, large):
+    digest = large.put(registry, "a/b", "1")
+    registry.fault("GET", layer_path(large), "cut", after=1 * MB, times=ALL)
+    assert remote.ok("pull", f"{registry.host}/a/b:1") == digest
+
+
+@todo("a blob that was cut is fetched from its start again")
+def test_token_expires_between_two_parts(remote, make_registry, large, authfile):
+    registry = make_registry(**users(**BEARER))
+    digest = large.put(registry, "a/b", "1")
+    registry.fault("GET", layer_path(large), "cut", after=4 * MB)
+    registry.fault("GET", layer_path(large), "expire", late=True)
+    assert remote.ok("pull", *login(registry, authfile), f"{registry.host}/a/b:1") == digest
+    assert [e.status for e in registry.requests("GET", layer_path(large))][-2:] == [401, 206]
+
+
+def written(process):
+    """Bytes that a process has written so far."""
+    text = pathlib.Path(f"/proc/{process.pid}/io").read_text()
+    return int(re.search(r"^wchar: (\d+)$", text, re.M)[1])
+
+
+@todo("what a killed pull fetched of a blob is thrown away")
+def test_killed_pull_goes_on(remote, registry, large):
+    digest = large.put(registry, "a/b", "1")
+    registry.fault("GET", layer_path(large), "stall", after=4 * MB)
+    process = remote.start("pull", f"{registry.host}/a/b:1")
+    deadline = time.monotonic() + 60
+    while written(process) < 3 * MB:
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    registry.log.clear()
+    assert remote.ok("pull", f"{registry.host}/a/b:1") == digest
+    assert registry.sent("GET", layer_path(large)) < 4 * MB
+
+
+@todo("an upload that broke is sent from its start again")
+@pytest.mark.parametrize("options", [{}, BEARER, {"location": "host", "auth": "basic"}])
+def test_upload_goes_on(remote, make_registry, large, authfile, options):
+    source, target = make_registry(), make_registry(**users(**options))
+    large.put(source, "a/b", "1")
+    remote.ok("pull", f"{source.host}/a/b:1")
+    host = target.own_cdn or target
+    host.fault("PUT|PATCH", "/uploads/", "take", after=4 * MB)
+    remote.ok("push", *login(target, authfile), f"{source.host}/a/b:1", f"{target.host}/a/b:1")
+    large.there(target, "a/b", "1")
+    assert host.received("PUT|PATCH", "/uploads/") < 9 * MB
+    assert host.requests("GET", "/uploads/"), "the registry knows how much it has"
+
+
+@todo("three breaks are the end, however far each try came")
+def test_upload_goes_on_as_long_as_it_gets_on(remote, make_registry, large):
+    source, target = make_registry(), make_registry(body_bytes=1 * MB)
+    large.put(source, "a/b", "1")
+    remote.ok("pull", f"{source.host}/a/b:1")
+    remote.ok("push", f"{source.host}/a/b:1", f"{target.host}/a/b:1")
+    large.there(target, "a/b", "1")
+
+
+@todo("413 is the end, where chunks would do")
+@pytest.mark.parametrize("options", [{}, {"chunk_max": 4 * MB}, {"chunk_min": 2 * MB},
+                                     {"location": "relative", "range_header": False}])
+def test_proxy_with_a_cap(remote, make_registry, options):
+    source, target = make_registry(), make_registry(body_max=5 * MB, **options)
+    image = Image(layers=1, size=12 * MB)
+    image.put(source, "a/b", "1")
+    remote.ok("pull", f"{source.host}/a/b:1")
+    remote.ok("push", f"{source.host}/a/b:1", f"{target.host}/a/b:1")
+    image.there(target, "a/b", "1")
+    assert len(target.requests("PATCH")) >= 2
+
+
+# ---- in parallel ----
+
+
+@todo("blobs come one after the other")
+def test_layers_come_in_parallel(remote, registry):
+    image = Image(layers=8)
+    digest = image.put(registry, "a/b", "1")
+    layers = "|".join(layer_path(image, i) for i in range(8))
+    rule = registry.fault("GET", layers, "gather", times=ALL, count=3, seconds=1)
+    assert remote.ok("pull", f"{registry.host}/a/b:1") == digest
+    assert rule.most >= 3
+    assert registry.most_connections <= 6
+
+
+@todo("a large blob comes in one piece")
+def test_a_large_blob_comes_in_parts(remote, registry):
+    image = Image(layers=1, size=64 * MB)
+    digest = image.put(registry, "a/b", "1")
+    rule = registry.fault("GET", layer_path(image), "gather", times=ALL, count=2, seconds=1)
+    assert remote.ok("pull", f"{registry.host}/a/b:1") == digest
+    assert rule.most >= 2
+    assert registry.sent("GET", layer_path(image)) < 66 * MB, "no byte twice"
+
+
+@todo("blobs are sent one after the other")
+def test_layers_go_in_parallel(remote, make_registry):
+    source, target = make_registry(), make_registry()
+    image = Image(layers=8)
+    image.put(source, "a/b", "1")
+    remote.ok("pull", f"{source.host}/a/b:1")
+    rule = target.fault("PUT|PATCH", "/uploads/", "gather", times=ALL, count=3, seconds=1)
+    remote.ok("push", f"{source.host}/a/b:1", f"{target.host}/a/b:1")
+    image.there(target, "a/b", "1")
+    assert rule.most >= 3
+    assert target.most_connections <= 6
+    assert "/manifests/" in target.log[-1].path, "the manifest comes last"
+
+
+# ---- nothing twice ----
+
+
+@todo("every blob is asked for again")
+def test_push_again_takes_two_requests(remote, make_registry, image, pulled):
+    target = make_registry()
+    remote.ok("push", pulled, f"{target.host}/c/d:1")
+    target.log.clear()
+    remote.ok("push", pulled, f"{target.host}/c/d:1")
+    assert 1 <= len(target.log) <= 2
+    # What was believed is not there any more: it is sent again, and nobody is lied to.
+    target.state.members["c/d"].clear()
+    target.state.manifests["c/d"].clear()
+    target.state.tags["c/d"].clear()
+    remote.ok("push", pulled, f"{target.host}/c/d:1")
+    image.there(target, "c/d", "1")
+
+
+@todo("mounts are tried from the repository in the image's name only")
+def test_mount_from_where_it_was_pushed(remote, make_registry, image, pulled):
+    target = make_registry()
+    remote.ok("push", pulled, f"{target.host}/c/d:1")
+    target.log.clear()
+    remote.ok("push", pulled, f"{target.host}/e/f:1")
+    image.there(target, "e/f", "1")
+    assert not target.requests("PUT", "/uploads/")
+
+
+def push_with_tags(remote, image, repository, first, *others):
+    """One image under several tags of a repository: the command line is decided here."""
+    flags = [x for tag in others for x in ("--tag", tag)]
+    return remote.ok("push", *flags, image, f"{repository}:{first}")
+
+
+@todo("a push has one tag")
+def test_several_tags(remote, make_registry, image, pulled):
+    target = make_registry()
+    push_with_tags(remote, pulled, f"{target.host}/c/d", "1", "1.2", "latest")
+    for tag in ("1", "1.2", "latest"):
+        image.there(target, "c/d", tag)
+    assert target.received("PUT", "/uploads/") == len(image.config_bytes) + sum(
+        map(len, image.layers))
+    assert len(target.requests("HEAD", "/blobs/")) <= 3, "each blob once"
+
+
+# ---- registries that err ----
+
+
+@todo("a registry that says that it has a blob, and has not, fails the push")
+def test_registry_claims_too_much(remote, make_registry, image, pulled):
+    target = make_registry()
+    rule = target.fault("HEAD", "/blobs/", "status", status=200, times=3)
+    remote.ok("push", pulled, f"{target.host}/c/d:1")
+    image.there(target, "c/d", "1")
+    assert rule.met
+
+
+@todo("a registry that says that it has a blob, and has not, fails the push")
+def test_registry_claims_too_much_for_ever(remote, make_registry, image, pulled):
+    target = make_registry()
+    target.fault("HEAD", "/blobs/", "status", status=200, times=ALL)
+    target.fault("PUT", "/manifests/", "status", status=400, times=ALL,
+                 error=("MANIFEST_BLOB_UNKNOWN", "blob unknown to registry"))
+    remote.fails("push", pulled, f"{target.host}/c/d:1", status=1, match="BLOB_UNKNOWN")
+    # All was sent once more, and once only.
+    assert len(target.requests("PUT", "/uploads/")) == 3
+    assert len(target.requests("PUT", "/manifests/")) == 2
+
+
+@todo("the digest that a stale cache states is the only one that is asked for")
+def test_head_of_a_stale_cache(remote, registry, image):
+    old = Image()
+    digest = image.put(registry, "a/b", "1")
+    # HEAD states what is not to be had any more.
+    registry.state.stale["a/b", "1"] = old.put(registry, "a/b")
+    registry.fault("GET", "/manifests/sha256:", "status", status=404, times=1)
+    assert remote.ok("pull", f"{registry.host}/a/b:1") == digest
+
+
+@todo("a signed URL that has expired is taken for a denial")
+def test_signed_url_has_expired(remote, make_registry, image, authfile):
+    registry = make_registry(cdn=True, **users(**BEARER))
+    digest = image.put(registry, "a/b", "1")
+    registry.cdn.fault("GET", "", "expire")
+    assert remote.ok("pull", *login(registry, authfile), f"{registry.host}/a/b:1") == digest
+
+
+@todo("a tag that may not move is written again")
+def test_immutable_tag_that_is_right(remote, make_registry, image, pulled, authfile):
+    target = make_registry(profile="ecr", **users())
+    target.state.create("c/d")
+    for _ in range(2):
+        remote.ok("push", *login(target, authfile), pulled, f"{target.host}/c/d:1")
+    image.there(target, "c/d", "1")
+    other = Image()
+    digest = other.put(target, "x/y", "1")
+    remote.ok("pull", *login(target, authfile), f"{target.host}/x/y:1")
+    remote.fails("push", *login(target, authfile), f"{target.host}/x/y:1",
+                 f"{target.host}/c/d:1", status=1, match="immutable")
+    assert target.state.tags["c/d"]["1"] != digest
+
+
+@todo("a 403 to HEAD has no words, and nobody asks for any")
+def test_words_of_a_denial(remote, registry, image):
+    image.put(registry, "a/b", "1")
+    for method in ("HEAD", "GET"):
+        registry.fault(method, "/manifests/", "status", status=403, times=ALL,
+                       error=("DENIED", "the free plan has ended"))
+    remote.fails("pull", f"{registry.host}/a/b:1", status=4, match="the free plan has ended")
+
+
+@todo("PUT does not follow redirects")
+@pytest.mark.parametrize("status", [307, 308])
+def test_upload_is_redirected(remote, make_registry, image, pulled, status):
+    target, other = make_registry(), make_registry()
+    other.state = target.state
+    target.fault("PUT", "/uploads/", "redirect", status=status, times=ALL,
+                 to=other.url + "{path}?{query}")
+    remote.ok("push", pulled, f"{target.host}/c/d:1")
+    image.there(target, "c/d", "1")
+    assert len(other.requests("PUT", "/uploads/")) == 3
+
+
+# ---- who you are ----
+
+
+@todo("a 401 without a challenge is the end, where /v2/ would have one")
+@pytest.mark.parametrize("options", [{"profile": "gcr"}, {"auth": "basic",
+                                                          "challenge_on": "ping"}])
+def test_challenge_only_at_the_ping(remote, make_registry, image, authfile, options):
+    registry = make_registry(**users(**options))
+    image.put(registry, "a/b", "1")
+    flags = ["--authfile", authfile(registry.host)]
+    remote.ok("pull", *flags, f"{registry.host}/a/b:1")
+    remote.ok("push", *flags, f"{registry.host}/a/b:1", f"{registry.host}/c/d:1")
+    image.there(registry, "c/d", "1")
+    assert len(registry.requests("GET", "/v2/$")) == 1
+
+
+@todo("a token server that knows no OAuth2 is not asked in the other way")
+@pytest.mark.parametrize("status", [400, 401, 404, 405])
+def test_no_oauth2(remote, make_registry, image, authfile, status):
+    registry = make_registry(token_post=status, **users(**BEARER))
+    registry.access.refresh[IDENTITY] = USER
+    image.put(registry, "a/b", "1")
+    path = authfile(registry.host, password=None, identity=IDENTITY)
+    remote.ok("pull", "--authfile", path, f"{registry.host}/a/b:1")
+    assert registry.requests("POST", "/token") and registry.requests("GET", "/token")
+
+
+@todo("a token server that is down is taken for a refusal")
+def test_token_server_is_down(remote, make_registry, image, authfile):
+    registry = make_registry(**users(**BEARER))
+    image.put(registry, "a/b", "1")
+    registry.fault("GET", "/token", "status", status=503, times=ALL)
+    remote.fails("pull", "--authfile", authfile(registry.host), f"{registry.host}/a/b:1",
+                 status=1, match="token server.*status 503.*try again later")
+
+
+# ---- what refers to an image ----
+
+
+def attach(remote, image, subject, *flags):
+    """Pushes an image of the store as one that refers to another, which is in a registry; the
+    command line is decided here."""
+    return remote.ok("push", *flags, "--subject", subject, image)
+
+
+def referrers(remote, name):
+    """Digests of what refers to an image of a registry; as above."""
+    return remote.ok("referrers", name).split()
+
+
+@todo("nothing can refer to an image yet")
+@pytest.mark.parametrize("options", [{}, {"referrers": False}, {"referrers": 406},
+                                     {"oci_subject": False}])
+def test_referrers(remote, make_registry, image, pulled, options):
+    registry = make_registry(**options)
+    remote.ok("push", pulled, f"{registry.host}/c/d:1")
+    digest = registry.state.manifest("c/d", "1")[0]
+    for count in (1, 2):
+        source = make_registry()
+        Image().put(source, "x/y", str(count))
+        name = f"{source.host}/x/y:{count}"
+        remote.ok("pull", name)
+        attach(remote, name, f"{registry.host}/c/d:1")
+        assert len(referrers(remote, f"{registry.host}/c/d@{digest}")) == count
+    found = {r["digest"] for r in registry.state.referrers("c/d", digest)}
+    assert set(referrers(remote, f"{registry.host}/c/d:1")) == found
+    # Only where the registry does not keep the list is there a tag with it.
+    fallback = digest.replace(":", "-")
+    assert (fallback in registry.state.tags["c/d"]) == bool(options)
+    if options:
+        assert registry.state.manifest("c/d", fallback)[1] == INDEX
