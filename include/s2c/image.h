@@ -56,7 +56,8 @@ int s2c_images_pull(struct s2c_ctx *ctx, struct s2c_store *store, const char *re
 struct s2c_push_options {
 	struct s2c_remote_options remote;
 	const char *destination;  /* NULL: the image's own name, if it has a registry */
-	const char *const *tags;  /* more names, NULL-terminated; may be NULL */
+	/* More names, or tags of the first one's repository; NULL-terminated or NULL. */
+	const char *const *tags;
 	const char *chunk_size;	  /* "16m": upload blobs in pieces; NULL: when needed */
 };
 /*

@@ -227,11 +227,25 @@ static void names_release(struct names *names)
 	free(names->items);
 }
 
+/* A word that is a tag of the first name's repository. */
+static bool is_tag(const struct names *names, const char *text, struct s2c_reference *out)
+{
+	CLEAN_FREE char *whole = xasprintf("x:%s", text);
+	struct s2c_reference ref;
+
+	if (!names->n || strpbrk(text, "/:@") || s2c_reference_parse(whole, &ref, NULL))
+		return false;
+	*out = names->items[0];
+	memcpy(out->tag, ref.tag, sizeof(ref.tag));
+	*out->digest = '\0';
+	return true;
+}
+
 static int add_name(struct names *names, const char *text, struct s2c_error **err)
 {
 	struct s2c_reference ref;
 
-	if (parse_remote(text, &ref, err))
+	if (!is_tag(names, text, &ref) && parse_remote(text, &ref, err))
 		return -1;
 	if (names->n == S2C_NAMES_MAX)
 		return s2c_fail(err, S2C_ELIMIT, "more than %d names", S2C_NAMES_MAX);

@@ -83,8 +83,8 @@ struct push_args {
 #define PUSH_ARG(field) offsetof(struct push_args, field)
 
 static const struct s2c_option push_options[] = {
-	{"tag", 't', S2C_OPT_LIST, PUSH_ARG(tags), "REGISTRY/NAME[:TAG]",
-		"push under this name too; its content is sent once", NULL},
+	{"tag", 't', S2C_OPT_LIST, PUSH_ARG(tags), "TAG|REGISTRY/NAME[:TAG]",
+		"push under this tag or name too; content is sent once", NULL},
 	{"chunk-size", 0, S2C_OPT_STR, PUSH_ARG(chunk_size), "SIZE",
 		"upload in pieces of this size, such as 16m (default: only when the "
 		"registry does not take a blob otherwise)",
@@ -121,7 +121,7 @@ const struct s2c_command s2c_cmd_push = {
 		"already is not sent again, and what another repository of the "
 		"registry is known to have is mounted from there.",
 	.examples = "  s2c push myapp registry.example/team/app:v2 \\\n"
-		    "      --tag registry.example/team/app:latest\n",
+		    "      --tag latest --tag mirror.example/team/app:v2\n",
 	.options = push_options,
 	.args_size = sizeof(struct push_args),
 	.min_operands = 1,

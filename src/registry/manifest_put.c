@@ -90,7 +90,7 @@ static int put_once(struct s2c_ctx *ctx, struct s2c_registry *registry,
 	s2c_strv_addf(&headers, "Content-Type: %s", put->desc->media_type);
 	if (s2c_write_exchange(ctx, registry, &call, &response, err) < 0)
 		return -1;
-	if (says_missing(&response)) {
+	if (!put->complete && says_missing(&response)) {
 		answer->blobs_missing = true;
 		return 0;
 	}

@@ -64,12 +64,14 @@ static bool may_have(const struct s2c_pushing *p)
 
 /* ---- documents ---- */
 
+/* With `complete` it is an error that the registry lacks a blob. */
 static int put(struct s2c_pushing *p, const struct s2c_document *document,
-	const char *reference, bool *out_missing, struct s2c_error **err)
+	const char *reference, bool complete, bool *out_missing, struct s2c_error **err)
 {
 	struct s2c_manifest_put what = {.reference = reference,
 		.desc = &document->desc,
-		.body = document->body.data};
+		.body = document->body.data,
+		.complete = complete};
 	struct s2c_manifest_answer answer = {0};
 
 	if (s2c_registry_put_manifest(p->ctx, p->registry, &what, &answer, err) < 0)
@@ -84,7 +86,10 @@ struct todo {
 	bool document_there;
 };
 
-/* Blobs and documents, then the tags. *out_missing: the registry says it lacks a blob. */
+/*
+ * Blobs and documents, then the tags. *out_missing: it ended early, as the registry says
+ * that it lacks a blob. With `anew` all is sent, whatever it says.
+ */
 static int send(struct s2c_pushing *p, const struct todo *todo, bool anew,
 	bool *out_missing, struct s2c_error **err)
 {
@@ -96,7 +101,8 @@ static int send(struct s2c_pushing *p, const struct todo *todo, bool anew,
 	for (size_t i = 0; all && i < p->parcel.n_documents; i++) {
 		const struct s2c_document *document = &p->parcel.documents[i];
 
-		if (put(p, document, document->desc.digest.str, out_missing, err) < 0)
+		if (put(p, document, document->desc.digest.str, anew, out_missing, err) <
+			0)
 			return -1;
 		if (*out_missing)
 			return 0;
@@ -104,7 +110,7 @@ static int send(struct s2c_pushing *p, const struct todo *todo, bool anew,
 	for (size_t i = 0; i < p->push->n_names; i++) {
 		if (!todo->names[i])
 			continue;
-		if (put(p, top(p), p->push->names[i].tag, out_missing, err) < 0)
+		if (put(p, top(p), p->push->names[i].tag, anew, out_missing, err) < 0)
 			return -1;
 		if (*out_missing)
 			return 0;
@@ -162,8 +168,10 @@ static int push_all(struct s2c_pushing *p, struct s2c_error **err)
 
 	if (look_at_names(p, &todo, &any, err) < 0)
 		return -1;
-	if (!any)
+	if (!any) {
+		note_all(p);
 		return 0;
+	}
 	if (!todo.document_there && may_have(p) &&
 		look(p, top(p)->desc.digest.str, &todo.document_there, err) < 0)
 		return -1;
@@ -175,12 +183,7 @@ static int push_all(struct s2c_pushing *p, struct s2c_error **err)
 		return -1;
 	/* Some say of blobs that they are there, and then they are not. */
 	if (missing && send(p, &todo, true, &missing, err) < 0)
-		return -1;
-	if (missing)
-		return s2c_fail(err, S2C_EPROTO,
-			"'%s' says that it has not got blobs of the image, and all of "
-			"them were sent; ask its administrator",
-			p->registry->host);
+		return s2c_wrap(err, "after all blobs were sent once more");
 	note_all(p);
 	return 0;
 }

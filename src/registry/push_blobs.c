@@ -63,13 +63,16 @@ static int upload(struct batch *batch, const struct s2c_descriptor *desc,
 	uint64_t size;
 
 	if (s2c_blob_stat(push->store, &desc->digest, &size, &missing) < 0) {
-		if (s2c_error_code(missing) != S2C_ENOENT ||
-			!s2c_relay_begin(&relay, batch->pushing->to)) {
+		if (s2c_error_code(missing) != S2C_ENOENT) {
 			s2c_error_move(err, &missing);
-			return s2c_wrap(err,
-				"the registry has not got it and nobody else is known "
-				"to; pull or build the image again");
+			return -1;
 		}
+		if (!s2c_relay_begin(&relay, batch->pushing->to))
+			return s2c_fail(err, S2C_ENOENT,
+				"blob '%s' is not in the store, the registry has not got "
+				"it, and nobody else is known to have it: pull or build "
+				"the image again",
+				desc->digest.str);
 		how.source = s2c_relay_source(&relay);
 	}
 	return s2c_registry_put_blob(batch->ctx, batch->pushing->registry, &how, err);

@@ -55,6 +55,7 @@ struct s2c_manifest_put {
 	const char *reference; /* tag or digest */
 	const struct s2c_descriptor *desc;
 	const void *body;
+	bool complete; /* it is an error if the registry lacks a blob */
 };
 struct s2c_manifest_answer {
 	bool blobs_missing; /* not stored: the registry has not got all it refers to */
