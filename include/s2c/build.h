@@ -17,6 +17,7 @@ struct s2c_build_options {
 	const char *source;
 	const char *builder;
 	const char *tag;
+	const char *const *tags; /* more names, NULL-terminated; may be NULL */
 
 	const char *ref;
 	const char *context_dir;
@@ -43,6 +44,7 @@ struct s2c_build_options {
 	const char *const *outputs; /* "oci:...", "docker-archive:...", "registry" */
 	bool push;		    /* as output "registry" */
 	struct s2c_remote_options remote;
+	const char *chunk_size;	 /* see struct s2c_push_options */
 
 	int stdin_fd; /* for source "-" */
 };
@@ -55,7 +57,7 @@ struct s2c_build_result {
 	char image_id[136];	     /* config digest */
 	char digest[136];	     /* manifest digest */
 	char name[513];		     /* full reference, or "" */
-	char pushed[650];	     /* "ref@digest" when pushed, or "" */
+	char *pushed;		     /* lines "ref@digest" when pushed, or NULL; owned */
 	char *metadata;		     /* JSON for --metadata-file; owned */
 };
 void s2c_build_result_release(struct s2c_build_result *result);

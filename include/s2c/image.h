@@ -51,18 +51,33 @@ struct s2c_remote_options {
 	const char *authfile;
 	const char *registries_conf;
 	const char *const *registry_mirrors; /* "REGISTRY=MIRROR", NULL-terminated */
+	unsigned tries;	  /* of each request, the first one too; 0: 4 */
+	unsigned timeout; /* seconds for all of it; 0: no limit */
 };
 /* A name without registry is looked up in [aliases]. */
+struct s2c_pull_options {
+	struct s2c_remote_options remote;
+	const char *platform; /* "linux/arm64"; NULL: this host's */
+};
 /* out_digest: S2C's manifest digest, 136 bytes. */
 int s2c_images_pull(struct s2c_ctx *ctx, struct s2c_store *store, const char *ref,
-	const struct s2c_remote_options *options, char *out_digest, struct s2c_error **err);
-/* Pushes `image` to `destination` (NULL: its own name). */
-struct s2c_push_result {
-	char pushed[650]; /* "ref@digest" */
+	const struct s2c_pull_options *options, char *out_digest, struct s2c_error **err);
+
+struct s2c_push_options {
+	struct s2c_remote_options remote;
+	const char *destination;  /* NULL: the image's own name, if it has a registry */
+	/* More names, or tags of the first one's repository; NULL-terminated or NULL. */
+	const char *const *tags;
+	const char *chunk_size;	  /* "16m": upload blobs in pieces; NULL: when needed */
 };
+/*
+ * Pushes `image` under all these names; what is there already is not sent again. An index
+ * of which all images are in the store is pushed as it is. *out_pushed has a line
+ * "registry/repository@digest" for each repository; caller frees.
+ */
 int s2c_images_push(struct s2c_ctx *ctx, struct s2c_store *store, const char *image,
-	const char *destination, const struct s2c_remote_options *options,
-	struct s2c_push_result *out, struct s2c_error **err);
+	const struct s2c_push_options *options, char **out_pushed,
+	struct s2c_error **err);
 
 /*
  * Makes a one-layer image of a root file system tar (plain, gzip, zstd; "-" is stdin_fd)

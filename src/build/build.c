@@ -96,8 +96,10 @@ static int check_options(struct job *job, struct s2c_error **err)
 {
 	CLEAN(s2c_clean_plan) struct s2c_plan *scratch = xcalloc(1, sizeof(*scratch));
 	const char *bundle = job->options->ca_bundle;
+	struct s2c_remote_push push = {.chunk_size = job->options->chunk_size};
 
-	if (s2c_plan_check_options(job->options, scratch, err))
+	if (s2c_plan_check_options(job->options, scratch, err) ||
+		s2c_remote_push_check(&push, err))
 		return -1;
 	return bundle ? s2c_host_env_collect(bundle, &job->ca_file, &job->host_env, err)
 		      : 0;
@@ -262,15 +264,35 @@ static int decide(struct job *job, struct s2c_error **err)
 
 /* ---- doing it ---- */
 
-/* Whether the result may be pushed is found out before the work, not after it. */
-static int check_push(struct job *job, struct s2c_error **err)
+static int check_push_to(
+	struct job *job, const struct s2c_reference *name, struct s2c_error **err)
 {
 	struct s2c_registry_opts opts = registry_opts(job);
+	char text[S2C_REFERENCE_MAX + 1];
 
-	if (!job->plan->push)
-		return 0;
-	if (s2c_registry_may_push(job->ctx, &job->plan->tag, &opts, err))
-		return s2c_wrap(err, "push to '%s'", job->options->tag);
+	s2c_reference_format(name, text);
+	if (s2c_registry_may_push(job->ctx, name, &opts, err))
+		return s2c_wrap(err, "push to '%s'", text);
+	return 0;
+}
+
+/*
+ * Whether the result may be pushed is found out before the work, not after it: once for
+ * each repository.
+ */
+static int check_push(struct job *job, struct s2c_error **err)
+{
+	const struct s2c_plan *plan = job->plan;
+
+	for (size_t i = 0; plan->push && i < plan->n_names; i++) {
+		bool asked = !*plan->names[i].registry;
+
+		for (size_t k = 0; k < i; k++)
+			asked = asked ||
+				s2c_remote_same(&plan->names[k], &plan->names[i]);
+		if (!asked && check_push_to(job, &plan->names[i], err))
+			return -1;
+	}
 	return 0;
 }
 
@@ -459,6 +481,7 @@ static int finish(struct job *job, struct s2c_error **err)
 		.commit = &job->commit,
 		.before = job->before,
 		.registry = registry_opts(job),
+		.chunk_size = job->options->chunk_size,
 		.timings = job->timings,
 	};
 

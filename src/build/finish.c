@@ -14,6 +14,7 @@
 void s2c_build_result_release(struct s2c_build_result *result)
 {
 	free(result->metadata);
+	free(result->pushed);
 	*result = (struct s2c_build_result){0};
 }
 
@@ -66,11 +67,15 @@ static bool is_unchanged(const struct s2c_image *before, const struct s2c_image 
 }
 
 static int name_image(struct s2c_ctx *ctx, struct s2c_store *store,
-	const struct s2c_finish *f, struct s2c_error **err)
+	const struct s2c_plan *plan, const struct s2c_descriptor *desc,
+	struct s2c_error **err)
 {
-	if (f->plan->has_tag)
-		return s2c_store_tag(ctx, store, &f->plan->tag, &f->commit->desc, err);
-	return s2c_store_keep(ctx, store, &f->commit->desc, err);
+	if (!plan->has_tag)
+		return s2c_store_keep(ctx, store, desc, err);
+	for (size_t i = 0; i < plan->n_names; i++)
+		if (s2c_store_tag(ctx, store, &plan->names[i], desc, err))
+			return -1;
+	return 0;
 }
 
 static int export_all(struct s2c_ctx *ctx, struct s2c_store *store,
@@ -88,29 +93,49 @@ static int export_all(struct s2c_ctx *ctx, struct s2c_store *store,
 	return 0;
 }
 
+/* Names without a registry are for the store alone. */
 static int push(struct s2c_ctx *ctx, struct s2c_store *store, const struct s2c_finish *f,
-	const struct s2c_image *image, struct s2c_build_result *out,
-	struct s2c_error **err)
+	const struct s2c_image *image, struct s2c_strv *pushed, struct s2c_error **err)
 {
-	if (s2c_remote_push(
-		    ctx, store, image, &f->plan->tag, &f->registry, out->pushed, err))
-		return s2c_wrap(err, "the image is in the store, but not pushed");
+	CLEAN_FREE struct s2c_reference *names = xcalloc(
+		f->plan->n_names, sizeof(*names));
+	struct s2c_remote_push how = {
+		.desc = &image->desc,
+		.names = names,
+		.registry = &f->registry,
+		.chunk_size = f->chunk_size,
+	};
+
+	for (size_t i = 0; i < f->plan->n_names; i++)
+		if (*f->plan->names[i].registry)
+			names[how.n_names++] = f->plan->names[i];
+	if (s2c_remote_push(ctx, store, &how, pushed, err))
+		return s2c_wrap(err, "the image is in the store, but not pushed%s",
+			pushed->len ? " to all names" : "");
 	return 0;
 }
 
 /* The keys of buildx where it has one, so that pipelines can read both. */
 static char *describe(const struct s2c_finish *f, const struct s2c_image *image,
-	const struct s2c_build_result *out)
+	const struct s2c_build_result *out, const struct s2c_strv *pushed)
 {
 	CLEAN_JSON struct s2c_json *root = s2c_json_new_object();
 	struct s2c_json *layers = s2c_json_array_at(root, "layers");
 	struct s2c_json *builder = s2c_json_object_at(root, "builder");
 	struct s2c_json *source = s2c_json_object_at(root, "source");
+	struct s2c_json *names = s2c_json_array_at(root, "names");
 
 	s2c_json_set_str(root, "image.name", out->name);
 	s2c_json_set_str(root, "containerimage.digest", out->digest);
 	s2c_json_set_str(root, "containerimage.config.digest", out->image_id);
-	s2c_json_set_str(root, "pushed", out->pushed);
+	for (size_t i = 0; i < f->plan->n_names; i++) {
+		char name[S2C_REFERENCE_MAX + 1];
+
+		s2c_reference_format(&f->plan->names[i], name);
+		s2c_json_add_str(names, name);
+	}
+	s2c_json_set_str(root, "pushed", pushed->len ? pushed->items[0] : "");
+	s2c_json_set_strv(root, "pushedTo", pushed);
 	for (size_t i = 0; i < image->manifest->n_layers; i++) {
 		const struct s2c_descriptor *layer = &image->manifest->layers[i];
 		struct s2c_json *one = s2c_descriptor_to_json(layer);
@@ -134,6 +159,7 @@ int s2c_finish_build(struct s2c_ctx *ctx, struct s2c_store *store,
 	struct s2c_error **err)
 {
 	CLEAN_IMAGE struct s2c_image *image = NULL;
+	CLEAN_STRV struct s2c_strv pushed = S2C_STRV_INIT;
 	struct s2c_build_result result = {0};
 
 	if (s2c_image_load(store, &finish->commit->desc, &image, err))
@@ -145,9 +171,10 @@ int s2c_finish_build(struct s2c_ctx *ctx, struct s2c_store *store,
 		image = NULL;
 		if (s2c_image_load(store, &finish->before->desc, &image, err))
 			return -1;
-	} else if (name_image(ctx, store, finish, err)) {
-		return -1;
 	}
+	/* Other names than the first one may mean something else so far. */
+	if (name_image(ctx, store, finish->plan, &image->desc, err))
+		return -1;
 	(void)snprintf(
 		result.image_id, sizeof(result.image_id), "%s", s2c_image_id(image)->str);
 	(void)snprintf(
@@ -157,9 +184,11 @@ int s2c_finish_build(struct s2c_ctx *ctx, struct s2c_store *store,
 	(void)snprintf(image->name, sizeof(image->name), "%s", result.name);
 	if (export_all(ctx, store, finish, image, err))
 		return -1;
-	if (finish->plan->push && push(ctx, store, finish, image, &result, err))
+	if (finish->plan->push && push(ctx, store, finish, image, &pushed, err))
 		return -1;
-	result.metadata = describe(finish, image, &result);
+	result.metadata = describe(finish, image, &result, &pushed);
+	if (pushed.len)
+		result.pushed = s2c_remote_lines(&pushed);
 	*out = result;
 	return 0;
 }

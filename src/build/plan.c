@@ -13,6 +13,7 @@ void s2c_plan_free(struct s2c_plan *plan)
 {
 	if (!plan)
 		return;
+	free(plan->names);
 	free(plan->user_spec);
 	free(plan->image_user);
 	free(plan->destination);
@@ -34,6 +35,12 @@ struct making {
 	const struct s2c_plan_facts *facts;
 	struct s2c_plan *plan;
 };
+
+/* The text of the first name; NULL: the image gets none. */
+static const char *first_name(const struct s2c_build_options *o)
+{
+	return o->tag ? o->tag : o->tags ? o->tags[0] : NULL;
+}
 
 static int decide_outputs(
 	struct s2c_plan *plan, const struct s2c_build_options *o, struct s2c_error **err)
@@ -58,7 +65,39 @@ static int decide_outputs(
 	if (plan->push && !*plan->tag.registry)
 		return s2c_fail(err, S2C_EINVAL,
 			"'%s' names no registry to push to; use registry/name:tag",
-			o->tag);
+			first_name(o));
+	return 0;
+}
+
+static int add_name(struct s2c_plan *plan, const char *option, const char *text,
+	struct s2c_error **err)
+{
+	struct s2c_reference ref;
+
+	if (s2c_reference_parse(text, &ref, err))
+		return s2c_wrap(err, "%s", option);
+	if (*ref.digest)
+		return s2c_fail(err, S2C_EINVAL,
+			"%s '%s' has a digest, which only the build can give", option,
+			text);
+	if (plan->n_names == S2C_NAMES_MAX)
+		return s2c_fail(err, S2C_ELIMIT, "more than %d names", S2C_NAMES_MAX);
+	plan->names = xreallocarray(plan->names, plan->n_names + 1, sizeof(*plan->names));
+	plan->names[plan->n_names++] = ref;
+	return 0;
+}
+
+static int decide_names(
+	struct s2c_plan *plan, const struct s2c_build_options *o, struct s2c_error **err)
+{
+	if (o->tag && add_name(plan, "TAG", o->tag, err))
+		return -1;
+	for (size_t i = 0; o->tags && o->tags[i]; i++)
+		if (add_name(plan, "--tag", o->tags[i], err))
+			return -1;
+	plan->has_tag = plan->n_names > 0;
+	if (plan->has_tag)
+		plan->tag = plan->names[0];
 	return 0;
 }
 
@@ -82,15 +121,8 @@ int s2c_plan_check_options(const struct s2c_build_options *options, struct s2c_p
 	CLEAN_STRV struct s2c_strv env = S2C_STRV_INIT;
 	CLEAN_UIDS struct s2c_uids uids = {0};
 
-	if (options->tag) {
-		if (s2c_reference_parse(options->tag, &plan->tag, err))
-			return s2c_wrap(err, "TAG");
-		if (*plan->tag.digest)
-			return s2c_fail(err, S2C_EINVAL,
-				"TAG '%s' has a digest, which only the build can give",
-				options->tag);
-		plan->has_tag = true;
-	}
+	if (decide_names(plan, options, err))
+		return -1;
 	for (size_t i = 0; options->env && options->env[i]; i++)
 		if (s2c_env_parse_flag(options->env[i], &env, err))
 			return -1;
@@ -217,7 +249,7 @@ static int decide_config(const struct making *m, struct s2c_error **err)
 {
 	struct s2c_label_facts labels = {
 		.builder_name = m->facts->builder_name,
-		.tag = m->options->tag,
+		.tag = first_name(m->options),
 		.source = m->facts->source,
 	};
 

@@ -15,6 +15,7 @@
 #include "store/archive.h"
 
 #define S2C_OUTPUTS_MAX 16
+#define S2C_NAMES_MAX 100 /* of one image */
 
 /* The text of a file given with -E. */
 struct s2c_plan_file {
@@ -41,8 +42,10 @@ struct s2c_plan_facts {
 };
 
 struct s2c_plan {
-	struct s2c_reference tag;
+	struct s2c_reference tag; /* names[0] */
 	bool has_tag;
+	struct s2c_reference *names;
+	size_t n_names;
 	struct s2c_user user;      /* of assemble */
 	const char *user_origin;   /* static string */
 	char *user_spec;           /* as it was given */

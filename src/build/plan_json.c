@@ -91,11 +91,18 @@ static void add_result(struct s2c_json *root, const struct s2c_plan *plan)
 					: compressor->default_level);
 	struct s2c_json *image = s2c_json_object_at(root, "image");
 	struct s2c_json *outputs = s2c_json_array_at(root, "outputs");
+	struct s2c_json *names = s2c_json_array_at(image, "names");
 	char tag[S2C_REFERENCE_MAX + 1] = "";
 
 	if (plan->has_tag)
 		s2c_reference_format(&plan->tag, tag);
 	s2c_json_set_str(image, "name", tag);
+	for (size_t i = 0; i < plan->n_names; i++) {
+		char name[S2C_REFERENCE_MAX + 1];
+
+		s2c_reference_format(&plan->names[i], name);
+		s2c_json_add_str(names, name);
+	}
 	s2c_json_set_str(image, "user", plan->image_user);
 	s2c_json_set_strv(image, "cmd", &plan->run);
 	s2c_json_set_strv(image, "env", &plan->env);

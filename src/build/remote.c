@@ -5,8 +5,8 @@
  */
 #include "build/remote.h"
 
-#include <stdio.h>
-
+#include "policy/policy.h"
+#include "registry/chunks.h"
 #include "runtime/trees.h"
 
 struct s2c_registry_opts s2c_remote_opts(const struct s2c_remote_options *options)
@@ -19,6 +19,7 @@ struct s2c_registry_opts s2c_remote_opts(const struct s2c_remote_options *option
 		.authfile = options->authfile,
 		.registries_conf = options->registries_conf,
 		.registry_mirrors = options->registry_mirrors,
+		.tries = options->tries,
 	};
 }
 
@@ -39,15 +40,16 @@ static int put_tree(void *self, struct s2c_ctx *ctx, const struct s2c_layer *lay
 }
 
 int s2c_remote_pull(struct s2c_ctx *ctx, struct s2c_store *store,
-	const struct s2c_reference *ref, const struct s2c_registry_opts *opts,
+	const struct s2c_reference *ref, const struct s2c_pull_opts *opts,
 	struct s2c_descriptor *out, struct s2c_error **err)
 {
 	char name[S2C_REFERENCE_MAX + 1];
 	struct s2c_userns userns;
 	struct s2c_trees trees;
 	struct s2c_layer_sink sink = {.has = has_tree, .put = put_tree, .self = &trees};
-	struct s2c_pull_opts how = {.registry = opts, .sink = &sink};
+	struct s2c_pull_opts how = *opts;
 
+	how.sink = &sink;
 	s2c_reference_format(ref, name);
 	CLEAN_PHASE struct s2c_phase phase = s2c_phase_begin(ctx, "pull", name);
 	if (s2c_userns_read(&userns, err) ||
@@ -59,18 +61,107 @@ int s2c_remote_pull(struct s2c_ctx *ctx, struct s2c_store *store,
 
 /* ---- push ---- */
 
-int s2c_remote_push(struct s2c_ctx *ctx, struct s2c_store *store,
-	const struct s2c_image *image, const struct s2c_reference *ref,
-	const struct s2c_registry_opts *opts, char *out_pushed, struct s2c_error **err)
+char *s2c_remote_lines(const struct s2c_strv *pushed)
+{
+	struct s2c_buf text = S2C_BUF_INIT(SIZE_MAX);
+
+	s2c_strv_foreach (line, pushed)
+		s2c_buf_must_printf(&text, "%s%s", text.len ? "\n" : "", line);
+	return s2c_buf_take(&text);
+}
+
+static int chunk_size(
+	const struct s2c_remote_push *push, uint64_t *out, struct s2c_error **err)
+{
+	*out = 0;
+	if (!push->chunk_size)
+		return 0;
+	if (s2c_size_parse(push->chunk_size, out, err))
+		return s2c_wrap(err, "--chunk-size");
+	if (*out < S2C_CHUNK_MIN)
+		return s2c_fail(err, S2C_EINVAL,
+			"--chunk-size '%s' is smaller than %u bytes", push->chunk_size,
+			S2C_CHUNK_MIN);
+	return 0;
+}
+
+int s2c_remote_push_check(const struct s2c_remote_push *push, struct s2c_error **err)
+{
+	uint64_t size;
+
+	return chunk_size(push, &size, err);
+}
+
+bool s2c_remote_same(const struct s2c_reference *a, const struct s2c_reference *b)
+{
+	return streq(a->registry, b->registry) && streq(a->repository, b->repository);
+}
+
+/* Whether the repository of names[i] was met before. */
+static bool met_before(const struct s2c_remote_push *push, size_t i)
+{
+	for (size_t k = 0; k < i; k++)
+		if (s2c_remote_same(&push->names[k], &push->names[i]))
+			return true;
+	return false;
+}
+
+/* All names of the repository of names[first], each once, to `out`; returns how many. */
+static size_t gather(
+	const struct s2c_remote_push *push, size_t first, struct s2c_reference *out)
+{
+	size_t n = 0;
+
+	for (size_t i = first; i < push->n_names; i++) {
+		bool again = !s2c_remote_same(&push->names[i], &push->names[first]);
+
+		for (size_t k = 0; k < n; k++)
+			again = again ||
+				(streq(out[k].tag, push->names[i].tag) &&
+					streq(out[k].digest, push->names[i].digest));
+		if (!again)
+			out[n++] = push->names[i];
+	}
+	return n;
+}
+
+static int push_to(struct s2c_ctx *ctx, const struct s2c_push *push,
+	struct s2c_strv *pushed, struct s2c_error **err)
 {
 	char name[S2C_REFERENCE_MAX + 1];
 
-	s2c_reference_format(ref, name);
+	s2c_reference_format(&push->names[0], name);
 	CLEAN_PHASE struct s2c_phase phase = s2c_phase_begin(ctx, "push", name);
-	if (s2c_registry_push(ctx, store, image, ref, opts, err))
+	if (s2c_registry_push(ctx, push, err))
 		return s2c_wrap(err, "push '%s'", name);
-	s2c_reference_name(ref, name);
-	(void)snprintf(
-		out_pushed, S2C_PUSHED_TEXT, "%s@%s", name, image->desc.digest.str);
+	s2c_reference_name(&push->names[0], name);
+	s2c_strv_addf(pushed, "%s@%s", name, push->document->desc.digest.str);
+	return 0;
+}
+
+int s2c_remote_push(struct s2c_ctx *ctx, struct s2c_store *store,
+	const struct s2c_remote_push *push, struct s2c_strv *pushed,
+	struct s2c_error **err)
+{
+	CLEAN_FREE struct s2c_reference *names = xcalloc(push->n_names, sizeof(*names));
+	CLEAN_KNOWN struct s2c_known *known = s2c_known_open(ctx, store);
+	CLEAN_DOCUMENT struct s2c_document document = {0};
+	struct s2c_push one = {.store = store,
+		.known = known,
+		.document = &document,
+		.names = names,
+		.came_from = push->came_from,
+		.opts = push->registry};
+
+	if (chunk_size(push, &one.chunk_size, err) ||
+		s2c_document_load(store, push->desc, &document, err))
+		return -1;
+	for (size_t i = 0; i < push->n_names; i++) {
+		if (met_before(push, i))
+			continue;
+		one.n_names = gather(push, i, names);
+		if (push_to(ctx, &one, pushed, err))
+			return -1;
+	}
 	return 0;
 }

@@ -18,15 +18,40 @@
 struct s2c_registry_opts s2c_remote_opts(const struct s2c_remote_options *options);
 
 /* s2c_registry_pull() in phase "pull", with the layers unpacked as the native runtime
- * needs them. */
+ * needs them; opts->sink is not looked at. */
 S2C_CHECK int s2c_remote_pull(struct s2c_ctx *ctx, struct s2c_store *store,
-	const struct s2c_reference *ref, const struct s2c_registry_opts *opts,
+	const struct s2c_reference *ref, const struct s2c_pull_opts *opts,
 	struct s2c_descriptor *out, struct s2c_error **err);
 
-/* s2c_registry_push() in phase "push"; out_pushed (S2C_PUSHED_TEXT bytes) is ref@digest.
+struct s2c_remote_push {
+	const struct s2c_descriptor *desc; /* of a manifest or index in the store */
+	const char *came_from;             /* see struct s2c_push */
+	const struct s2c_reference *names; /* all with a registry; at least one */
+	size_t n_names;
+	const struct s2c_registry_opts *registry;
+	const char *chunk_size; /* a size as people write it; NULL: no pieces */
+};
+
+/*
+ * Checks what can be checked before there is an image: S2C_EINVAL for a chunk size that
+ * is none.
+ */
+S2C_CHECK int s2c_remote_push_check(
+	const struct s2c_remote_push *push, struct s2c_error **err);
+
+/*
+ * s2c_registry_push() for each repository among the names, in order, as phases "push".
+ * What one got may be mounted by the next. Appends "registry/repository@digest" of each
+ * to `pushed`.
  */
 S2C_CHECK int s2c_remote_push(struct s2c_ctx *ctx, struct s2c_store *store,
-	const struct s2c_image *image, const struct s2c_reference *ref,
-	const struct s2c_registry_opts *opts, char *out_pushed, struct s2c_error **err);
+	const struct s2c_remote_push *push, struct s2c_strv *pushed,
+	struct s2c_error **err);
+
+/* True for two names of one repository. */
+bool s2c_remote_same(const struct s2c_reference *a, const struct s2c_reference *b);
+
+/* What was pushed as lines without a newline at the end; caller frees. */
+char *s2c_remote_lines(const struct s2c_strv *pushed);
 
 #endif

@@ -26,10 +26,11 @@ static int pull(struct s2c_ctx *ctx, struct s2c_store *store,
 {
 	CLEAN_DESCRIPTOR struct s2c_descriptor desc = {0};
 	CLEAN_ERROR struct s2c_error *cause = NULL;
+	struct s2c_pull_opts how = {.registry = &opts->registry};
 	char name[S2C_REFERENCE_MAX + 1];
 
 	s2c_reference_format(ref, name);
-	if (s2c_remote_pull(ctx, store, ref, &opts->registry, &desc, &cause) == 0)
+	if (s2c_remote_pull(ctx, store, ref, &how, &desc, &cause) == 0)
 		return load(store, &desc, name, out, err);
 	if (s2c_error_code(cause) == S2C_ENET)
 		(void)s2c_wrap(&cause, "%s, and its registry cannot be reached",

@@ -13,7 +13,7 @@
 
 struct args {
 	struct s2c_build_options o;
-	struct s2c_strv env, env_files, outputs;
+	struct s2c_strv env, env_files, outputs, tags;
 	const char *pull_policy;
 	const char *iidfile, *digest_file, *metadata_file;
 	struct s2c_remote_args remote;
@@ -77,6 +77,14 @@ static const struct s2c_option options[] = {
 		NULL},
 	S2C_MIRROR_OPTION(struct args, remote),
 	S2C_REMOTE_OPTIONS(struct args, remote),
+	{"tag", 't', S2C_OPT_LIST, ARG(tags), "NAME",
+		"another name of the image; with --push it is pushed under it too if it "
+		"has a registry",
+		NULL},
+	{"chunk-size", 0, S2C_OPT_STR, ARG(o.chunk_size), "SIZE",
+		"push in pieces of this size, such as 16m (default: only when the "
+		"registry does not take a blob otherwise)",
+		NULL},
 	{"iidfile", 0, S2C_OPT_STR, ARG(iidfile), "FILE", "write the image id to a file",
 		NULL},
 	{"digest-file", 0, S2C_OPT_STR, ARG(digest_file), "FILE",
@@ -137,6 +145,7 @@ static int build(struct s2c_call *call, struct s2c_error **err)
 	o->env = list_of(&args->env);
 	o->env_files = list_of(&args->env_files);
 	o->outputs = list_of(&args->outputs);
+	o->tags = list_of(&args->tags);
 	o->pull_policy = policy_of(args->pull_policy);
 	o->remote = s2c_remote_options_of(&args->remote);
 	if (args->dry_run)
@@ -148,7 +157,7 @@ static int build(struct s2c_call *call, struct s2c_error **err)
 		(result.metadata &&
 			write_result(args->metadata_file, result.metadata, "\n", err)))
 		return -1;
-	puts(*result.pushed ? result.pushed : result.image_id);
+	puts(result.pushed ? result.pushed : result.image_id);
 	return 0;
 }
 

@@ -11,16 +11,31 @@
 
 struct args {
 	struct s2c_remote_args remote;
+	const char *platform; /* of pull */
+	struct s2c_strv tags; /* of push */
+	const char *chunk_size;
 };
 
+#define ARG(field) offsetof(struct args, field)
+
 static const struct s2c_option pull_options[] = {
+	{"platform", 0, S2C_OPT_STR, ARG(platform), "OS/ARCH[/VARIANT]",
+		"which image of an index (default: this host's)", NULL},
 	S2C_MIRROR_OPTION(struct args, remote),
 	S2C_REMOTE_OPTIONS(struct args, remote),
+	S2C_TIMEOUT_OPTION(struct args, remote),
 	{0},
 };
 
 static const struct s2c_option push_options[] = {
+	{"tag", 't', S2C_OPT_LIST, ARG(tags), "TAG|REGISTRY/NAME[:TAG]",
+		"push under this tag or name too; content is sent once", NULL},
+	{"chunk-size", 0, S2C_OPT_STR, ARG(chunk_size), "SIZE",
+		"upload in pieces of this size, such as 16m (default: only when the "
+		"registry does not take a blob otherwise)",
+		NULL},
 	S2C_REMOTE_OPTIONS(struct args, remote),
+	S2C_TIMEOUT_OPTION(struct args, remote),
 	{0},
 };
 
@@ -37,7 +52,8 @@ struct s2c_remote_options s2c_remote_options_of(const struct s2c_remote_args *ar
 static int pull(struct s2c_call *call, struct s2c_error **err)
 {
 	const struct args *args = call->args;
-	struct s2c_remote_options o = s2c_remote_options_of(&args->remote);
+	struct s2c_pull_options o = {.remote = s2c_remote_options_of(&args->remote),
+		.platform = args->platform};
 	char digest[136];
 
 	if (s2c_images_pull(
@@ -66,14 +82,18 @@ const struct s2c_command s2c_cmd_pull = {
 static int push(struct s2c_call *call, struct s2c_error **err)
 {
 	const struct args *args = call->args;
-	struct s2c_remote_options o = s2c_remote_options_of(&args->remote);
-	const char *destination = call->operands.len > 1 ? call->operands.items[1] : NULL;
-	struct s2c_push_result result;
+	struct s2c_push_options o = {
+		.remote = s2c_remote_options_of(&args->remote),
+		.destination = call->operands.len > 1 ? call->operands.items[1] : NULL,
+		.tags = (const char *const *)args->tags.items,
+		.chunk_size = args->chunk_size,
+	};
+	CLEAN_FREE char *pushed = NULL;
 
-	if (s2c_images_push(call->ctx, call->store, call->operands.items[0], destination,
-		    &o, &result, err))
+	if (s2c_images_push(
+		    call->ctx, call->store, call->operands.items[0], &o, &pushed, err))
 		return -1;
-	puts(result.pushed);
+	puts(pushed);
 	return 0;
 }
 
@@ -83,7 +103,11 @@ const struct s2c_command s2c_cmd_push = {
 	.operands = "IMAGE [REGISTRY/NAME[:TAG]]",
 	.description =
 		"Sends an image to the registry of its name, or to the name given, "
-		"and prints NAME@DIGEST. What is there already is not sent again.",
+		"and prints NAME@DIGEST, a line for each repository. What is there "
+		"already is not sent again, and what another repository of the "
+		"registry is known to have is mounted from there.",
+	.examples = "  s2c push myapp registry.example/team/app:v2 \\\n"
+		    "      --tag latest --tag mirror.example/team/app:v2\n",
 	.options = push_options,
 	.args_size = sizeof(struct args),
 	.min_operands = 1,

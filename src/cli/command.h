@@ -31,6 +31,7 @@ enum s2c_option_kind {
 	S2C_OPT_FLAG, /* bool */
 	S2C_OPT_STR,  /* const char * */
 	S2C_OPT_UINT, /* unsigned */
+	S2C_OPT_MORE, /* unsigned, 1 more than the number, so that 0 is "not given" */
 	S2C_OPT_LIST, /* struct s2c_strv, repeatable */
 };
 

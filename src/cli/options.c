@@ -60,6 +60,17 @@ static int set_uint(unsigned *slot, const struct s2c_option *o, const char *valu
 	return 0;
 }
 
+static int set_more(unsigned *slot, const struct s2c_option *o, const char *value,
+	struct s2c_error **err)
+{
+	unsigned n = 0;
+
+	if (set_uint(&n, o, value, err))
+		return -1;
+	*slot = n < UINT_MAX ? n + 1 : n;
+	return 0;
+}
+
 static int set_flag(
 	bool *slot, const struct s2c_option *o, const char *value, struct s2c_error **err)
 {
@@ -86,6 +97,8 @@ static int set_value(
 		return 0;
 	case S2C_OPT_UINT:
 		return set_uint(slot, o, value, err);
+	case S2C_OPT_MORE:
+		return set_more(slot, o, value, err);
 	case S2C_OPT_LIST:
 		s2c_strv_add(slot, value);
 		return 0;

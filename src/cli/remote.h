@@ -29,6 +29,8 @@ struct s2c_remote_args {
 			NULL},                                                           \
 		{"authfile", 0, S2C_OPT_STR, offsetof(type, member.o.authfile), "FILE",  \
 			"registry credentials to use instead of the usual files", NULL}, \
+		{"retry", 0, S2C_OPT_MORE, offsetof(type, member.o.tries), "NUMBER",     \
+			"try requests to registries again so often (default: 3)", NULL}, \
 	{                                                                                \
 		"registries-conf", 0, S2C_OPT_STR,                                       \
 			offsetof(type, member.o.registries_conf), "FILE",                \
@@ -44,6 +46,13 @@ struct s2c_remote_args {
 			"HOST[:PORT] "                                                   \
 			"with or without /PATH",                                         \
 			NULL                                                             \
+	}
+
+/* And one where nothing else has a time limit. */
+#define S2C_TIMEOUT_OPTION(type, member)                                                 \
+	{                                                                                \
+		"timeout", 0, S2C_OPT_UINT, offsetof(type, member.o.timeout), "SECONDS", \
+			"give up after this time", NULL                                  \
 	}
 
 /* What was said, for the library; it borrows from `args`. */

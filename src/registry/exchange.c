@@ -115,6 +115,23 @@ static char *words_of(const struct s2c_http_response *response)
 	return xstrndup(body, len < WORDS_MAX ? len : WORDS_MAX);
 }
 
+bool s2c_exchange_says(const struct s2c_http_response *response, const char *code)
+{
+	CLEAN_JSON struct s2c_json *root = NULL;
+	struct s2c_json_limits limits = {.bytes = S2C_HTTP_ERROR_BODY_MAX};
+
+	if (s2c_json_parse(s2c_buf_str(&response->body), response->body.len, limits,
+		    &root, NULL) < 0)
+		return false;
+	s2c_json_foreach (error, s2c_json_get(root, "errors")) {
+		const char *said = s2c_json_str(s2c_json_get(error, "code"));
+
+		if (said && streq(said, code))
+			return true;
+	}
+	return false;
+}
+
 int s2c_exchange_fail(struct s2c_registry *registry, const char *what,
 	const struct s2c_http_response *response, struct s2c_error **err)
 {
@@ -256,7 +273,8 @@ static int send_once(struct s2c_ctx *ctx, struct s2c_registry *registry,
 			"%s/v2/%s/%s", registry->base, registry->repository, call->path);
 	else
 		url = xasprintf("%s/v2/", registry->base);
-	if (call->source && call->source->open(call->source->self, &reader, err) < 0)
+	if (call->source &&
+		call->source->open(call->source->self, call->offset, &reader, err) < 0)
 		return -1;
 	struct s2c_http_request request = {.method = call->method,
 		.url = url,

@@ -49,6 +49,7 @@ struct s2c_registry_call {
 	const void *body;
 	uint64_t body_len;
 	const struct s2c_blob_source *source; /* instead of body: a reader for each try */
+	uint64_t offset;                      /* where in the source the body begins */
 	struct s2c_writer *sink;
 	/* As in struct s2c_http_request. */
 	int (*head)(void *self, const struct s2c_http_response *response,
@@ -73,6 +74,17 @@ S2C_CHECK int s2c_exchange(struct s2c_ctx *ctx, struct s2c_registry *registry,
  */
 int s2c_exchange_fail(struct s2c_registry *registry, const char *what,
 	const struct s2c_http_response *response, struct s2c_error **err);
+
+/*
+ * s2c_registry_head_manifest() with a scope: who is about to push asks with the
+ * permission that the rest needs, and needs one token less.
+ */
+S2C_CHECK int s2c_registry_look(struct s2c_ctx *ctx, struct s2c_registry *registry,
+	const char *tag_or_digest, const char *scope, struct s2c_descriptor *desc,
+	struct s2c_error **err);
+
+/* True if the error document of an answer has this code ("BLOB_UNKNOWN"). */
+bool s2c_exchange_says(const struct s2c_http_response *response, const char *code);
 
 /*
  * The media type a document claims or shows: "" when it is neither a manifest nor an

@@ -28,8 +28,8 @@ static int open_place(const struct s2c_endpoint *endpoint, bool last,
 
 	own.insecure = endpoint->insecure;
 	/* Where there is another place, waiting for this one is not worth much. */
-	if (!last && (own.retries == 0 || own.retries > S2C_MIRROR_RETRIES))
-		own.retries = S2C_MIRROR_RETRIES;
+	if (!last && (own.tries == 0 || own.tries > S2C_MIRROR_RETRIES + 1))
+		own.tries = S2C_MIRROR_RETRIES + 1;
 	s2c_reference_name(&endpoint->ref, name);
 	if (s2c_registry_open(&endpoint->ref, &own, &out->registry, err) < 0)
 		return -1;

@@ -56,7 +56,7 @@ int s2c_registry_open(const struct s2c_reference *ref,
 	registry->authfile = opts->authfile ? xstrdup(opts->authfile) : NULL;
 	if (opts->credentials)
 		s2c_credentials_copy(&registry->given, opts->credentials);
-	registry->retries = opts->retries ? opts->retries : S2C_REGISTRY_RETRIES;
+	registry->retries = opts->tries ? opts->tries - 1 : S2C_REGISTRY_RETRIES;
 	registry->http = s2c_http_new(&(struct s2c_http_opts){.ca_file = opts->ca_file,
 		.ca_files = &trust.ca_files,
 		.insecure_tls = opts->insecure_tls,
@@ -200,15 +200,21 @@ static int check_manifest(const char *tag_or_digest,
 	return 0;
 }
 
+/* Which document is asked for, and with which permission. */
+struct wanted {
+	const char *reference; /* tag or digest */
+	const char *scope;
+};
+
 static int request_manifest(struct s2c_ctx *ctx, struct s2c_registry *registry,
-	const char *method, const char *tag_or_digest, struct s2c_http_response *response,
-	struct s2c_error **err)
+	const char *method, const struct wanted *wanted,
+	struct s2c_http_response *response, struct s2c_error **err)
 {
 	CLEAN_STRV struct s2c_strv headers = S2C_STRV_INIT;
-	CLEAN_FREE char *path = xasprintf("manifests/%s", tag_or_digest);
+	CLEAN_FREE char *path = xasprintf("manifests/%s", wanted->reference);
 	struct s2c_registry_call call = {.method = method,
 		.path = path,
-		.scope = registry->pull_scope,
+		.scope = wanted->scope,
 		.headers = &headers,
 		.max_body = S2C_MANIFEST_MAX};
 
@@ -216,24 +222,33 @@ static int request_manifest(struct s2c_ctx *ctx, struct s2c_registry *registry,
 	return s2c_exchange(ctx, registry, &call, response, err);
 }
 
-int s2c_registry_get_manifest(struct s2c_ctx *ctx, struct s2c_registry *registry,
-	const char *tag_or_digest, struct s2c_buf *body, struct s2c_descriptor *desc,
+static int get_manifest(struct s2c_ctx *ctx, struct s2c_registry *registry,
+	const struct wanted *wanted, struct s2c_buf *body, struct s2c_descriptor *desc,
 	struct s2c_error **err)
 {
 	CLEAN_HTTP_RESPONSE struct s2c_http_response response = {0};
-	CLEAN_FREE char *what = what_manifest(registry, tag_or_digest);
+	CLEAN_FREE char *what = what_manifest(registry, wanted->reference);
 	struct s2c_descriptor found = {0};
 
-	if (request_manifest(ctx, registry, "GET", tag_or_digest, &response, err) < 0)
+	if (request_manifest(ctx, registry, "GET", wanted, &response, err) < 0)
 		return s2c_wrap(err, "%s", what);
 	if (response.status != 200)
 		return s2c_exchange_fail(registry, what, &response, err);
-	if (check_manifest(tag_or_digest, &response, &found, err) < 0 ||
+	if (check_manifest(wanted->reference, &response, &found, err) < 0 ||
 		s2c_buf_add(body, s2c_buf_str(&response.body), response.body.len, err) <
 			0)
 		return s2c_wrap(err, "%s", what);
 	*desc = found;
 	return 0;
+}
+
+int s2c_registry_get_manifest(struct s2c_ctx *ctx, struct s2c_registry *registry,
+	const char *tag_or_digest, struct s2c_buf *body, struct s2c_descriptor *desc,
+	struct s2c_error **err)
+{
+	struct wanted wanted = {tag_or_digest, registry->pull_scope};
+
+	return get_manifest(ctx, registry, &wanted, body, desc, err);
 }
 
 static bool content_length(const struct s2c_http_response *response, uint64_t *out)
@@ -252,14 +267,16 @@ static bool content_length(const struct s2c_http_response *response, uint64_t *o
 	return true;
 }
 
-int s2c_registry_head_manifest(struct s2c_ctx *ctx, struct s2c_registry *registry,
-	const char *tag_or_digest, struct s2c_descriptor *desc, struct s2c_error **err)
+int s2c_registry_look(struct s2c_ctx *ctx, struct s2c_registry *registry,
+	const char *tag_or_digest, const char *scope, struct s2c_descriptor *desc,
+	struct s2c_error **err)
 {
 	CLEAN_HTTP_RESPONSE struct s2c_http_response response = {0};
 	CLEAN_FREE char *what = what_manifest(registry, tag_or_digest);
+	struct wanted wanted = {tag_or_digest, scope};
 	struct s2c_descriptor found = {0};
 
-	if (request_manifest(ctx, registry, "HEAD", tag_or_digest, &response, err) < 0)
+	if (request_manifest(ctx, registry, "HEAD", &wanted, &response, err) < 0)
 		return s2c_wrap(err, "%s", what);
 	if (response.status != 200 && response.status != 404) {
 		/* An answer to HEAD has no words that would say why. */
@@ -276,11 +293,17 @@ int s2c_registry_head_manifest(struct s2c_ctx *ctx, struct s2c_registry *registr
 		!content_length(&response, &found.size)) {
 		/* A registry that tells too little in a HEAD has to send the document. */
 		CLEAN_BUF struct s2c_buf body = S2C_BUF_INIT(S2C_MANIFEST_MAX);
-		return s2c_registry_get_manifest(
-			ctx, registry, tag_or_digest, &body, desc, err);
+		return get_manifest(ctx, registry, &wanted, &body, desc, err);
 	}
 	*desc = found;
 	return 0;
+}
+
+int s2c_registry_head_manifest(struct s2c_ctx *ctx, struct s2c_registry *registry,
+	const char *tag_or_digest, struct s2c_descriptor *desc, struct s2c_error **err)
+{
+	return s2c_registry_look(
+		ctx, registry, tag_or_digest, registry->pull_scope, desc, err);
 }
 
 /* ---- blobs ---- */

@@ -15,6 +15,7 @@
 
 #define S2C_TOKEN_MAX (1024u * 1024) /* bytes of a token response */
 #define S2C_REGISTRY_RETRIES 3
+#define S2C_TRANSFERS_MAX 4 /* blobs that move at the same time */
 
 struct s2c_registry_opts {
 	/*
@@ -34,7 +35,8 @@ struct s2c_registry_opts {
 	/* Who is asked, see conf.h. Not looked at by s2c_registry_open(). */
 	const char *registries_conf;
 	const char *const *registry_mirrors;
-	unsigned retries; /* 0: S2C_REGISTRY_RETRIES */
+	unsigned tries; /* of each request, the first one too; 0: S2C_REGISTRY_RETRIES + 1
+			 */
 };
 
 struct s2c_registry;
@@ -61,9 +63,26 @@ S2C_CHECK int s2c_registry_get_manifest(struct s2c_ctx *ctx,
 S2C_CHECK int s2c_registry_head_manifest(struct s2c_ctx *ctx,
 	struct s2c_registry *registry, const char *tag_or_digest,
 	struct s2c_descriptor *desc, struct s2c_error **err);
+
+/* A document on its way to a registry. */
+struct s2c_manifest_put {
+	const char *reference; /* tag or digest */
+	const struct s2c_descriptor *desc;
+	const void *body;
+	bool complete; /* it is an error if the registry lacks a blob */
+};
+struct s2c_manifest_answer {
+	bool blobs_missing; /* not stored: the registry has not got all it refers to */
+	bool subject_seen;  /* it keeps the list of referrers by itself */
+};
+/*
+ * Puts a manifest or index, and makes sure that the registry has this very one when its
+ * answer leaves doubts. A tag that may not be moved is a success if it is this manifest
+ * already, else S2C_EEXIST.
+ */
 S2C_CHECK int s2c_registry_put_manifest(struct s2c_ctx *ctx,
-	struct s2c_registry *registry, const char *tag_or_digest,
-	const struct s2c_descriptor *desc, const void *body, struct s2c_error **err);
+	struct s2c_registry *registry, const struct s2c_manifest_put *put,
+	struct s2c_manifest_answer *out, struct s2c_error **err);
 
 /* A piece of a blob that is wanted. */
 struct s2c_blob_part {
@@ -105,18 +124,26 @@ S2C_CHECK int s2c_registry_mount_blob(struct s2c_ctx *ctx, struct s2c_registry *
 	const struct s2c_digest *digest, const char *from_repository,
 	struct s2c_blob_mount *out, struct s2c_error **err);
 /*
- * Uploads a blob by POST and one PUT. `open` makes a fresh reader for each attempt, so
- * a body is never replayed blindly (token expiry, retry).
+ * Where the bytes of a blob come from. `open` makes a fresh reader that begins at
+ * `offset`, so a body is never replayed blindly (token expiry, retry, resume). A reader
+ * from offset 0 verifies digest and size by its end.
  */
 struct s2c_blob_source {
-	int (*open)(void *self, struct s2c_reader **out, struct s2c_error **err);
+	int (*open)(void *self, uint64_t offset, struct s2c_reader **out,
+		struct s2c_error **err);
 	void *self;
 };
 struct s2c_blob_upload {
 	const struct s2c_descriptor *desc;
 	struct s2c_blob_source source;
 	const char *session; /* of s2c_blob_mount; NULL: one is opened */
+	uint64_t chunk_size; /* bytes of a PATCH; 0: POST and one PUT where that works */
 };
+/*
+ * Uploads a blob: POST and one PUT, or in pieces when asked to, or when the registry does
+ * not take it otherwise. After a break it goes on where the registry is. When it fails
+ * the session is cancelled.
+ */
 S2C_CHECK int s2c_registry_put_blob(struct s2c_ctx *ctx, struct s2c_registry *registry,
 	const struct s2c_blob_upload *upload, struct s2c_error **err);
 

@@ -138,6 +138,16 @@ static int open_blob_file(struct s2c_store *store, const struct s2c_digest *dige
 	return 0;
 }
 
+static int wrong_size(const struct s2c_store *store, const struct s2c_digest *digest,
+	uint64_t is, uint64_t should, struct s2c_error **err)
+{
+	return s2c_fail(err, S2C_EDIGEST,
+		"blob '%s' in store '%s' has %llu bytes instead of %llu: run 's2c prune "
+		"--check', then pull or build it again",
+		digest->str, store->path, (unsigned long long)is,
+		(unsigned long long)should);
+}
+
 int s2c_blob_open(struct s2c_store *store, const struct s2c_digest *digest, uint64_t size,
 	struct s2c_reader **out, struct s2c_error **err)
 {
@@ -148,11 +158,7 @@ int s2c_blob_open(struct s2c_store *store, const struct s2c_digest *digest, uint
 	if (open_blob_file(store, digest, &fd, &check.size, err) < 0)
 		return -1;
 	if (size != UINT64_MAX && check.size != size)
-		return s2c_fail(err, S2C_EDIGEST,
-			"blob '%s' in store '%s' has %llu bytes instead of %llu: run "
-			"'s2c prune --check', then pull or build it again",
-			digest->str, store->path, (unsigned long long)check.size,
-			(unsigned long long)size);
+		return wrong_size(store, digest, check.size, size, err);
 	(void)posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
 	self = xcalloc(1, sizeof(*self));
 	self->reader.ops = &blob_reader_ops;
@@ -161,6 +167,25 @@ int s2c_blob_open(struct s2c_store *store, const struct s2c_digest *digest, uint
 	check.what = self->what;
 	self->next = s2c_reader_digest(s2c_reader_fd(take_fd(&fd), true), true, &check);
 	*out = &self->reader;
+	return 0;
+}
+
+int s2c_blob_open_at(struct s2c_store *store, const struct s2c_descriptor *desc,
+	uint64_t offset, struct s2c_reader **out, struct s2c_error **err)
+{
+	CLEAN_FD int fd = -1;
+	uint64_t size;
+
+	if (offset == 0)
+		return s2c_blob_open(store, &desc->digest, desc->size, out, err);
+	if (open_blob_file(store, &desc->digest, &fd, &size, err) < 0)
+		return -1;
+	if (size != desc->size || offset > size)
+		return wrong_size(store, &desc->digest, size, desc->size, err);
+	if (lseek(fd, (off_t)offset, SEEK_SET) < 0)
+		return s2c_fail_errno(err, errno, "cannot read blob '%s' of store '%s'",
+			desc->digest.str, store->path);
+	*out = s2c_reader_fd(take_fd(&fd), true);
 	return 0;
 }
 

@@ -20,6 +20,13 @@ bool s2c_blob_exists(
 S2C_CHECK int s2c_blob_open(struct s2c_store *store, const struct s2c_digest *digest,
 	uint64_t size, struct s2c_reader **out, struct s2c_error **err);
 
+/*
+ * The same from `offset` on, for going on with something. From 0 it verifies, from
+ * elsewhere it cannot.
+ */
+S2C_CHECK int s2c_blob_open_at(struct s2c_store *store, const struct s2c_descriptor *desc,
+	uint64_t offset, struct s2c_reader **out, struct s2c_error **err);
+
 /* Reads a small blob whole and verified; buf's maximum holds. */
 S2C_CHECK int s2c_blob_read(struct s2c_store *store, const struct s2c_digest *digest,
 	struct s2c_buf *buf, struct s2c_error **err);

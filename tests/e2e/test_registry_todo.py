@@ -35,126 +35,14 @@ def layer_path(image, index=0):
 # ---- going on where it broke ----
 
 
-@todo("an upload that broke is sent from its start again")
-@pytest.mark.parametrize("options", [{}, BEARER, {"location": "host", "auth": "basic"}])
-def test_upload_goes_on(remote, make_registry, large, authfile, options):
-    source, target = make_registry(), make_registry(**users(**options))
-    large.put(source, "a/b", "1")
-    remote.ok("pull", f"{source.host}/a/b:1")
-    host = target.own_cdn or target
-    host.fault("PUT|PATCH", "/uploads/", "take", after=4 * MB)
-    remote.ok("push", *login(target, authfile), f"{source.host}/a/b:1", f"{target.host}/a/b:1")
-    large.there(target, "a/b", "1")
-    assert host.received("PUT|PATCH", "/uploads/") < 9 * MB
-    assert host.requests("GET", "/uploads/"), "the registry knows how much it has"
-
-
-@todo("three breaks are the end, however far each try came")
-def test_upload_goes_on_as_long_as_it_gets_on(remote, make_registry, large):
-    source, target = make_registry(), make_registry(body_bytes=1 * MB)
-    large.put(source, "a/b", "1")
-    remote.ok("pull", f"{source.host}/a/b:1")
-    remote.ok("push", f"{source.host}/a/b:1", f"{target.host}/a/b:1")
-    large.there(target, "a/b", "1")
-
-
-@todo("413 is the end, where chunks would do")
-@pytest.mark.parametrize("options", [{}, {"chunk_max": 4 * MB}, {"chunk_min": 2 * MB},
-                                     {"location": "relative", "range_header": False}])
-def test_proxy_with_a_cap(remote, make_registry, options):
-    source, target = make_registry(), make_registry(body_max=5 * MB, **options)
-    image = Image(layers=1, size=12 * MB)
-    image.put(source, "a/b", "1")
-    remote.ok("pull", f"{source.host}/a/b:1")
-    remote.ok("push", f"{source.host}/a/b:1", f"{target.host}/a/b:1")
-    image.there(target, "a/b", "1")
-    assert len(target.requests("PATCH")) >= 2
 
 
 # ---- in parallel ----
 
 
-@todo("blobs are sent one after the other")
-def test_layers_go_in_parallel(remote, make_registry):
-    source, target = make_registry(), make_registry()
-    image = Image(layers=8)
-    image.put(source, "a/b", "1")
-    remote.ok("pull", f"{source.host}/a/b:1")
-    rule = target.fault("PUT|PATCH", "/uploads/", "gather", times=ALL, count=3, seconds=1)
-    remote.ok("push", f"{source.host}/a/b:1", f"{target.host}/a/b:1")
-    image.there(target, "a/b", "1")
-    assert rule.most >= 3
-    assert target.most_connections <= 6
-    assert "/manifests/" in target.log[-1].path, "the manifest comes last"
-
-
-# ---- nothing twice ----
-
-
-@todo("every blob is asked for again")
-def test_push_again_takes_two_requests(remote, make_registry, image, pulled):
-    target = make_registry()
-    remote.ok("push", pulled, f"{target.host}/c/d:1")
-    target.log.clear()
-    remote.ok("push", pulled, f"{target.host}/c/d:1")
-    assert 1 <= len(target.log) <= 2
-    # What was believed is not there any more: it is sent again, and nobody is lied to.
-    target.state.members["c/d"].clear()
-    target.state.manifests["c/d"].clear()
-    target.state.tags["c/d"].clear()
-    remote.ok("push", pulled, f"{target.host}/c/d:1")
-    image.there(target, "c/d", "1")
-
-
-@todo("mounts are tried from the repository in the image's name only")
-def test_mount_from_where_it_was_pushed(remote, make_registry, image, pulled):
-    target = make_registry()
-    remote.ok("push", pulled, f"{target.host}/c/d:1")
-    target.log.clear()
-    remote.ok("push", pulled, f"{target.host}/e/f:1")
-    image.there(target, "e/f", "1")
-    assert not target.requests("PUT", "/uploads/")
-
-
-def push_with_tags(remote, image, repository, first, *others):
-    """One image under several tags of a repository: the command line is decided here."""
-    flags = [x for tag in others for x in ("--tag", tag)]
-    return remote.ok("push", *flags, image, f"{repository}:{first}")
-
-
-@todo("a push has one tag")
-def test_several_tags(remote, make_registry, image, pulled):
-    target = make_registry()
-    push_with_tags(remote, pulled, f"{target.host}/c/d", "1", "1.2", "latest")
-    for tag in ("1", "1.2", "latest"):
-        image.there(target, "c/d", tag)
-    assert target.received("PUT", "/uploads/") == len(image.config_bytes) + sum(
-        map(len, image.layers))
-    assert len(target.requests("HEAD", "/blobs/")) <= 3, "each blob once"
 
 
 # ---- registries that err ----
-
-
-@todo("a registry that says that it has a blob, and has not, fails the push")
-def test_registry_claims_too_much(remote, make_registry, image, pulled):
-    target = make_registry()
-    rule = target.fault("HEAD", "/blobs/", "status", status=200, times=3)
-    remote.ok("push", pulled, f"{target.host}/c/d:1")
-    image.there(target, "c/d", "1")
-    assert rule.met
-
-
-@todo("a registry that says that it has a blob, and has not, fails the push")
-def test_registry_claims_too_much_for_ever(remote, make_registry, image, pulled):
-    target = make_registry()
-    target.fault("HEAD", "/blobs/", "status", status=200, times=ALL)
-    target.fault("PUT", "/manifests/", "status", status=400, times=ALL,
-                 error=("MANIFEST_BLOB_UNKNOWN", "blob unknown to registry"))
-    remote.fails("push", pulled, f"{target.host}/c/d:1", status=1, match="BLOB_UNKNOWN")
-    # All was sent once more, and once only.
-    assert len(target.requests("PUT", "/uploads/")) == 3
-    assert len(target.requests("PUT", "/manifests/")) == 2
 
 
 @todo("the digest that a stale cache states is the only one that is asked for")
@@ -167,19 +55,6 @@ def test_head_of_a_stale_cache(remote, registry, image):
     assert remote.ok("pull", f"{registry.host}/a/b:1") == digest
 
 
-@todo("a tag that may not move is written again")
-def test_immutable_tag_that_is_right(remote, make_registry, image, pulled, authfile):
-    target = make_registry(profile="ecr", **users())
-    target.state.create("c/d")
-    for _ in range(2):
-        remote.ok("push", *login(target, authfile), pulled, f"{target.host}/c/d:1")
-    image.there(target, "c/d", "1")
-    other = Image()
-    digest = other.put(target, "x/y", "1")
-    remote.ok("pull", *login(target, authfile), f"{target.host}/x/y:1")
-    remote.fails("push", *login(target, authfile), f"{target.host}/x/y:1",
-                 f"{target.host}/c/d:1", status=1, match="immutable")
-    assert target.state.tags["c/d"]["1"] != digest
 
 
 @todo("a 403 to HEAD has no words, and nobody asks for any")
@@ -189,18 +64,6 @@ def test_words_of_a_denial(remote, registry, image):
         registry.fault(method, "/manifests/", "status", status=403, times=ALL,
                        error=("DENIED", "the free plan has ended"))
     remote.fails("pull", f"{registry.host}/a/b:1", status=4, match="the free plan has ended")
-
-
-@todo("PUT does not follow redirects")
-@pytest.mark.parametrize("status", [307, 308])
-def test_upload_is_redirected(remote, make_registry, image, pulled, status):
-    target, other = make_registry(), make_registry()
-    other.state = target.state
-    target.fault("PUT", "/uploads/", "redirect", status=status, times=ALL,
-                 to=other.url + "{path}?{query}")
-    remote.ok("push", pulled, f"{target.host}/c/d:1")
-    image.there(target, "c/d", "1")
-    assert len(other.requests("PUT", "/uploads/")) == 3
 
 
 # ---- who you are ----
