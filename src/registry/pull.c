@@ -5,10 +5,14 @@
  */
 #include "registry/pull.h"
 
+#include <stdio.h>
+
+#include "codec/compress.h"
 #include "registry/exchange.h"
 #include "registry/fetch.h"
 #include "registry/places.h"
 #include "store/blob.h"
+#include "store/known.h"
 
 /* What a pull works on. */
 struct pull {
@@ -328,6 +332,34 @@ static int fetch_layers(struct s2c_ctx *ctx, struct pull *pull,
 	return s2c_fetch_layers(ctx, &opts, layers, manifest->n_layers, err);
 }
 
+/*
+ * What a later push can use: where these blobs are, and what layers are compressed to.
+ * The latter only for what was inflated, and so seen to be true.
+ */
+static void note_all(struct s2c_ctx *ctx, const struct pull *pull,
+	const struct s2c_reference *ref, const struct s2c_image *image)
+{
+	CLEAN_KNOWN struct s2c_known *known = s2c_known_open(ctx, pull->store);
+	const struct s2c_manifest *manifest = image->manifest;
+
+	s2c_known_note_place(known, ref, &image->desc.digest);
+	s2c_known_note_place(known, ref, &manifest->config.digest);
+	for (size_t i = 0; i < manifest->n_layers; i++) {
+		const struct s2c_descriptor *layer = &manifest->layers[i];
+		struct s2c_known_form form = {
+			.digest = layer->digest, .size = layer->size};
+		enum s2c_compression compression;
+
+		s2c_known_note_place(known, ref, &layer->digest);
+		if (!pull->sink || s2c_media_kind(layer->media_type, &compression) !=
+					   S2C_MEDIA_LAYER)
+			continue;
+		(void)snprintf(form.method, sizeof(form.method), "%s",
+			s2c_compressor(compression)->name);
+		s2c_known_note_form(known, &image->config->diff_ids[i], &form);
+	}
+}
+
 static int pull_image(struct s2c_ctx *ctx, struct pull *pull,
 	const struct s2c_reference *ref, struct s2c_descriptor *desc,
 	struct s2c_error **err)
@@ -347,6 +379,7 @@ static int pull_image(struct s2c_ctx *ctx, struct pull *pull,
 	if (put_document(pull->store, desc, &body, err) < 0 ||
 		s2c_image_load(pull->store, desc, &image, err) < 0)
 		return -1;
+	note_all(ctx, pull, ref, image);
 	return s2c_store_tag(ctx, pull->store, ref, desc, err);
 }
 
