@@ -592,7 +592,7 @@ def incomplete(remote, make_registry, fetch):
     remote.ok("push", name, f"{source.host}/a/b:1")
     path = remote.root / "blobs" / digest_of(image.layers[0]).replace(":", "/")
     path.write_bytes(b"x" * len(image.layers[0]))
-    remote.ok("prune", "--check")
+    remote.fails("prune", "--check", status=1, match="1 blobs were damaged")
     assert digest_of(image.layers[0]) not in stored(remote)
     source.log.clear()
     return source, image, name
