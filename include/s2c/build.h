@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include <s2c/store.h>
+#include <s2c/image.h>
 
 enum s2c_pull_policy { S2C_PULL_IF_NOT_PRESENT, S2C_PULL_ALWAYS, S2C_PULL_NEVER };
 
@@ -40,12 +40,11 @@ struct s2c_build_options {
 	const char *ca_bundle;	 /* file, or "host" */
 	bool keep_build_files;	 /* leave <destination>/src and scripts in the image */
 
+	const char *compression; /* of the new layer: "gzip", "zstd:9"; NULL: gzip */
 	const char *const *outputs; /* "oci:...", "docker-archive:...", "registry" */
 	bool push;		    /* as output "registry" */
-	bool tls_verify_off;	    /* this command may use plain http and any certificate */
-	const char *authfile;
-	unsigned tries;		/* of each request to a registry; 0: 4 */
-	const char *chunk_size; /* see struct s2c_push_options */
+	struct s2c_remote_options remote;
+	const char *chunk_size;	 /* see struct s2c_push_options */
 
 	int stdin_fd; /* for source "-" */
 };

@@ -43,16 +43,26 @@ int s2c_images_tag(struct s2c_ctx *ctx, struct s2c_store *store, const char *ima
 int s2c_images_remove(struct s2c_ctx *ctx, struct s2c_store *store, const char *image,
 	struct s2c_error **err);
 
+/* How registries are reached. Strings are borrowed; NULL: the usual places. */
 struct s2c_remote_options {
-	bool tls_verify_off; /* also allows plain http */
-	const char *ca_file;
+	bool tls_verify_off;  /* plain http and any certificate are fine, everywhere */
+	const char *ca_file;  /* trusted besides all others */
+	const char *cert_dir; /* certificates of this directory instead of certs.d */
 	const char *authfile;
+	const char *registries_conf;
+	const char *const *registry_mirrors; /* "REGISTRY=MIRROR", NULL-terminated */
 	unsigned tries;	  /* of each request, the first one too; 0: 4 */
 	unsigned timeout; /* seconds for all of it; 0: no limit */
 };
+/* A name without registry is looked up in [aliases]. */
+struct s2c_pull_options {
+	struct s2c_remote_options remote;
+	const char *platform; /* "linux/arm64"; NULL: this host's */
+};
 /* out_digest: S2C's manifest digest, 136 bytes. */
 int s2c_images_pull(struct s2c_ctx *ctx, struct s2c_store *store, const char *ref,
-	const struct s2c_remote_options *options, char *out_digest, struct s2c_error **err);
+	const struct s2c_pull_options *options, char *out_digest, struct s2c_error **err);
+
 struct s2c_push_options {
 	struct s2c_remote_options remote;
 	const char *destination;  /* NULL: the image's own name, if it has a registry */
@@ -72,11 +82,13 @@ int s2c_images_push(struct s2c_ctx *ctx, struct s2c_store *store, const char *im
 /*
  * Makes a one-layer image of a root file system tar (plain, gzip, zstd; "-" is stdin_fd)
  * and applies Dockerfile-like changes (NULL-terminated, may be NULL). id: 136 bytes.
+ * The layer is compressed as `compression` says ("gzip", "zstd:9"; NULL: gzip).
  */
 struct s2c_import_options {
 	const char *tar;
 	const char *name;
 	const char *const *changes;
+	const char *compression;
 	int stdin_fd;
 };
 int s2c_images_import(struct s2c_ctx *ctx, struct s2c_store *store,

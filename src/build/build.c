@@ -7,7 +7,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <time.h>
 
 #include "build/env.h"
@@ -19,7 +21,7 @@
 #include "build/resolve.h"
 #include "build/rooted.h"
 #include "build/users.h"
-#include "registry/registry.h"
+#include "codec/progress.h"
 #include "runtime/runtime.h"
 #include "source/ignore.h"
 #include "store/work.h"
@@ -27,6 +29,7 @@
 
 #define ENV_FILES_MAX 64
 #define ENVIRONMENT ".s2i/environment"
+#define DISK_FULL (1u << 20) /* bytes; with less left nothing much can be written */
 
 struct job {
 	struct s2c_ctx *ctx;
@@ -52,6 +55,7 @@ struct job {
 	struct s2c_strv host_env;
 	struct s2c_plan_facts facts;
 	struct s2c_commit_result commit;
+	struct s2c_image *before; /* what TAG means so far; NULL: nothing */
 	struct s2c_json *timings; /* milliseconds of each phase */
 	struct s2c_build_result result;
 };
@@ -66,6 +70,7 @@ static void job_release(struct job *job)
 	s2c_source_free(job->source);
 	s2c_work_free(job->work);
 	s2c_image_free(job->builder);
+	s2c_image_free(job->before);
 	s2c_buf_release(&job->source_env);
 	s2c_users_release(&job->users);
 	for (size_t i = 0; i < job->n_env_files; i++)
@@ -79,13 +84,10 @@ static void job_release(struct job *job)
 
 static struct s2c_registry_opts registry_opts(const struct job *job)
 {
-	return (struct s2c_registry_opts){
-		.plain_http = job->options->tls_verify_off,
-		.insecure_tls = job->options->tls_verify_off,
-		.authfile = job->options->authfile,
-		.ca_file = job->ca_file,
-		.tries = job->options->tries,
-	};
+	struct s2c_registry_opts opts = s2c_remote_opts(&job->options->remote);
+
+	opts.ca_bundle = job->ca_file;
+	return opts;
 }
 
 /* ---- facts ---- */
@@ -265,13 +267,11 @@ static int decide(struct job *job, struct s2c_error **err)
 static int check_push_to(
 	struct job *job, const struct s2c_reference *name, struct s2c_error **err)
 {
-	CLEAN(s2c_clean_registry) struct s2c_registry *registry = NULL;
 	struct s2c_registry_opts opts = registry_opts(job);
 	char text[S2C_REFERENCE_MAX + 1];
 
 	s2c_reference_format(name, text);
-	if (s2c_registry_open(name, &opts, &registry, err) ||
-		s2c_registry_check_push(job->ctx, registry, err))
+	if (s2c_registry_may_push(job->ctx, name, &opts, err))
 		return s2c_wrap(err, "push to '%s'", text);
 	return 0;
 }
@@ -299,6 +299,8 @@ static int check_push(struct job *job, struct s2c_error **err)
 /* The source's files; the directory itself is as old as the source's. */
 static int open_entries(struct job *job, struct s2c_entries **out, struct s2c_error **err)
 {
+	/* Named as the phase that it is a part of. */
+	struct s2c_progress told = {.phase = "prepare", .subject = job->options->source};
 	struct s2c_entries *files = NULL;
 	struct stat st;
 
@@ -306,6 +308,7 @@ static int open_entries(struct job *job, struct s2c_entries **out, struct s2c_er
 		return s2c_fail_errno(err, errno, "cannot look at it");
 	if (s2c_source_walk(job->source, job->ignore, &files, err))
 		return -1;
+	files = s2c_entries_progress(job->ctx, files, true, &told);
 	if (job->source->from_commit)
 		*out = s2c_rooted(files, job->source->commit_time, 0);
 	else
@@ -358,7 +361,8 @@ static int check_assemble(struct job *job, struct s2c_error **err)
 		return 0;
 	return s2c_fail(err, S2C_ENOENT,
 		"builder image '%s' has no executable file '%s', where its assemble "
-		"script should be (%s '%s')",
+		"script should be (%s '%s'): take another builder image, or name a place "
+		"with --scripts-url",
 		job->builder->name, script->path, script->origin, script->url);
 }
 
@@ -368,6 +372,33 @@ static int prepare(struct job *job, struct s2c_error **err)
 		copy_source(job, err))
 		return -1;
 	return check_assemble(job, err);
+}
+
+/* What a script often cannot say itself: "" or ": cause and remedy". */
+static const char *likely_cause(const struct job *job, int status)
+{
+	struct statvfs fs;
+
+	/* What it wrote is still there, so a disk that was full is full. */
+	if (fstatvfs(s2c_work_fd(job->work), &fs) == 0 &&
+		(uint64_t)fs.f_bavail * fs.f_frsize < DISK_FULL)
+		return ": the disk of the store is full, free some; 's2c prune' may help";
+	if (status == 128 + SIGKILL && job->plan->limits.memory)
+		return ": probably it needs more than --memory allows";
+	return "";
+}
+
+static int fail_assemble(struct job *job, int status, struct s2c_error **err)
+{
+	const char *why = likely_cause(job, status);
+
+	if (status > 128)
+		return s2c_fail_status(err, S2C_ECHILD, status,
+			"assemble of '%s' was ended by signal %d (status %d)%s",
+			job->builder->name, status - 128, status, why);
+	return s2c_fail_status(err, S2C_ECHILD, status,
+		"assemble of '%s' failed with status %d%s", job->builder->name, status,
+		why);
 }
 
 static int assemble(struct job *job, struct s2c_error **err)
@@ -384,14 +415,7 @@ static int assemble(struct job *job, struct s2c_error **err)
 
 	if (s2c_container_run(job->ctx, job->container, &opts, &status, err))
 		return s2c_wrap(err, "assemble of '%s'", job->builder->name);
-	if (status == 0)
-		return 0;
-	if (status > 128)
-		return s2c_fail_status(err, S2C_ECHILD, status,
-			"assemble of '%s' was ended by signal %d (status %d)",
-			job->builder->name, status - 128, status);
-	return s2c_fail_status(err, S2C_ECHILD, status,
-		"assemble of '%s' failed with status %d", job->builder->name, status);
+	return status ? fail_assemble(job, status, err) : 0;
 }
 
 /* Labels that the script left behind, read inside the container's root. */
@@ -413,6 +437,16 @@ static int merge_metadata(struct job *job, struct s2c_error **err)
 	return s2c_labels_check(job->plan->config, err);
 }
 
+/* What cannot be read is simply replaced. */
+static void find_before(struct job *job)
+{
+	CLEAN_DESCRIPTOR struct s2c_descriptor desc = {0};
+
+	if (job->plan->has_tag &&
+		s2c_store_resolve(job->store, &job->plan->tag, &desc, NULL) == 0)
+		(void)!s2c_image_load(job->store, &desc, &job->before, NULL);
+}
+
 static int commit(struct job *job, struct s2c_error **err)
 {
 	const char *run = job->plan->run.items[0];
@@ -422,7 +456,8 @@ static int commit(struct job *job, struct s2c_error **err)
 	struct s2c_commit_opts opts = {
 		.config = job->plan->config,
 		.excludes = &job->plan->excludes,
-		.compression = S2C_COMPRESS_GZIP,
+		.compression = job->plan->compression,
+		.level = job->plan->compression_level,
 		.created = created,
 		.created_by = created_by,
 	};
@@ -433,6 +468,8 @@ static int commit(struct job *job, struct s2c_error **err)
 	if (s2c_creation_time(created, &opts.newest, err) || merge_metadata(job, err))
 		return -1;
 	s2c_config_set_created(job->plan->config, created);
+	find_before(job);
+	opts.before = job->before;
 	return s2c_container_commit(job->ctx, job->container, &opts, &job->commit, err);
 }
 
@@ -442,6 +479,7 @@ static int finish(struct job *job, struct s2c_error **err)
 		.plan = job->plan,
 		.facts = &job->facts,
 		.commit = &job->commit,
+		.before = job->before,
 		.registry = registry_opts(job),
 		.chunk_size = job->options->chunk_size,
 		.timings = job->timings,
@@ -489,7 +527,7 @@ static int run_phase(struct job *job, const struct phase *phase, struct s2c_erro
 		rc = phase->run(job, err);
 	}
 	if (rc && phase->name && err && s2c_error_code(*err) == S2C_ETIMEOUT)
-		return s2c_wrap(err, "phase '%s'", phase->name);
+		return s2c_wrap(err, "phase '%s', under --timeout", phase->name);
 	return rc;
 }
 

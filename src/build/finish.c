@@ -50,29 +50,20 @@ int s2c_creation_time(char out[S2C_TIME_TEXT], int64_t *out_epoch, struct s2c_er
 }
 
 /*
- * The image that the name means already, if the build made nothing else; NULL otherwise.
- * Then that one stays, so that its users see that nothing has changed, and nothing of it
- * is pushed again.
+ * Whether the build made nothing but what its name means already. Then that one stays, so
+ * that its users see that nothing has changed, and nothing of it is pushed again.
  */
-static struct s2c_image *unchanged(struct s2c_store *store, const struct s2c_plan *plan,
-	const struct s2c_image *image)
+static bool is_unchanged(const struct s2c_image *before, const struct s2c_image *image)
 {
-	CLEAN_IMAGE struct s2c_image *before = NULL;
-	CLEAN_DESCRIPTOR struct s2c_descriptor desc = {0};
-
-	/* What cannot be read is simply replaced. */
-	if (!plan->has_tag || s2c_store_resolve(store, &plan->tag, &desc, NULL) ||
-		s2c_image_load(store, &desc, &before, NULL))
-		return NULL;
-	if (!streq(before->desc.media_type, image->desc.media_type) ||
+	if (!before || !streq(before->desc.media_type, image->desc.media_type) ||
 		before->manifest->n_layers != image->manifest->n_layers ||
 		!s2c_config_same_but_times(before->config, image->config))
-		return NULL;
+		return false;
 	for (size_t i = 0; i < image->manifest->n_layers; i++)
 		if (!s2c_digest_equal(&before->manifest->layers[i].digest,
 			    &image->manifest->layers[i].digest))
-			return NULL;
-	return TAKE(before);
+			return false;
+	return true;
 }
 
 static int name_image(struct s2c_ctx *ctx, struct s2c_store *store,
@@ -167,17 +158,21 @@ int s2c_finish_build(struct s2c_ctx *ctx, struct s2c_store *store,
 	const struct s2c_finish *finish, struct s2c_build_result *out,
 	struct s2c_error **err)
 {
-	CLEAN_IMAGE struct s2c_image *made = NULL, *before = NULL;
+	CLEAN_IMAGE struct s2c_image *image = NULL;
 	CLEAN_STRV struct s2c_strv pushed = S2C_STRV_INIT;
 	struct s2c_build_result result = {0};
 
-	if (s2c_image_load(store, &finish->commit->desc, &made, err))
+	if (s2c_image_load(store, &finish->commit->desc, &image, err))
 		return -1;
-	before = unchanged(store, finish->plan, made);
-	struct s2c_image *image = before ? before : made;
-	if (before)
+	if (is_unchanged(finish->before, image)) {
 		s2c_emit_log(
 			ctx, S2C_INFO, "nothing has changed: the image stays as it is");
+		s2c_image_free(image);
+		image = NULL;
+		if (s2c_image_load(store, &finish->before->desc, &image, err))
+			return -1;
+	}
+	/* Other names than the first one may mean something else so far. */
 	if (name_image(ctx, store, finish->plan, &image->desc, err))
 		return -1;
 	(void)snprintf(

@@ -9,6 +9,7 @@
 
 #include "build/plan.h"
 #include "build/remote.h"
+#include "registry/places.h"
 #include "store/archive.h"
 #include "store/image.h"
 
@@ -177,17 +178,6 @@ int s2c_images_remove(struct s2c_ctx *ctx, struct s2c_store *store, const char *
 
 /* ---- registries ---- */
 
-static struct s2c_registry_opts registry_opts(const struct s2c_remote_options *o)
-{
-	return (struct s2c_registry_opts){
-		.plain_http = o->tls_verify_off,
-		.insecure_tls = o->tls_verify_off,
-		.ca_file = o->ca_file,
-		.authfile = o->authfile,
-		.tries = o->tries,
-	};
-}
-
 static int parse_remote(
 	const char *text, struct s2c_reference *ref, struct s2c_error **err)
 {
@@ -199,18 +189,45 @@ static int parse_remote(
 	return 0;
 }
 
-int s2c_images_pull(struct s2c_ctx *ctx, struct s2c_store *store, const char *ref,
-	const struct s2c_remote_options *options, char *out_digest,
+/* A name without registry may have an alias. */
+static int parse_pulled(struct s2c_ctx *ctx, const char *text,
+	const struct s2c_registry_opts *opts, struct s2c_reference *ref,
 	struct s2c_error **err)
 {
+	bool found = false;
+
+	if (s2c_reference_parse(text, ref, err))
+		return -1;
+	if (*ref->registry)
+		return 0;
+	if (s2c_places_alias(ctx, opts, ref, &found, ref, err))
+		return -1;
+	if (!found)
+		return s2c_fail(err, S2C_EINVAL,
+			"'%s' names no registry and has no alias; use "
+			"registry.example/%s",
+			text, text);
+	return 0;
+}
+
+int s2c_images_pull(struct s2c_ctx *ctx, struct s2c_store *store, const char *ref,
+	const struct s2c_pull_options *options, char *out_digest, struct s2c_error **err)
+{
 	CLEAN_DESCRIPTOR struct s2c_descriptor desc = {0};
-	CLEAN_CTX struct s2c_ctx *own = s2c_ctx_child(ctx, options->timeout);
-	struct s2c_registry_opts opts = registry_opts(options);
+	CLEAN_CTX struct s2c_ctx *own = s2c_ctx_child(ctx, options->remote.timeout);
+	struct s2c_registry_opts opts = s2c_remote_opts(&options->remote);
+	struct s2c_pull_opts how = {.registry = &opts};
+	struct s2c_platform platform;
 	struct s2c_reference parsed;
 
-	if (parse_remote(ref, &parsed, err))
+	if (options->platform) {
+		if (s2c_platform_parse(options->platform, &platform, err))
+			return s2c_wrap(err, "--platform");
+		how.platform = &platform;
+	}
+	if (parse_pulled(ctx, ref, &opts, &parsed, err))
 		return -1;
-	if (s2c_remote_pull(own, store, &parsed, &opts, &desc, err))
+	if (s2c_remote_pull(own, store, &parsed, &how, &desc, err))
 		return -1;
 	(void)snprintf(out_digest, S2C_DIGEST_STR_MAX, "%s", desc.digest.str);
 	return 0;
@@ -315,7 +332,7 @@ int s2c_images_push(struct s2c_ctx *ctx, struct s2c_store *store, const char *im
 	CLEAN_DESCRIPTOR struct s2c_descriptor desc = {0};
 	CLEAN(names_release) struct names names = {0};
 	CLEAN_STRV struct s2c_strv pushed = S2C_STRV_INIT;
-	struct s2c_registry_opts opts = registry_opts(&options->remote);
+	struct s2c_registry_opts opts = s2c_remote_opts(&options->remote);
 	char name[S2C_REFERENCE_MAX + 1] = "";
 
 	if (s2c_store_find(store, image, &desc, name, err) ||

@@ -8,9 +8,11 @@
 
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/stat.h>
 
 #include "build/finish.h"
 #include "codec/compress.h"
+#include "codec/progress.h"
 #include "codec/tar.h"
 #include "layer/unpack.h"
 #include "store/blob.h"
@@ -22,7 +24,6 @@ struct tap {
 	struct s2c_reader base;
 	struct s2c_reader *next; /* owned */
 	struct s2c_writer *copy; /* borrowed */
-	uint64_t bytes;
 };
 
 static ssize_t tap_read(
@@ -31,11 +32,8 @@ static ssize_t tap_read(
 	struct tap *tap = (struct tap *)r;
 	ssize_t n = s2c_read(tap->next, buf, len, err);
 
-	if (n > 0) {
-		tap->bytes += (uint64_t)n;
-		if (s2c_write(tap->copy, buf, (size_t)n, err))
-			return -1;
-	}
+	if (n > 0 && s2c_write(tap->copy, buf, (size_t)n, err))
+		return -1;
 	return n;
 }
 
@@ -67,8 +65,8 @@ static bool is_whiteout(const char *path)
 }
 
 /* Walks all entries; the reader below sees every byte of the tar. */
-static int parse_all(struct s2c_ctx *ctx, struct tap *tap, const char *name,
-	uint64_t *out_entries, struct s2c_error **err)
+static int parse_all(struct s2c_ctx *ctx, struct tap *tap, uint64_t *out_entries,
+	struct s2c_error **err)
 {
 	struct s2c_tar_limits limits = {
 		.entries = S2C_UNPACK_ENTRIES_MAX,
@@ -90,50 +88,56 @@ static int parse_all(struct s2c_ctx *ctx, struct tap *tap, const char *name,
 				"root "
 				"file system can have it",
 				entry->path);
-		s2c_emit_progress(ctx, "import", name, tap->bytes, 0);
 	}
 }
 
 static int open_tar(struct s2c_ctx *ctx, const struct s2c_import_options *o,
 	struct s2c_reader **out, struct s2c_error **err)
 {
+	struct s2c_progress told = {.phase = "import", .subject = o->tar};
+	bool is_stdin = streq(o->tar, "-");
 	struct s2c_reader *file;
-	int fd;
+	int fd = o->stdin_fd;
+	struct stat st;
 
-	if (streq(o->tar, "-")) {
-		file = s2c_reader_pipe(ctx, o->stdin_fd, false);
-	} else {
-		if (s2c_fs_open(AT_FDCWD, o->tar, O_RDONLY, 0, &fd, err))
-			return -1;
-		/* "<(command)" of a shell is a pipe too. */
-		file = s2c_reader_pipe(ctx, fd, true);
-	}
+	if (!is_stdin && s2c_fs_open(AT_FDCWD, o->tar, O_RDONLY, 0, &fd, err))
+		return -1;
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
+		told.total = (uint64_t)st.st_size;
+	/* "<(command)" of a shell is a pipe too. */
+	file = s2c_reader_pipe(ctx, fd, !is_stdin);
+	file = s2c_reader_progress(ctx, file, true, &told);
 	return s2c_decompress_auto(file, true, NULL, out, err);
 }
 
-/* tar -> diffID -> gzip -> blob, while it is parsed. */
+/* tar -> diffID -> compressor -> blob, while it is parsed. */
 static int import_layer(struct s2c_ctx *ctx, struct s2c_store *store,
 	const struct s2c_import_options *o, struct s2c_descriptor *layer,
 	struct s2c_digest *diff_id, struct s2c_error **err)
 {
 	CLEAN_INGEST struct s2c_ingest *ingest = NULL;
-	CLEAN_WRITER struct s2c_writer *gzip = NULL;
+	CLEAN_WRITER struct s2c_writer *pack = NULL;
 	CLEAN_WRITER struct s2c_writer *digest = NULL;
+	enum s2c_compression compression;
 	struct s2c_reader *tar;
 	uint64_t entries = 0;
+	int level;
 
+	if (s2c_compression_parse(
+		    o->compression ? o->compression : "gzip", &compression, &level, err))
+		return s2c_wrap(err, "--compression");
 	if (s2c_ingest_begin(store, &ingest, err))
 		return -1;
-	gzip = s2c_compress(S2C_COMPRESS_GZIP, 0, s2c_ingest_writer(ingest));
-	digest = s2c_writer_digest(gzip, diff_id, NULL);
+	pack = s2c_compress(compression, level, s2c_ingest_writer(ingest));
+	digest = s2c_writer_digest(pack, diff_id, NULL);
 	if (open_tar(ctx, o, &tar, err) ||
-		parse_all(ctx, tap_new(tar, digest), o->tar, &entries, err))
+		parse_all(ctx, tap_new(tar, digest), &entries, err))
 		return s2c_wrap(err, "import '%s'", o->tar);
 	if (entries == 0)
 		return s2c_fail(
 			err, S2C_EINVAL, "import '%s': there is nothing in it", o->tar);
 	(void)snprintf(layer->media_type, sizeof(layer->media_type), "%s",
-		S2C_MT_OCI_LAYER_GZIP);
+		s2c_media_layer(compression));
 	if (s2c_finish(digest, err) ||
 		s2c_ingest_commit(ingest, NULL, &layer->digest, &layer->size, err))
 		return s2c_wrap(err, "import '%s'", o->tar);

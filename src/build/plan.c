@@ -128,6 +128,9 @@ int s2c_plan_check_options(const struct s2c_build_options *options, struct s2c_p
 			return -1;
 	if (s2c_uids_parse(options->allowed_uids, &uids, err))
 		return s2c_wrap(err, "--allowed-uids");
+	if (s2c_compression_parse(options->compression ? options->compression : "gzip",
+		    &plan->compression, &plan->compression_level, err))
+		return s2c_wrap(err, "--compression");
 	if (decide_limits(plan, options, err))
 		return -1;
 	return decide_outputs(plan, options, err);

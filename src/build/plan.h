@@ -64,11 +64,14 @@ struct s2c_plan {
 	struct s2c_archive_spec outputs[S2C_OUTPUTS_MAX];
 	size_t n_outputs;
 	bool push;
+	enum s2c_compression compression; /* of the layer */
+	int compression_level;            /* 0: the method's default */
 };
 
 /*
  * The part of the plan that needs no facts, so that a wrong option is found before
- * anything is read: tag, limits, network, outputs. *plan must be zeroed.
+ * anything is read: tag, limits, network, outputs,
+ * compression. *plan must be zeroed.
  */
 S2C_CHECK int s2c_plan_check_options(const struct s2c_build_options *options,
 	struct s2c_plan *plan, struct s2c_error **err);

@@ -85,6 +85,10 @@ static void add_result(struct s2c_json *root, const struct s2c_plan *plan)
 		[S2C_ARCHIVE_OCI] = "oci-archive",
 		[S2C_ARCHIVE_DOCKER] = "docker-archive",
 	};
+	const struct s2c_compressor_ops *compressor = s2c_compressor(plan->compression);
+	CLEAN_FREE char *compression = xasprintf("%s:%d", compressor->name,
+		plan->compression_level ? plan->compression_level
+					: compressor->default_level);
 	struct s2c_json *image = s2c_json_object_at(root, "image");
 	struct s2c_json *outputs = s2c_json_array_at(root, "outputs");
 	struct s2c_json *names = s2c_json_array_at(image, "names");
@@ -109,6 +113,7 @@ static void add_result(struct s2c_json *root, const struct s2c_plan *plan)
 
 		s2c_json_add_str(outputs, text);
 	}
+	s2c_json_set_str(root, "compression", compression);
 	s2c_json_set_bool(root, "push", plan->push);
 }
 

@@ -9,6 +9,20 @@
 #include "registry/chunks.h"
 #include "runtime/trees.h"
 
+struct s2c_registry_opts s2c_remote_opts(const struct s2c_remote_options *options)
+{
+	return (struct s2c_registry_opts){
+		.plain_http = options->tls_verify_off,
+		.insecure_tls = options->tls_verify_off,
+		.ca_file = options->ca_file,
+		.cert_dir = options->cert_dir,
+		.authfile = options->authfile,
+		.registries_conf = options->registries_conf,
+		.registry_mirrors = options->registry_mirrors,
+		.tries = options->tries,
+	};
+}
+
 /* ---- pull ---- */
 
 static bool has_tree(void *self, const struct s2c_digest *diff_id)
@@ -26,15 +40,16 @@ static int put_tree(void *self, struct s2c_ctx *ctx, const struct s2c_layer *lay
 }
 
 int s2c_remote_pull(struct s2c_ctx *ctx, struct s2c_store *store,
-	const struct s2c_reference *ref, const struct s2c_registry_opts *opts,
+	const struct s2c_reference *ref, const struct s2c_pull_opts *opts,
 	struct s2c_descriptor *out, struct s2c_error **err)
 {
 	char name[S2C_REFERENCE_MAX + 1];
 	struct s2c_userns userns;
 	struct s2c_trees trees;
 	struct s2c_layer_sink sink = {.has = has_tree, .put = put_tree, .self = &trees};
-	struct s2c_pull_opts how = {.registry = opts, .sink = &sink};
+	struct s2c_pull_opts how = *opts;
 
+	how.sink = &sink;
 	s2c_reference_format(ref, name);
 	CLEAN_PHASE struct s2c_phase phase = s2c_phase_begin(ctx, "pull", name);
 	if (s2c_userns_read(&userns, err) ||

@@ -6,16 +6,21 @@
 #ifndef S2C_BUILD_REMOTE_H
 #define S2C_BUILD_REMOTE_H
 
+#include <s2c/image.h>
+
 #include "registry/pull.h"
 #include "registry/push.h"
 
 /* "registry/repository@sha256:..." + NUL */
 #define S2C_PUSHED_TEXT 650
 
+/* What a user said, for the registry room. Strings stay the user's. */
+struct s2c_registry_opts s2c_remote_opts(const struct s2c_remote_options *options);
+
 /* s2c_registry_pull() in phase "pull", with the layers unpacked as the native runtime
- * needs them. */
+ * needs them; opts->sink is not looked at. */
 S2C_CHECK int s2c_remote_pull(struct s2c_ctx *ctx, struct s2c_store *store,
-	const struct s2c_reference *ref, const struct s2c_registry_opts *opts,
+	const struct s2c_reference *ref, const struct s2c_pull_opts *opts,
 	struct s2c_descriptor *out, struct s2c_error **err);
 
 struct s2c_remote_push {

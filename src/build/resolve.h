@@ -18,8 +18,9 @@ struct s2c_resolve_opts {
 };
 
 /*
- * Loads the image of a name or id. Names without a registry are local only: S2C_ENOENT
- * says so. With dry_run, success with *out untouched means that it would be pulled.
+ * Loads the image of a name or id. Names without a registry are local, or what [aliases]
+ * of registries.conf says: else S2C_ENOENT. With dry_run, success with *out untouched
+ * means that it would be pulled.
  */
 S2C_CHECK int s2c_resolve_image(struct s2c_ctx *ctx, struct s2c_store *store,
 	const struct s2c_resolve_opts *opts, struct s2c_image **out,

@@ -4,8 +4,8 @@
  */
 #include <s2c/run.h>
 
+#include <arpa/inet.h>
 #include <errno.h>
-#include <stdio.h>
 
 #include "build/env.h"
 #include "build/paths.h"
@@ -52,7 +52,25 @@ static int parse_number(const char *text, size_t len, uint16_t *out)
 	return 0;
 }
 
-/* "HOST:CONT" or "IP:HOST:CONT". */
+/* An address without brackets, or "" for none. */
+static int parse_ip(const char *text, size_t len, char out[INET6_ADDRSTRLEN])
+{
+	unsigned char ignored[sizeof(struct in6_addr)];
+	bool six = len > 2 && text[0] == '[' && text[len - 1] == ']';
+
+	if (six) {
+		text++;
+		len -= 2;
+	}
+	if (len >= INET6_ADDRSTRLEN)
+		return -1;
+	memcpy(out, text, len);
+	out[len] = '\0';
+	return len == 0 || inet_pton(six ? AF_INET6 : AF_INET, out, ignored) == 1 ? 0
+										  : -1;
+}
+
+/* "HOST:CONT", "IP:HOST:CONT" or "[IP]:HOST:CONT". */
 static int parse_port(const char *text, struct s2c_port *out, struct s2c_error **err)
 {
 	const char *last = strrchr(text, ':');
@@ -65,12 +83,12 @@ static int parse_port(const char *text, struct s2c_port *out, struct s2c_error *
 				host = p + 1;
 		ip_len = host == text ? 0 : (size_t)(host - text) - 1;
 	}
-	if (!last || ip_len >= sizeof(out->host_ip) ||
+	if (!last || (host != text && ip_len == 0) ||
+		parse_ip(text, ip_len, out->host_ip) ||
 		parse_number(host, (size_t)(last - host), &out->host) ||
 		parse_number(last + 1, strlen(last + 1), &out->container))
 		return s2c_fail(
 			err, S2C_EINVAL, "--publish '%s' is not [IP:]HOST:CONT", text);
-	(void)snprintf(out->host_ip, sizeof(out->host_ip), "%.*s", (int)ip_len, text);
 	return 0;
 }
 

@@ -14,8 +14,13 @@ static int read_one(struct s2c_ctx *ctx, struct s2c_runtime *runtime,
 	if (s2c_runtime_read_image_file(ctx, runtime, image, path, buf, &failure) == 0 ||
 		s2c_error_code(failure) == S2C_ENOENT)
 		return 0;
+	if (s2c_error_code(failure) == S2C_ELIMIT && buf->len > 0)
+		return s2c_fail(err, S2C_ELIMIT,
+			"image '%s': its '%s' is larger than %u bytes, which no "
+			"image needs: take another one",
+			image->name, path, S2C_PASSWD_BYTES_MAX);
 	s2c_error_move(err, &failure);
-	return s2c_wrap(err, "'%s' of the image", path);
+	return s2c_wrap(err, "image '%s'", image->name);
 }
 
 int s2c_users_read(struct s2c_ctx *ctx, struct s2c_runtime *runtime,

@@ -8,7 +8,7 @@
 
 #include <s2c/build.h>
 
-#include "cli/command.h"
+#include "cli/remote.h"
 #include "util/fs.h"
 
 struct args {
@@ -16,7 +16,7 @@ struct args {
 	struct s2c_strv env, env_files, outputs, tags;
 	const char *pull_policy;
 	const char *iidfile, *digest_file, *metadata_file;
-	const char *tls_verify_value;
+	struct s2c_remote_args remote;
 	bool dry_run;
 };
 
@@ -64,6 +64,10 @@ static const struct s2c_option options[] = {
 		NULL},
 	{"keep-build-files", 0, S2C_OPT_FLAG, ARG(o.keep_build_files), NULL,
 		"leave the copied source and scripts in the image", NULL},
+	{"compression", 0, S2C_OPT_STR, ARG(o.compression), "METHOD[:LEVEL]",
+		"compress the layer by gzip (levels 1 to 9, default 3) or zstd (1 to 19, "
+		"default 3)",
+		NULL},
 	{"output", 'o', S2C_OPT_LIST, ARG(outputs), "DEST",
 		"also write the image: oci:DIR, oci-archive:FILE, docker-archive:FILE, "
 		"or "
@@ -71,6 +75,8 @@ static const struct s2c_option options[] = {
 		NULL},
 	{"push", 0, S2C_OPT_FLAG, ARG(o.push), NULL, "push the image to TAG's registry",
 		NULL},
+	S2C_MIRROR_OPTION(struct args, remote),
+	S2C_REMOTE_OPTIONS(struct args, remote),
 	{"tag", 't', S2C_OPT_LIST, ARG(tags), "NAME",
 		"another name of the image; with --push it is pushed under it too if it "
 		"has a registry",
@@ -79,13 +85,6 @@ static const struct s2c_option options[] = {
 		"push in pieces of this size, such as 16m (default: only when the "
 		"registry does not take a blob otherwise)",
 		NULL},
-	{"retry", 0, S2C_OPT_MORE, ARG(o.tries), "NUMBER",
-		"try requests to registries again so often (default: 3)", NULL},
-	{"tls-verify", 0, S2C_OPT_STR, ARG(tls_verify_value), "true|false",
-		"false: plain http and any certificate are fine for this command",
-		"true|false"},
-	{"authfile", 0, S2C_OPT_STR, ARG(o.authfile), "FILE",
-		"registry credentials to use instead of the usual files", NULL},
 	{"iidfile", 0, S2C_OPT_STR, ARG(iidfile), "FILE", "write the image id to a file",
 		NULL},
 	{"digest-file", 0, S2C_OPT_STR, ARG(digest_file), "FILE",
@@ -148,8 +147,7 @@ static int build(struct s2c_call *call, struct s2c_error **err)
 	o->outputs = list_of(&args->outputs);
 	o->tags = list_of(&args->tags);
 	o->pull_policy = policy_of(args->pull_policy);
-	o->tls_verify_off = args->tls_verify_value &&
-			    streq(args->tls_verify_value, "false");
+	o->remote = s2c_remote_options_of(&args->remote);
 	if (args->dry_run)
 		return dry_run(call, o, err);
 	if (s2c_build_run(call->ctx, call->store, o, &result, err))

@@ -225,6 +225,7 @@ const struct s2c_command s2c_cmd_rmi = {
 
 struct import_args {
 	struct s2c_strv changes;
+	const char *compression;
 };
 
 static const struct s2c_option import_options[] = {
@@ -232,6 +233,11 @@ static const struct s2c_option import_options[] = {
 		"set something of the configuration, such as 'USER 1001', 'ENV A=b', "
 		"'LABEL "
 		"a=b', 'CMD [\"x\"]', 'WORKDIR /srv'",
+		NULL},
+	{"compression", 0, S2C_OPT_STR, offsetof(struct import_args, compression),
+		"METHOD[:LEVEL]",
+		"compress the layer by gzip (levels 1 to 9, default 3) or zstd (1 to 19, "
+		"default 3)",
 		NULL},
 	{0},
 };
@@ -244,6 +250,7 @@ static int import(struct s2c_call *call, struct s2c_error **err)
 		.name = call->operands.items[1],
 		.changes = args->changes.len ? (const char *const *)args->changes.items
 					     : NULL,
+		.compression = args->compression,
 		.stdin_fd = 0,
 	};
 	char id[136];

@@ -1,56 +1,59 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Commands that talk to a registry: pull and push.
+ * Commands that move images: pull and push. And the options that they share with others.
  */
 #include <stdio.h>
 
 #include <s2c/image.h>
 
-#include "cli/command.h"
+#include "cli/remote.h"
 #include "util/mem.h"
 
-struct remote_args {
-	const char *tls_verify, *ca_file, *authfile;
-	unsigned tries, timeout;
+struct args {
+	struct s2c_remote_args remote;
+	const char *platform; /* of pull */
+	struct s2c_strv tags; /* of push */
+	const char *chunk_size;
 };
 
-/* Options of every command that talks to a registry; `args` is where remote_args is. */
-#define REMOTE_OPTIONS(args)                                                             \
-	{"tls-verify", 0, S2C_OPT_STR,                                                   \
-		(args) + offsetof(struct remote_args, tls_verify), "true|false",         \
-		"false: plain http and any certificate are fine for this command",       \
-		"true|false"},                                                           \
-		{"ca-file", 0, S2C_OPT_STR,                                              \
-			(args) + offsetof(struct remote_args, ca_file), "FILE",          \
-			"trust these certificates too", NULL},                           \
-		{"authfile", 0, S2C_OPT_STR,                                             \
-			(args) + offsetof(struct remote_args, authfile), "FILE",         \
-			"registry credentials to use instead of the usual files", NULL}, \
-		{"retry", 0, S2C_OPT_MORE, (args) + offsetof(struct remote_args, tries), \
-			"NUMBER", "try again so often after a failure (default: 3)",     \
-			NULL},                                                           \
-	{                                                                                \
-		"timeout", 0, S2C_OPT_UINT,                                              \
-			(args) + offsetof(struct remote_args, timeout), "SECONDS",       \
-			"give up after this time", NULL                                  \
-	}
+#define ARG(field) offsetof(struct args, field)
 
-static struct s2c_remote_options remote(const struct remote_args *args)
+static const struct s2c_option pull_options[] = {
+	{"platform", 0, S2C_OPT_STR, ARG(platform), "OS/ARCH[/VARIANT]",
+		"which image of an index (default: this host's)", NULL},
+	S2C_MIRROR_OPTION(struct args, remote),
+	S2C_REMOTE_OPTIONS(struct args, remote),
+	S2C_TIMEOUT_OPTION(struct args, remote),
+	{0},
+};
+
+static const struct s2c_option push_options[] = {
+	{"tag", 't', S2C_OPT_LIST, ARG(tags), "TAG|REGISTRY/NAME[:TAG]",
+		"push under this tag or name too; content is sent once", NULL},
+	{"chunk-size", 0, S2C_OPT_STR, ARG(chunk_size), "SIZE",
+		"upload in pieces of this size, such as 16m (default: only when the "
+		"registry does not take a blob otherwise)",
+		NULL},
+	S2C_REMOTE_OPTIONS(struct args, remote),
+	S2C_TIMEOUT_OPTION(struct args, remote),
+	{0},
+};
+
+struct s2c_remote_options s2c_remote_options_of(const struct s2c_remote_args *args)
 {
-	return (struct s2c_remote_options){
-		.tls_verify_off = args->tls_verify && streq(args->tls_verify, "false"),
-		.ca_file = args->ca_file,
-		.authfile = args->authfile,
-		.tries = args->tries,
-		.timeout = args->timeout,
-	};
-}
+	struct s2c_remote_options o = args->o;
 
-static const struct s2c_option pull_options[] = {REMOTE_OPTIONS(0), {0}};
+	o.tls_verify_off = args->tls_verify && streq(args->tls_verify, "false");
+	if (args->mirrors.len)
+		o.registry_mirrors = (const char *const *)args->mirrors.items;
+	return o;
+}
 
 static int pull(struct s2c_call *call, struct s2c_error **err)
 {
-	struct s2c_remote_options o = remote(call->args);
+	const struct args *args = call->args;
+	struct s2c_pull_options o = {.remote = s2c_remote_options_of(&args->remote),
+		.platform = args->platform};
 	char digest[136];
 
 	if (s2c_images_pull(
@@ -64,40 +67,23 @@ const struct s2c_command s2c_cmd_pull = {
 	.name = "pull",
 	.summary = "fetch an image from a registry",
 	.operands = "REGISTRY/NAME[:TAG|@DIGEST]",
-	.description = "Fetches an image into the store and prints its manifest digest. "
-		       "Loopback registries are reached by http, others by https.",
+	.description =
+		"Fetches an image into the store and prints its manifest digest. A NAME "
+		"without registry is what [aliases] of registries.conf says. Mirrors are "
+		"tried before the registry itself.",
 	.options = pull_options,
-	.args_size = sizeof(struct remote_args),
+	.args_size = sizeof(struct args),
 	.min_operands = 1,
 	.max_operands = 1,
 	.needs = S2C_NEEDS_STORE,
 	.run = pull,
 };
 
-struct push_args {
-	struct remote_args remote;
-	struct s2c_strv tags;
-	const char *chunk_size;
-};
-
-#define PUSH_ARG(field) offsetof(struct push_args, field)
-
-static const struct s2c_option push_options[] = {
-	{"tag", 't', S2C_OPT_LIST, PUSH_ARG(tags), "TAG|REGISTRY/NAME[:TAG]",
-		"push under this tag or name too; content is sent once", NULL},
-	{"chunk-size", 0, S2C_OPT_STR, PUSH_ARG(chunk_size), "SIZE",
-		"upload in pieces of this size, such as 16m (default: only when the "
-		"registry does not take a blob otherwise)",
-		NULL},
-	REMOTE_OPTIONS(PUSH_ARG(remote)),
-	{0},
-};
-
 static int push(struct s2c_call *call, struct s2c_error **err)
 {
-	struct push_args *args = call->args;
+	const struct args *args = call->args;
 	struct s2c_push_options o = {
-		.remote = remote(&args->remote),
+		.remote = s2c_remote_options_of(&args->remote),
 		.destination = call->operands.len > 1 ? call->operands.items[1] : NULL,
 		.tags = (const char *const *)args->tags.items,
 		.chunk_size = args->chunk_size,
@@ -123,7 +109,7 @@ const struct s2c_command s2c_cmd_push = {
 	.examples = "  s2c push myapp registry.example/team/app:v2 \\\n"
 		    "      --tag latest --tag mirror.example/team/app:v2\n",
 	.options = push_options,
-	.args_size = sizeof(struct push_args),
+	.args_size = sizeof(struct args),
 	.min_operands = 1,
 	.max_operands = 2,
 	.needs = S2C_NEEDS_STORE,

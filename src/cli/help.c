@@ -32,6 +32,7 @@ static const struct row environment_rows[] = {
 			      "later times of files "
 			      "in new layers become it too"},
 	{"DOCKER_CONFIG, REGISTRY_AUTH_FILE", "where registry credentials are looked up"},
+	{"CONTAINERS_REGISTRIES_CONF", "mirrors, aliases and the like, as registries-conf"},
 	{"http_proxy, https_proxy, no_proxy", "proxies for transfers by s2c itself"},
 };
 

@@ -52,9 +52,10 @@ static int set_uint(unsigned *slot, const struct s2c_option *o, const char *valu
 
 	errno = 0;
 	n = strtoul(value, &end, 10);
-	if (*value < '0' || *value > '9' || *end || errno || n > UINT_MAX)
+	if (*value < '0' || *value > '9' || *end || errno || n == 0 || n > UINT_MAX)
 		return s2c_fail(err, S2C_EINVAL,
-			"option '--%s': '%s' is not a whole number", o->name, value);
+			"option '--%s': '%s' is not a whole number from 1 to %u", o->name,
+			value, UINT_MAX);
 	*slot = (unsigned)n;
 	return 0;
 }

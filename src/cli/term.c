@@ -17,6 +17,9 @@
 #define BAR_WIDTH 24
 /* Lines of a script that are shown when it fails and its output was not. */
 #define TAIL_LINES 20
+/* Phases inside each other; what is deeper has no live line of its own. */
+#define PHASES_MAX 8
+#define LIVE_MAX 512
 
 struct sink_ops {
 	const char *name;
@@ -26,9 +29,12 @@ struct sink_ops {
 struct s2c_term {
 	const struct sink_ops *ops;
 	enum s2c_level level;
-	bool live;         /* a live line is on the screen */
-	bool terse;        /* no phases, no script output */
-	uint64_t drawn_ms; /* when it was last drawn */
+	bool live;  /* a live line is on the screen */
+	bool terse; /* no phases, no script output */
+	/* The live line of each phase that runs, the innermost last and shown. */
+	char lines[PHASES_MAX][LIVE_MAX];
+	size_t n_phases;
+	uint64_t drawn_ms;      /* when it was last drawn */
 	char *tail[TAIL_LINES]; /* ring of script output that was not shown */
 	size_t tail_next;
 };
@@ -75,8 +81,9 @@ static void end_live(struct s2c_term *term)
 
 static void print_phase_end(const struct s2c_event *e)
 {
-	fprintf(stderr, "%-9s %6.2fs  %s", e->phase, (double)e->elapsed_ms / 1000,
-		or_empty(e->subject));
+	fprintf(stderr, "%-9s %6.2fs", e->phase, (double)e->elapsed_ms / 1000);
+	if (e->subject && *e->subject)
+		fprintf(stderr, "  %s", e->subject);
 	if (e->text)
 		fprintf(stderr, " (%s)", e->text);
 	putc('\n', stderr);
@@ -158,31 +165,50 @@ static void format_progress(const struct s2c_event *e, char *out, size_t len)
 	(void)snprintf(out, len, "[%s] %s / %s", bar, done, total);
 }
 
-static void draw(struct s2c_term *term, const struct s2c_event *e)
+/* The line of the innermost phase, in place of what the last line shows. */
+static void draw(struct s2c_term *term)
 {
-	char line[512], progress[128];
-	unsigned width = columns() - 1;
-
-	format_progress(e, progress, sizeof(progress));
-	(void)snprintf(line, sizeof(line), "%-9s %s%s%s", e->phase, progress,
-		*progress ? "  " : "", or_empty(e->subject));
-	if (width < sizeof(line))
-		line[width] = '\0';
-	fprintf(stderr, "\r\033[K%s", line);
+	if (term->n_phases == 0 || term->n_phases > PHASES_MAX)
+		return;
+	fprintf(stderr, "\r\033[K%.*s", (int)columns() - 1,
+		term->lines[term->n_phases - 1]);
 	term->live = true;
 	term->drawn_ms = now_ms();
 }
 
+static void set_line(struct s2c_term *term, const struct s2c_event *e)
+{
+	char progress[128];
+
+	if (term->n_phases == 0 || term->n_phases > PHASES_MAX)
+		return;
+	format_progress(e, progress, sizeof(progress));
+	(void)snprintf(term->lines[term->n_phases - 1], LIVE_MAX, "%-9s %s%s%s", e->phase,
+		progress, *progress ? "  " : "", or_empty(e->subject));
+}
+
+/* Other lines go above the live one, which then comes back. */
 static void tty_emit(struct s2c_term *term, const struct s2c_event *e)
 {
-	bool begin = e->kind == S2C_EVENT_PHASE_BEGIN;
-
-	if (!begin && e->kind != S2C_EVENT_PROGRESS) {
-		end_live(term);
-		plain_emit(term, e);
-	} else if (!term->terse && (begin || now_ms() - term->drawn_ms >= REDRAW_MS)) {
-		draw(term, e);
+	if (e->kind == S2C_EVENT_PROGRESS) {
+		set_line(term, e);
+		if (!term->terse && now_ms() - term->drawn_ms >= REDRAW_MS)
+			draw(term);
+		return;
 	}
+	end_live(term);
+	plain_emit(term, e);
+	if (e->kind == S2C_EVENT_PHASE_BEGIN) {
+		term->n_phases++;
+		set_line(term, e);
+	}
+	if (e->kind == S2C_EVENT_PHASE_END && term->n_phases > 0)
+		term->n_phases--;
+	if (!term->terse)
+		draw(term);
+	/* The first progress of a phase is never held back. */
+	if (e->kind == S2C_EVENT_PHASE_BEGIN)
+		term->drawn_ms = 0;
 }
 
 void s2c_print_json_string(FILE *f, const char *text)
@@ -239,11 +265,12 @@ static void json_emit(struct s2c_term *term, const struct s2c_event *e)
 {
 	if (e->kind == S2C_EVENT_LOG ? e->level > term->level : term->terse)
 		return;
-	if (e->kind == S2C_EVENT_PROGRESS) {
-		if (now_ms() - term->drawn_ms < REDRAW_MS)
-			return;
+	if (e->kind == S2C_EVENT_PROGRESS && now_ms() - term->drawn_ms < REDRAW_MS)
+		return;
+	if (e->kind == S2C_EVENT_PROGRESS)
 		term->drawn_ms = now_ms();
-	}
+	if (e->kind == S2C_EVENT_PHASE_BEGIN)
+		term->drawn_ms = 0;
 	json_print(e);
 }
 
@@ -266,6 +293,8 @@ struct s2c_term *s2c_term_new(const struct s2c_term_opts *opts)
 	struct s2c_term *term = xcalloc(1, sizeof(*term));
 	const char *name = opts->progress;
 
+	/* An event is one write: no flicker, and no lines of others inside of ours. */
+	(void)setvbuf(stderr, NULL, _IOFBF, BUFSIZ);
 	if (streq(name, "auto"))
 		name = isatty(STDERR_FILENO) ? "tty" : "plain";
 	if (streq(opts->format, "json"))
@@ -281,6 +310,7 @@ static void emit(void *self, const struct s2c_event *event)
 	struct s2c_term *term = self;
 
 	term->ops->emit(term, event);
+	(void)fflush(stderr);
 }
 
 struct s2c_sink s2c_term_sink(struct s2c_term *term)
@@ -291,7 +321,7 @@ struct s2c_sink s2c_term_sink(struct s2c_term *term)
 void s2c_term_error(struct s2c_term *term, const struct s2c_error *err)
 {
 	end_live(term);
-	if (s2c_error_code(err) == S2C_ECHILD)
+	if (s2c_error_code(err) == S2C_ECHILD || s2c_error_code(err) == S2C_ETIMEOUT)
 		print_tail(term);
 	if (term->ops->emit == json_emit)
 		json_print(&(struct s2c_event){.kind = S2C_EVENT_LOG,
@@ -299,6 +329,7 @@ void s2c_term_error(struct s2c_term *term, const struct s2c_error *err)
 			.text = s2c_error_message(err)});
 	else
 		fprintf(stderr, "s2c: %s\n", s2c_error_message(err));
+	(void)fflush(stderr);
 }
 
 void s2c_term_free(struct s2c_term *term)

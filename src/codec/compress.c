@@ -162,6 +162,41 @@ const struct s2c_compressor_ops *s2c_compressor_by_name(const char *name)
 	return NULL;
 }
 
+/* A level in digits, or -1. */
+static int parse_level(const char *text, int max)
+{
+	long level;
+
+	if (strspn(text, "0123456789") != strlen(text) || !*text || strlen(text) > 4)
+		return -1;
+	level = strtol(text, NULL, 10);
+	return level < 1 || level > max ? -1 : (int)level;
+}
+
+int s2c_compression_parse(const char *text, enum s2c_compression *out_kind,
+	int *out_level, struct s2c_error **err)
+{
+	size_t name_len = strcspn(text, ":");
+	CLEAN_FREE char *name = xstrndup(text, name_len);
+	const struct s2c_compressor_ops *ops = s2c_compressor_by_name(name);
+	int level = 0;
+
+	if (!ops || !ops->max_level)
+		return s2c_fail(err, S2C_EINVAL,
+			"compression '%.100s' is neither gzip nor zstd, alone or with a "
+			"level as in 'zstd:9'",
+			text);
+	if (text[name_len])
+		level = parse_level(text + name_len + 1, ops->max_level);
+	if (level < 0)
+		return s2c_fail(err, S2C_EINVAL,
+			"compression '%.100s': the levels of %s are 1 to %d", text,
+			ops->name, ops->max_level);
+	*out_kind = ops->kind;
+	*out_level = level;
+	return 0;
+}
+
 struct s2c_writer *s2c_compress(
 	enum s2c_compression kind, int level, struct s2c_writer *next)
 {

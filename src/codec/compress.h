@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Compression of layers: a table of compressors behind streams. Output is a function of
- * the input, the method and the level only. gzip: mtime 0, no name, OS 255. gzip readers
- * accept several members and refuse trailing garbage; zstd windows are capped.
+ * the input, the method and the level only, for any number of CPUs; several of them are
+ * used, by threads of the writer's own and in at most 80 MiB of memory. gzip: a member
+ * per MiB, mtime 0, no name, OS 255. gzip readers accept several members and refuse
+ * trailing garbage; zstd windows are capped.
  */
 #ifndef S2C_CODEC_COMPRESS_H
 #define S2C_CODEC_COMPRESS_H
@@ -17,10 +19,11 @@ enum s2c_compression { S2C_COMPRESS_NONE, S2C_COMPRESS_GZIP, S2C_COMPRESS_ZSTD }
 struct s2c_compressor_ops {
 	const char *name; /* "none", "gzip", "zstd" */
 	enum s2c_compression kind;
-	int default_level;
+	int default_level, max_level; /* from 1; 0: it has no levels */
 	/*
-	 * A writer that compresses into `next` (borrowed; finished by finish). A level
-	 * out of bounds counts as the nearest one: gzip 1 to 9, zstd 1 to 19.
+	 * A writer that compresses into `next` (borrowed; finished by finish), which is
+	 * only written to by who calls the writer, but later. A level out of bounds
+	 * counts as the nearest one: gzip 1 to 9, zstd 1 to 19.
 	 */
 	struct s2c_writer *(*writer)(int level, struct s2c_writer *next);
 	/*
@@ -35,6 +38,13 @@ struct s2c_compressor_ops {
 /* The table entry of a kind; by name: NULL when unknown. */
 const struct s2c_compressor_ops *s2c_compressor(enum s2c_compression kind);
 const struct s2c_compressor_ops *s2c_compressor_by_name(const char *name);
+
+/*
+ * Parses what --compression says: METHOD or METHOD:LEVEL, as "gzip" or "zstd:9".
+ * *out_level is 0 when none is given. S2C_EINVAL for other methods and levels.
+ */
+S2C_CHECK int s2c_compression_parse(const char *text, enum s2c_compression *out_kind,
+	int *out_level, struct s2c_error **err);
 
 /* Convenience: default level when level is 0. */
 struct s2c_writer *s2c_compress(

@@ -1,107 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * gzip (RFC 1952). Writing is zlib: one member whose header says nothing about when and
- * where it was made. Reading is the inflate of ISA-L, several times as fast as zlib's;
- * any number of members, each with its checksum checked, and nothing behind the last.
+ * gzip (RFC 1952), the reading side. It is the inflate of ISA-L, several times as fast as
+ * zlib's; any number of members, each with its checksum checked, and nothing behind the
+ * last.
  */
-#define ZLIB_CONST
+#include <isa-l/crc.h>
 #include <isa-l/igzip_lib.h>
-#include <zlib.h>
 
 #include "codec/compress_impl.h"
-
-/* --- writing ------------------------------------------------------------------------ */
-
-struct gzip_writer {
-	struct s2c_writer base;
-	struct s2c_writer *next;
-	z_stream z;
-	gz_header header; /* read by zlib when it writes it */
-	struct s2c_compress_stage stage;
-	unsigned char *out;
-};
-
-/* Compresses the stage into `next`. */
-static int gzip_flush(struct gzip_writer *w, int flush, struct s2c_error **err)
-{
-	int rc;
-
-	w->z.next_in = w->stage.data;
-	w->z.avail_in = (uInt)w->stage.len;
-	w->stage.len = 0;
-	do {
-		size_t n;
-
-		w->z.next_out = w->out;
-		w->z.avail_out = S2C_COMPRESS_PIECE;
-		rc = deflate(&w->z, flush);
-		if (rc == Z_STREAM_ERROR)
-			return s2c_fail(err, S2C_EIO, "zlib lost its state");
-		n = S2C_COMPRESS_PIECE - w->z.avail_out;
-		if (n > 0 && s2c_write(w->next, w->out, n, err) < 0)
-			return -1;
-	} while (w->z.avail_out == 0 || (flush == Z_FINISH && rc != Z_STREAM_END));
-	return 0;
-}
-
-static int gzip_write(
-	struct s2c_writer *writer, const void *buf, size_t len, struct s2c_error **err)
-{
-	struct gzip_writer *w = (struct gzip_writer *)writer;
-	const unsigned char *data = buf;
-
-	while (len > 0)
-		if (s2c_compress_stage_add(&w->stage, &data, &len) &&
-			gzip_flush(w, Z_NO_FLUSH, err) < 0)
-			return -1;
-	return 0;
-}
-
-static int gzip_finish(struct s2c_writer *writer, struct s2c_error **err)
-{
-	struct gzip_writer *w = (struct gzip_writer *)writer;
-
-	if (gzip_flush(w, Z_FINISH, err) < 0)
-		return -1;
-	return s2c_finish(w->next, err);
-}
-
-static void gzip_writer_free(struct s2c_writer *writer)
-{
-	struct gzip_writer *w = (struct gzip_writer *)writer;
-
-	(void)deflateEnd(&w->z);
-	free(w->stage.data);
-	free(w->out);
-	free(w);
-}
-
-static struct s2c_writer *gzip_writer(int level, struct s2c_writer *next)
-{
-	static const struct s2c_writer_ops ops = {
-		.write = gzip_write,
-		.finish = gzip_finish,
-		.free = gzip_writer_free,
-	};
-	struct gzip_writer *w = xcalloc(1, sizeof(*w));
-	int rc;
-
-	w->base.ops = &ops;
-	w->next = next;
-	w->stage.data = xmalloc(S2C_COMPRESS_STAGE);
-	w->out = xmalloc(S2C_COMPRESS_PIECE);
-	w->header.os = 255; /* unknown; time 0 and no name by themselves */
-	level = level < 1 ? 1 : level > 9 ? 9 : level;
-	/* 16 more window bits mean gzip; both calls fail for want of memory only. */
-	rc = deflateInit2(
-		&w->z, level, Z_DEFLATED, MAX_WBITS + 16, 8, Z_DEFAULT_STRATEGY);
-	(void)s2c_must(rc == Z_OK ? w : NULL);
-	rc = deflateSetHeader(&w->z, &w->header);
-	(void)s2c_must(rc == Z_OK ? w : NULL);
-	return &w->base;
-}
-
-/* --- reading ------------------------------------------------------------------------ */
 
 /*
  * Headers are parsed here: the inflate library computes the checksum of one that reaches
@@ -147,7 +53,8 @@ static ssize_t header_length(const unsigned char *data, size_t len)
 	if (flags & FHCRC) {
 		if (len < at + 2)
 			return 0;
-		if ((crc32(0, data, (uInt)at) & 0xffff) != data[at] + 256u * data[at + 1])
+		if ((crc32_gzip_refl(0, data, at) & 0xffff) !=
+			data[at] + 256u * data[at + 1])
 			return -1;
 		at += 2;
 	}
@@ -284,7 +191,8 @@ static struct s2c_reader *gzip_reader(struct s2c_reader *next, bool own)
 const struct s2c_compressor_ops s2c_compressor_gzip = {
 	.name = "gzip",
 	.kind = S2C_COMPRESS_GZIP,
-	.default_level = 6,
-	.writer = gzip_writer,
+	.default_level = 3,
+	.max_level = S2C_GZIP_LEVEL_MAX,
+	.writer = s2c_gzip_writer,
 	.reader = gzip_reader,
 };

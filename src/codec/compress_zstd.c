@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * zstd (RFC 8878). Writing makes one frame with a checksum on one thread. Reading takes
+ * zstd (RFC 8878). Writing makes one frame with a checksum, in threads of the library:
+ * it cuts the input into jobs of a fixed size that overlap, so that the bytes are the
+ * same for any number of threads (though not those of its plain form). Reading takes
  * any number of frames and skippable frames with a window up to S2C_ZSTD_WINDOW_LOG_MAX,
  * not the formats of before 1.0, and nothing behind the last frame.
  */
@@ -8,9 +10,23 @@
 #include <zstd_errors.h>
 
 #include "codec/compress_impl.h"
+#include "util/pool.h"
 
 /* Levels beyond need more memory than a layer is worth. */
 #define LEVEL_MAX 19
+/*
+ * All of these are part of what makes the bytes. With half a window of overlap jobs are
+ * as good as one piece; larger ones would only need more memory.
+ */
+#define JOB_SIZE (2 * 1024 * 1024)
+#define OVERLAP_LOG 8    /* of the window: half */
+#define CHAIN_LOG_MAX 23 /* of level 18; 19 would double it to 64 MiB */
+
+/* So many threads keep to 64 MiB, at the highest levels to 75 MiB. */
+static const struct {
+	int up_to;
+	unsigned threads;
+} threads_of_level[] = {{3, 12}, {5, 6}, {8, 4}, {10, 3}, {12, 2}, {LEVEL_MAX, 1}};
 
 /* --- writing ------------------------------------------------------------------------ */
 
@@ -80,6 +96,17 @@ static void must_be(size_t rc)
 	(void)s2c_must(ZSTD_isError(rc) ? NULL : &rc);
 }
 
+static int threads(int level)
+{
+	unsigned cpus = s2c_usable_cpus();
+	size_t i = 0;
+
+	while (threads_of_level[i].up_to < level)
+		i++;
+	return (int)(cpus < threads_of_level[i].threads ? cpus
+							: threads_of_level[i].threads);
+}
+
 static struct s2c_writer *zstd_writer(int level, struct s2c_writer *next)
 {
 	static const struct s2c_writer_ops ops = {
@@ -99,6 +126,14 @@ static struct s2c_writer *zstd_writer(int level, struct s2c_writer *next)
 	level = level < 1 ? 1 : level > LEVEL_MAX ? LEVEL_MAX : level;
 	must_be(ZSTD_CCtx_setParameter(w->ctx, ZSTD_c_compressionLevel, level));
 	must_be(ZSTD_CCtx_setParameter(w->ctx, ZSTD_c_checksumFlag, 1));
+	if (level == LEVEL_MAX)
+		must_be(ZSTD_CCtx_setParameter(w->ctx, ZSTD_c_chainLog, CHAIN_LOG_MAX));
+	/* At least one, also for one CPU; a libzstd built without threads has none. */
+	if (ZSTD_isError(
+		    ZSTD_CCtx_setParameter(w->ctx, ZSTD_c_nbWorkers, threads(level))))
+		return &w->base;
+	must_be(ZSTD_CCtx_setParameter(w->ctx, ZSTD_c_jobSize, JOB_SIZE));
+	must_be(ZSTD_CCtx_setParameter(w->ctx, ZSTD_c_overlapLog, OVERLAP_LOG));
 	return &w->base;
 }
 
@@ -223,6 +258,7 @@ const struct s2c_compressor_ops s2c_compressor_zstd = {
 	.name = "zstd",
 	.kind = S2C_COMPRESS_ZSTD,
 	.default_level = 3,
+	.max_level = LEVEL_MAX,
 	.writer = zstd_writer,
 	.reader = zstd_reader,
 };

@@ -39,6 +39,21 @@ void s2c_json_free(struct s2c_json *root)
 	cJSON_Delete(raw(root));
 }
 
+static void wipe(cJSON *node)
+{
+	if (node->valuestring)
+		explicit_bzero(node->valuestring, strlen(node->valuestring));
+	for (cJSON *child = node->child; child; child = child->next)
+		wipe(child);
+}
+
+void s2c_json_free_secret(struct s2c_json *root)
+{
+	if (root)
+		wipe(raw(root));
+	cJSON_Delete(raw(root));
+}
+
 struct s2c_json *s2c_json_copy(const struct s2c_json *node)
 {
 	cJSON *copy = must(cJSON_Duplicate(raw(node), 1));
@@ -539,7 +554,7 @@ void s2c_json_set(struct s2c_json *object, const char *key, struct s2c_json *val
 		must_be(cJSON_AddItemToObject(raw(object), key, raw(value)));
 }
 
-static struct s2c_json *new_str(const char *value)
+struct s2c_json *s2c_json_new_str(const char *value)
 {
 	return wrap(must(cJSON_CreateString(value)));
 }
@@ -554,7 +569,7 @@ static struct s2c_json *new_int(int64_t value)
 
 void s2c_json_set_str(struct s2c_json *object, const char *key, const char *value)
 {
-	s2c_json_set(object, key, new_str(value));
+	s2c_json_set(object, key, s2c_json_new_str(value));
 }
 
 void s2c_json_set_int(struct s2c_json *object, const char *key, int64_t value)
@@ -604,7 +619,7 @@ void s2c_json_add(struct s2c_json *array, struct s2c_json *value)
 
 void s2c_json_add_str(struct s2c_json *array, const char *value)
 {
-	s2c_json_add(array, new_str(value));
+	s2c_json_add(array, s2c_json_new_str(value));
 }
 
 void s2c_json_add_int(struct s2c_json *array, int64_t value)

@@ -39,6 +39,10 @@ S2C_CHECK int s2c_json_parse(const char *text, size_t len, struct s2c_json_limit
 void s2c_json_free(struct s2c_json *root);
 S2C_DEFINE_CLEAN(json, struct s2c_json *, s2c_json_free)
 #define CLEAN_JSON CLEAN(s2c_clean_json)
+/* The same for a document that holds secrets: its strings are overwritten first. */
+void s2c_json_free_secret(struct s2c_json *root);
+S2C_DEFINE_CLEAN(json_secret, struct s2c_json *, s2c_json_free_secret)
+#define CLEAN_JSON_SECRET CLEAN(s2c_clean_json_secret)
 
 /*
  * S2C_EPROTO if two keys of `object` (not of what is below it) are equal but for case, or
@@ -101,6 +105,7 @@ S2C_CHECK int s2c_json_get_strv(const struct s2c_json *object, const char *key,
  */
 struct s2c_json *s2c_json_new_object(void);
 struct s2c_json *s2c_json_new_array(void);
+struct s2c_json *s2c_json_new_str(const char *value);
 void s2c_json_set(struct s2c_json *object, const char *key, struct s2c_json *value);
 void s2c_json_set_str(struct s2c_json *object, const char *key, const char *value);
 void s2c_json_set_int(struct s2c_json *object, const char *key, int64_t value);

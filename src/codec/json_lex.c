@@ -78,31 +78,6 @@ static int hex4(const struct s2c_json_lex *lex, const char *p)
 	return value;
 }
 
-/* Encodes a code point that is no surrogate; returns the number of bytes. */
-static size_t utf8_put(char *out, unsigned code)
-{
-	if (code < 0x80) {
-		out[0] = (char)code;
-		return 1;
-	}
-	if (code < 0x800) {
-		out[0] = (char)(0xc0 | code >> 6);
-		out[1] = (char)(0x80 | (code & 0x3f));
-		return 2;
-	}
-	if (code < 0x10000) {
-		out[0] = (char)(0xe0 | code >> 12);
-		out[1] = (char)(0x80 | (code >> 6 & 0x3f));
-		out[2] = (char)(0x80 | (code & 0x3f));
-		return 3;
-	}
-	out[0] = (char)(0xf0 | code >> 18);
-	out[1] = (char)(0x80 | (code >> 12 & 0x3f));
-	out[2] = (char)(0x80 | (code >> 6 & 0x3f));
-	out[3] = (char)(0x80 | (code & 0x3f));
-	return 4;
-}
-
 /* \uXXXX with lex->at behind the 'u'. */
 static int unicode_escape(struct s2c_json_lex *lex, unsigned *out, struct s2c_error **err)
 {
@@ -139,7 +114,7 @@ static int escape(struct s2c_json_lex *lex, char **put, struct s2c_error **err)
 	if (c == 'u') {
 		if (unicode_escape(lex, &code, err) < 0)
 			return -1;
-		*put += utf8_put(*put, code);
+		*put += s2c_utf8_put(*put, code);
 		return 0;
 	}
 	hit = c ? strchr(from, c) : NULL;

@@ -55,6 +55,8 @@ S2C_CHECK int s2c_tar_take(
 	struct s2c_tar_input *in, void *dst, size_t len, struct s2c_error **err);
 S2C_CHECK int s2c_tar_skip(
 	struct s2c_tar_input *in, uint64_t len, struct s2c_error **err);
+/* People name all kinds of files: S2C_EPROTO when not even the first header is one. */
+int s2c_tar_foreign(struct s2c_error **err);
 /* S2C_EPROTO with the place in the archive; always -1. */
 int s2c_tar_damaged(
 	const struct s2c_tar_input *in, const char *what, struct s2c_error **err);

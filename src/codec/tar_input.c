@@ -15,6 +15,12 @@ int s2c_tar_damaged(
 		t->offset, what);
 }
 
+int s2c_tar_foreign(struct s2c_error **err)
+{
+	return s2c_fail(err, S2C_EPROTO,
+		"it is no tar archive, neither plain nor compressed with gzip or zstd");
+}
+
 int s2c_tar_fill(struct s2c_tar_input *t, struct s2c_error **err)
 {
 	ssize_t n;
@@ -39,6 +45,8 @@ int s2c_tar_take(struct s2c_tar_input *t, void *dst, size_t len, struct s2c_erro
 
 		if (more < 0)
 			return -1;
+		if (!more && t->offset < S2C_TAR_BLOCK)
+			return s2c_tar_foreign(err);
 		if (!more)
 			return s2c_tar_damaged(t, "it ends too early", err);
 		memcpy(to, t->buf + t->at, n);

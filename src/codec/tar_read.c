@@ -43,13 +43,15 @@ static bool is_ustar(const struct s2c_tar_header *h)
 static int check_header(
 	struct tar_reader *t, const struct s2c_tar_header *h, struct s2c_error **err)
 {
-	uint64_t sum;
+	int64_t sum;
 
-	if (S2C_TAR_NUMBER(&t->in, h->checksum, &sum, err))
-		return -1;
-	if (sum != s2c_tar_checksum(h, false) && sum != s2c_tar_checksum(h, true))
-		return s2c_tar_damaged(&t->in, "a header has a wrong checksum", err);
-	return 0;
+	if (s2c_tar_field(h->checksum, sizeof(h->checksum), &sum) && sum >= 0 &&
+		((uint64_t)sum == s2c_tar_checksum(h, false) ||
+			(uint64_t)sum == s2c_tar_checksum(h, true)))
+		return 0;
+	if (t->in.offset == S2C_TAR_BLOCK)
+		return s2c_tar_foreign(err);
+	return s2c_tar_damaged(&t->in, "a header has a wrong checksum", err);
 }
 
 /* The name in the header itself; caller frees. */

@@ -17,6 +17,7 @@
 #include <fcntl.h>
 #include <strings.h>
 
+#include "http/client_impl.h"
 #include "http/url.h"
 #include "util/fault.h"
 #include "util/fs.h"
@@ -36,8 +37,9 @@ struct lane {
 };
 
 struct s2c_http {
-	char *unix_socket, *ca_file, *client_cert, *client_key;
-	bool insecure_tls;
+	char *unix_socket, *own_host, *client_cert, *client_key;
+	struct s2c_strv ca_files;
+	bool insecure_tls, insecure_own;
 	struct s2c_monitor *lock; /* of what follows */
 	struct lane *idle;        /* the one used last comes first */
 	struct s2c_buf ca; /* trusted certificates, when they are ours to put together */
@@ -72,10 +74,15 @@ struct s2c_http *s2c_http_new(const struct s2c_http_opts *opts)
 	http->ca.max = CA_BYTES_MAX;
 	if (opts) {
 		http->unix_socket = dup_or_null(opts->unix_socket);
-		http->ca_file = dup_or_null(opts->ca_file);
+		if (opts->ca_file)
+			s2c_strv_add(&http->ca_files, opts->ca_file);
+		if (opts->ca_files)
+			s2c_strv_add_all(&http->ca_files, opts->ca_files);
+		http->own_host = dup_or_null(opts->own_host);
 		http->client_cert = dup_or_null(opts->client_cert);
 		http->client_key = dup_or_null(opts->client_key);
 		http->insecure_tls = opts->insecure_tls;
+		http->insecure_own = opts->insecure_own;
 	}
 	return http;
 }
@@ -93,7 +100,8 @@ void s2c_http_free(struct s2c_http *http)
 	}
 	s2c_monitor_free(http->lock);
 	free(http->unix_socket);
-	free(http->ca_file);
+	free(http->own_host);
+	s2c_strv_release(&http->ca_files);
 	free(http->client_cert);
 	free(http->client_key);
 	s2c_buf_release(&http->ca);
@@ -313,7 +321,7 @@ static int on_progress(void *self, curl_off_t down_total, curl_off_t down,
 
 /*
  * Trust: the system's certificates, which SSL_CERT_FILE and SSL_CERT_DIR may name as for
- * OpenSSL and the curl tool (libcurl itself does not look at them), plus ca_file.
+ * OpenSSL and the curl tool (libcurl itself does not look at them), plus ca_files.
  */
 static int load_ca(struct s2c_http *http, CURL *easy, struct s2c_error **err)
 {
@@ -330,23 +338,25 @@ static int load_ca(struct s2c_http *http, CURL *easy, struct s2c_error **err)
 	if (system && access(system, R_OK) == 0 &&
 		s2c_fs_read_file(AT_FDCWD, system, &http->ca, err) < 0)
 		return s2c_wrap(err, "trusted certificates");
-	if (s2c_buf_puts(&http->ca, "\n", err) < 0)
-		return s2c_wrap(err, "trusted certificates");
-	if (http->ca_file &&
-		s2c_fs_read_file(AT_FDCWD, http->ca_file, &http->ca, err) < 0)
-		return s2c_wrap(err, "trusted certificates");
+	s2c_strv_foreach (file, &http->ca_files)
+		if (s2c_buf_puts(&http->ca, "\n", err) < 0 ||
+			s2c_fs_read_file(AT_FDCWD, file, &http->ca, err) < 0)
+			return s2c_wrap(err, "trusted certificates");
 	http->ca_ready = true;
 	return 0;
 }
 
-static int set_tls(struct s2c_http *http, CURL *easy, struct s2c_error **err)
+static int set_tls(
+	struct s2c_http *http, CURL *easy, const char *host, struct s2c_error **err)
 {
 	const char *file = getenv("SSL_CERT_FILE"), *dir = getenv("SSL_CERT_DIR");
+	bool own = http->own_host && streq(http->own_host, host);
+	bool insecure = http->insecure_tls || (own && http->insecure_own);
 
 	SET(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
-	SET(easy, CURLOPT_SSL_VERIFYPEER, http->insecure_tls ? 0L : 1L);
-	SET(easy, CURLOPT_SSL_VERIFYHOST, http->insecure_tls ? 0L : 2L);
-	if (http->ca_file) {
+	SET(easy, CURLOPT_SSL_VERIFYPEER, insecure ? 0L : 1L);
+	SET(easy, CURLOPT_SSL_VERIFYHOST, insecure ? 0L : 2L);
+	if (http->ca_files.len) {
 		s2c_monitor_enter(http->lock);
 		int rc = load_ca(http, easy, err);
 		s2c_monitor_leave(http->lock);
@@ -361,9 +371,9 @@ static int set_tls(struct s2c_http *http, CURL *easy, struct s2c_error **err)
 	}
 	if (dir && *dir)
 		SET(easy, CURLOPT_CAPATH, dir);
-	if (http->client_cert)
+	if (own && http->client_cert)
 		SET(easy, CURLOPT_SSLCERT, http->client_cert);
-	if (http->client_key)
+	if (own && http->client_key)
 		SET(easy, CURLOPT_SSLKEY, http->client_key);
 	return 0;
 }
@@ -507,58 +517,10 @@ static int run(struct s2c_ctx *ctx, struct lane *lane, CURLcode *out_result,
 	return 0;
 }
 
-static int explain(CURLcode rc, const struct s2c_url *url, const char *detail,
-	struct s2c_error **err)
-{
-	const char *text = *detail ? detail : curl_easy_strerror(rc);
-	const char *scheme = url->https ? "https" : "http";
-
-	switch ((int)rc) {
-	case CURLE_COULDNT_RESOLVE_HOST:
-	case CURLE_COULDNT_RESOLVE_PROXY:
-	case CURLE_COULDNT_CONNECT:
-		return s2c_fail(err, S2C_ENET,
-			"cannot reach '%s' port %u: %s; check the name and the network",
-			url->host, url->port, text);
-	case CURLE_PEER_FAILED_VERIFICATION:
-	case CURLE_SSL_CACERT_BADFILE:
-	case CURLE_SSL_ISSUER_ERROR:
-	case CURLE_SSL_CERTPROBLEM:
-		return s2c_fail(err, S2C_EAUTH,
-			"the certificate of '%s' is not trusted: %s; add its CA to the "
-			"system's certificates or name it with SSL_CERT_FILE",
-			url->host, text);
-	case CURLE_SSL_CONNECT_ERROR:
-		if (strstr(text, "wrong version number") || strstr(text, "packet length"))
-			return s2c_fail(err, S2C_EPROTO,
-				"'%s' port %u does not speak TLS; for a registry on "
-				"plain "
-				"http say --tls-verify=false",
-				url->host, url->port);
-		return s2c_fail(err, S2C_ENET, "TLS with '%s' port %u: %s", url->host,
-			url->port, text);
-	case CURLE_OPERATION_TIMEDOUT:
-		return s2c_fail(err, S2C_ENET, "'%s' port %u does not answer: %s",
-			url->host, url->port, text);
-	case CURLE_UNSUPPORTED_PROTOCOL:
-	case CURLE_WEIRD_SERVER_REPLY:
-	case CURLE_BAD_CONTENT_ENCODING:
-	case CURLE_HTTP_RETURNED_ERROR:
-		return s2c_fail(err, S2C_EPROTO,
-			"'%s' port %u does not speak proper %s: %s", url->host, url->port,
-			scheme, text);
-	case CURLE_OUT_OF_MEMORY:
-		return s2c_fail(err, S2C_ELIMIT, "'%s': %s", url->host, text);
-	default:
-		return s2c_fail(err, S2C_ENET, "connection to '%s' port %u: %s",
-			url->host, url->port, text);
-	}
-}
-
 static int hop_setup(struct s2c_http *http, CURL *easy, struct hop *hop, const char *url,
 	const struct s2c_url *parsed, struct s2c_error **err)
 {
-	if (set_limits(easy, err) < 0 || set_tls(http, easy, err) < 0 ||
+	if (set_limits(easy, err) < 0 || set_tls(http, easy, parsed->host, err) < 0 ||
 		set_method(hop, easy, err) < 0 || set_callbacks(hop, easy, err) < 0)
 		return -1;
 	SET(easy, CURLOPT_URL, url);
@@ -611,7 +573,7 @@ static int perform_hop(struct s2c_http *http, struct lane *lane, struct hop *hop
 		return s2c_wrap(err, "'%s'", parsed.host);
 	}
 	if (result != CURLE_OK && !hop->cut)
-		return explain(result, &parsed, detail, err);
+		return s2c_http_explain((int)result, &parsed, detail, err);
 	if (hop->response->status < 200)
 		return s2c_fail(
 			err, S2C_EPROTO, "'%s' sent no final answer", parsed.host);

@@ -29,9 +29,15 @@ struct s2c_http;
 struct s2c_http_opts {
 	const char *unix_socket; /* connect there whatever the URL's host; NULL: TCP */
 	const char *ca_file;     /* additional trusted certificates, PEM; NULL: system */
-	const char *client_cert; /* PEM files; NULL: none */
-	const char *client_key;
+	const struct s2c_strv *ca_files; /* more of them; NULL: none */
 	bool insecure_tls; /* accept any certificate: only when the user said so */
+	/*
+	 * A host (as in struct s2c_url) whatever the port, and what is for it alone and
+	 * not for where it redirects to or has its tokens from; NULL: no host.
+	 */
+	const char *own_host;
+	const char *client_cert, *client_key; /* PEM files; NULL: none */
+	bool insecure_own;                    /* as insecure_tls */
 };
 
 /* A client with its connections. Any number of threads may use it at once, each with a

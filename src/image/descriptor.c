@@ -56,6 +56,17 @@ enum s2c_media_kind s2c_media_kind(const char *media_type, enum s2c_compression 
 	return S2C_MEDIA_UNKNOWN;
 }
 
+const char *s2c_media_layer(enum s2c_compression compression)
+{
+	static const char *const types[] = {
+		[S2C_COMPRESS_NONE] = S2C_MT_OCI_LAYER,
+		[S2C_COMPRESS_GZIP] = S2C_MT_OCI_LAYER_GZIP,
+		[S2C_COMPRESS_ZSTD] = S2C_MT_OCI_LAYER_ZSTD,
+	};
+
+	return types[compression];
+}
+
 /* A restricted name of RFC 6838 with its slash: safe to put into an HTTP header. */
 static bool valid_media_type(const char *type)
 {

@@ -224,11 +224,6 @@ struct s2c_manifest *s2c_manifest_copy(const struct s2c_manifest *manifest)
 /* The OCI name of a config's or a layer's media type; an unknown one stays. */
 static const char *oci_type(const char *media_type)
 {
-	static const char *const layers[] = {
-		[S2C_COMPRESS_NONE] = S2C_MT_OCI_LAYER,
-		[S2C_COMPRESS_GZIP] = S2C_MT_OCI_LAYER_GZIP,
-		[S2C_COMPRESS_ZSTD] = S2C_MT_OCI_LAYER_ZSTD,
-	};
 	static const char *const foreign[] = {
 		[S2C_COMPRESS_NONE] =
 			"application/vnd.oci.image.layer.nondistributable.v1.tar",
@@ -241,7 +236,7 @@ static const char *oci_type(const char *media_type)
 	enum s2c_media_kind kind = s2c_media_kind(media_type, &compression);
 
 	if (kind == S2C_MEDIA_LAYER)
-		return layers[compression];
+		return s2c_media_layer(compression);
 	if (kind == S2C_MEDIA_FOREIGN_LAYER)
 		return foreign[compression];
 	return kind == S2C_MEDIA_CONFIG ? S2C_MT_OCI_CONFIG : media_type;

@@ -46,6 +46,9 @@ enum s2c_media_kind {
  */
 enum s2c_media_kind s2c_media_kind(const char *media_type, enum s2c_compression *out);
 
+/* The OCI media type of a layer that is compressed like this; static string. */
+const char *s2c_media_layer(enum s2c_compression compression);
+
 struct s2c_platform {
 	char os[32];
 	char architecture[32];

@@ -6,24 +6,10 @@
  */
 #include "layer/writer.h"
 
+#include "codec/progress.h"
 #include "codec/tar.h"
 #include "image/manifest.h"
 #include "util/error.h"
-
-#define PROGRESS_STEP (1024u * 1024) /* bytes between two events */
-
-static const char *media_type_of(enum s2c_compression compression)
-{
-	switch (compression) {
-	case S2C_COMPRESS_NONE:
-		return S2C_MT_OCI_LAYER;
-	case S2C_COMPRESS_GZIP:
-		return S2C_MT_OCI_LAYER_GZIP;
-	case S2C_COMPRESS_ZSTD:
-		return S2C_MT_OCI_LAYER_ZSTD;
-	}
-	return S2C_MT_OCI_LAYER;
-}
 
 static int check_order(
 	const char *last, const struct s2c_entry *entry, struct s2c_error **err)
@@ -46,11 +32,14 @@ static struct s2c_entry clamped(const struct s2c_entry *entry, int64_t newest)
 	return copy;
 }
 
-static int write_entries(struct s2c_ctx *ctx, struct s2c_entries *entries, int64_t newest,
+static int write_entries(struct s2c_ctx *ctx, struct s2c_entries *input, int64_t newest,
 	struct s2c_writer *out, uint64_t *out_count, struct s2c_error **err)
 {
+	static const struct s2c_progress told = {.phase = "layer"};
+	struct s2c_entries *entries CLEAN_ENTRIES = s2c_entries_progress(
+		ctx, input, false, &told);
 	struct s2c_tar_writer *tar CLEAN(s2c_clean_tar_writer) = s2c_tar_writer_new(out);
-	uint64_t bytes = 0, told = 0, count = 0;
+	uint64_t count = 0;
 	const struct s2c_entry *entry;
 	CLEAN_FREE char *last = NULL;
 
@@ -67,13 +56,7 @@ static int write_entries(struct s2c_ctx *ctx, struct s2c_entries *entries, int64
 		free(last);
 		last = xstrdup(entry->path);
 		count++;
-		bytes += entry->size;
-		if (bytes - told >= PROGRESS_STEP) {
-			s2c_emit_progress(ctx, "layer", last, bytes, 0);
-			told = bytes;
-		}
 	}
-	s2c_emit_progress(ctx, "layer", NULL, bytes, bytes);
 	*out_count = count;
 	return s2c_tar_writer_finish(tar, err);
 }
@@ -82,7 +65,7 @@ int s2c_layer_write(struct s2c_ctx *ctx, struct s2c_entries *entries,
 	const struct s2c_layer_opts *opts, struct s2c_writer *out,
 	struct s2c_layer_result *result, struct s2c_error **err)
 {
-	struct s2c_layer_result r = {.media_type = media_type_of(opts->compression)};
+	struct s2c_layer_result r = {.media_type = s2c_media_layer(opts->compression)};
 	struct s2c_writer *blob CLEAN_WRITER = s2c_writer_digest(out, &r.digest, &r.size);
 	struct s2c_writer *pack CLEAN_WRITER = s2c_compress(
 		opts->compression, opts->level, blob);

@@ -216,7 +216,8 @@ static void add_scopes(
 	struct s2c_buf *buf, const char *name, const char *scopes, bool each)
 {
 	if (!each) {
-		add_param(buf, name, scopes, strlen(scopes));
+		if (*scopes)
+			add_param(buf, name, scopes, strlen(scopes));
 		return;
 	}
 	while (*scopes) {
@@ -227,61 +228,95 @@ static void add_scopes(
 	}
 }
 
-static void wipe_buf(struct s2c_buf *buf)
-{
-	if (buf->data)
-		explicit_bzero(buf->data, buf->cap);
-	s2c_buf_release(buf);
-}
-
+/* Where there is no password, an identity token stands for it. */
 static char *basic_header(const struct s2c_credentials *creds)
 {
-	CLEAN(s2c_clean_secret)
-	char *pair = xasprintf(
-		"%s:%s", creds->username, creds->password ? creds->password : "");
+	const char *user = creds->username ? creds->username : S2C_TOKEN_USER;
+	const char *password = creds->password && *creds->password ? creds->password
+			       : creds->identity_token             ? creds->identity_token
+								   : "";
+	CLEAN(s2c_clean_secret) char *pair = xasprintf("%s:%s", user, password);
 	CLEAN(s2c_clean_secret) char *coded = s2c_base64_encode(pair, strlen(pair));
 
 	return xasprintf("Authorization: Basic %s", coded);
 }
 
-/* Asks the token server in the one way that fits the credentials. */
+/* The OAuth2 way: the identity token for an access token. */
+static int post_for_token(struct s2c_ctx *ctx, struct s2c_auth *auth,
+	struct s2c_http *http, const struct s2c_challenge *challenge, const char *scopes,
+	struct s2c_http_response *response, struct s2c_error **err)
+{
+	CLEAN_BUF_SECRET struct s2c_buf form = S2C_BUF_INIT(SIZE_MAX / 2);
+	CLEAN_STRV struct s2c_strv headers = S2C_STRV_INIT;
+	const char *token = auth->creds.identity_token;
+
+	if (challenge->service)
+		add_param(
+			&form, "service", challenge->service, strlen(challenge->service));
+	add_scopes(&form, "scope", scopes, false);
+	add_param(&form, "grant_type", "refresh_token", 13);
+	add_param(&form, "client_id", "s2c", 3);
+	add_param(&form, "refresh_token", token, strlen(token));
+	s2c_strv_add(&headers, "Accept: application/json");
+	s2c_strv_add(&headers, "Content-Type: application/x-www-form-urlencoded");
+	struct s2c_http_request request = {.method = "POST",
+		.url = challenge->realm,
+		.headers = &headers,
+		.body = form.data,
+		.body_len = form.len,
+		.max_body = S2C_TOKEN_MAX,
+		.no_redirect = true};
+	return s2c_http_perform(ctx, http, &request, response, err);
+}
+
+/* The first way that there was: a GET, with Basic unless we are nobody. */
+static int get_token(struct s2c_ctx *ctx, struct s2c_auth *auth, struct s2c_http *http,
+	const struct s2c_challenge *challenge, const char *scopes,
+	struct s2c_http_response *response, struct s2c_error **err)
+{
+	CLEAN_BUF struct s2c_buf query = S2C_BUF_INIT(SIZE_MAX / 2);
+	CLEAN_STRV struct s2c_strv headers = S2C_STRV_INIT;
+	CLEAN(s2c_clean_secret) char *basic = NULL;
+	CLEAN_FREE char *url = NULL;
+
+	if (challenge->service)
+		add_param(&query, "service", challenge->service,
+			strlen(challenge->service));
+	add_scopes(&query, "scope", scopes, true);
+	url = query.len ? xasprintf("%s%c%s", challenge->realm,
+				  strchr(challenge->realm, '?') ? '&' : '?',
+				  s2c_buf_str(&query))
+			: xstrdup(challenge->realm);
+	if (!s2c_credentials_empty(&auth->creds))
+		basic = basic_header(&auth->creds);
+	s2c_strv_add(&headers, "Accept: application/json");
+	struct s2c_http_request request = {.method = "GET",
+		.url = url,
+		.headers = &headers,
+		.secret_header = basic,
+		.max_body = S2C_TOKEN_MAX,
+		.no_redirect = true};
+	return s2c_http_perform(ctx, http, &request, response, err);
+}
+
+/* Token servers that know no POST: 405, GCR 404, Artifactory 401, ACR 400. */
+static bool knows_no_post(int status)
+{
+	return status == 400 || status == 401 || status == 404 || status == 405;
+}
+
+/* Asks the token server in the way that fits the credentials. */
 static int request_token(struct s2c_ctx *ctx, struct s2c_auth *auth,
 	struct s2c_http *http, const struct s2c_challenge *challenge, const char *scopes,
 	struct s2c_http_response *response, struct s2c_error **err)
 {
-	CLEAN(wipe_buf) struct s2c_buf query = S2C_BUF_INIT(SIZE_MAX / 2);
-	CLEAN_STRV struct s2c_strv headers = S2C_STRV_INIT;
-	CLEAN(s2c_clean_secret) char *basic = NULL;
-	CLEAN_FREE char *url = NULL;
-	struct s2c_http_request request = {
-		.headers = &headers, .max_body = S2C_TOKEN_MAX, .no_redirect = true};
-	bool oauth = auth->creds.identity_token != NULL;
-
-	s2c_strv_add(&headers, "Accept: application/json");
-	if (challenge->service)
-		add_param(&query, "service", challenge->service,
-			strlen(challenge->service));
-	add_scopes(&query, "scope", scopes, !oauth);
-	if (oauth) {
-		const char *token = auth->creds.identity_token;
-		add_param(&query, "grant_type", "refresh_token", 13);
-		add_param(&query, "client_id", "s2c", 3);
-		add_param(&query, "refresh_token", token, strlen(token));
-		s2c_strv_add(&headers, "Content-Type: application/x-www-form-urlencoded");
-		request.method = "POST";
-		request.url = challenge->realm;
-		request.body = query.data;
-		request.body_len = query.len;
-	} else {
-		char sep = strchr(challenge->realm, '?') ? '&' : '?';
-		url = xasprintf("%s%c%s", challenge->realm, sep, s2c_buf_str(&query));
-		if (auth->creds.username)
-			basic = basic_header(&auth->creds);
-		request.method = "GET";
-		request.url = url;
-		request.secret_header = basic;
+	if (auth->creds.identity_token) {
+		if (post_for_token(ctx, auth, http, challenge, scopes, response, err) < 0)
+			return -1;
+		if (!knows_no_post(response->status))
+			return 0;
 	}
-	return s2c_http_perform(ctx, http, &request, response, err);
+	return get_token(ctx, auth, http, challenge, scopes, response, err);
 }
 
 /* What to say when nobody gets in: were there credentials, and where would they be. */

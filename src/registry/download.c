@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Getting a blob or a part of one. RFC 9110 section 14: a Range may be ignored (200), and
- * what a 206 brings is what its Content-Range says, not what was asked for.
+ * what a 206 brings is what its Content-Range says, not what was asked for. A registry
+ * whose ranges are wrong, or are refused, is asked for whole blobs.
  */
 #include <inttypes.h>
 
@@ -15,32 +16,26 @@
 struct download {
 	struct s2c_writer base; /* what the exchange writes to */
 	struct s2c_writer *sink;
+	struct s2c_registry *registry;
 	const struct s2c_descriptor *desc;
 	const struct s2c_blob_part *part;
 	uint64_t at, end; /* the next byte of the blob for the sink; where to stop */
-	uint64_t skip;    /* bytes to come that were not asked for */
 	bool enough;      /* all is there, and the registry sends on */
-	bool ranged;      /* the last answer was a 206 */
-	bool expired; /* the link that it redirected to is refused: ask for a new one */
+	/* Of the request under way: */
+	uint64_t skip; /* bytes to come that were not asked for */
+	uint64_t got;  /* bytes that came, also those */
+	bool asked;    /* for a range */
+	bool ranged;   /* and got one */
+	bool refused;  /* and got something else that is no use */
+	bool expired;  /* the link that it redirected to is refused: ask for a new one */
 };
 
-/* Is this answer what `at` to `end` was asked with? */
-static int on_head(
-	void *self, const struct s2c_http_response *response, struct s2c_error **err)
+/* A 206: is it what `at` to `end` was asked with? */
+static int check_range(
+	const struct download *d, const char *value, struct s2c_error **err)
 {
-	struct download *d = self;
-	const char *value = s2c_http_header(response, "content-range");
 	struct s2c_content_range range;
 
-	d->skip = 0;
-	d->ranged = response->status == 206;
-	if (!d->ranged) {
-		d->skip = d->at;
-		if (d->end < d->desc->size && d->part->whole &&
-			d->part->whole(d->part->self))
-			d->end = d->desc->size;
-		return 0;
-	}
 	if (!value)
 		return s2c_fail(err, S2C_EPROTO,
 			"a partial answer does not say which part it is");
@@ -55,6 +50,24 @@ static int on_head(
 	return 0;
 }
 
+static int on_head(
+	void *self, const struct s2c_http_response *response, struct s2c_error **err)
+{
+	struct download *d = self;
+
+	d->ranged = response->status == 206;
+	if (d->ranged) {
+		d->registry->sent_ranges = true;
+		d->refused = check_range(d, s2c_http_header(response, "content-range"),
+				     err) < 0;
+		return d->refused ? -1 : 0;
+	}
+	d->skip = d->at;
+	if (d->end < d->desc->size && d->part->whole && d->part->whole(d->part->self))
+		d->end = d->desc->size;
+	return 0;
+}
+
 static int download_write(
 	struct s2c_writer *w, const void *buf, size_t len, struct s2c_error **err)
 {
@@ -62,6 +75,7 @@ static int download_write(
 	const char *p = buf;
 	size_t skipped = len < d->skip ? len : (size_t)d->skip;
 
+	d->got += len;
 	d->skip -= skipped;
 	p += skipped;
 	len -= skipped;
@@ -87,9 +101,9 @@ static int too_short(const struct download *d, struct s2c_error **err)
 		d->desc->digest.str, d->at, d->desc->size);
 }
 
-static int get_once(struct s2c_ctx *ctx, struct s2c_registry *registry,
-	struct download *d, struct s2c_error **err)
+static int get_once(struct s2c_ctx *ctx, struct download *d, struct s2c_error **err)
 {
+	struct s2c_registry *registry = d->registry;
 	CLEAN_HTTP_RESPONSE struct s2c_http_response response = {0};
 	CLEAN_FREE char *path = xasprintf("blobs/%s", d->desc->digest.str);
 	CLEAN_FREE char *what = xasprintf("blob '%s'", d->desc->digest.str);
@@ -104,24 +118,32 @@ static int get_once(struct s2c_ctx *ctx, struct s2c_registry *registry,
 		/* 0 would mean the default; one byte too many is found by the sink. */
 		.max_body = d->desc->size ? d->desc->size : 1};
 
+	d->skip = d->got = 0;
+	d->ranged = d->refused = d->expired = false;
 	/* A plain request is what every registry and every proxy in front knows. */
-	if (d->at > 0 || d->end < d->desc->size)
+	d->asked = (d->at > 0 || d->end < d->desc->size) && !registry->no_ranges;
+	if (d->asked)
 		s2c_strv_addf(
 			&headers, "Range: bytes=%" PRIu64 "-%" PRIu64, d->at, d->end - 1);
 	if (s2c_exchange(ctx, registry, &call, &response, err) < 0)
 		return s2c_wrap(err, "%s", what);
+	/* Not satisfiable: or so it says. */
+	d->refused = response.status == 416 && d->asked;
 	d->expired = response.status == 403 &&
 		     !s2c_http_same_origin(response.url, registry->base);
 	if (d->expired)
 		return s2c_fail_status(err, S2C_ENET, response.status,
 			"%s: where '%s' keeps it refuses the link that it gave", what,
 			registry->host);
-	/* Not satisfiable: it ends before the part begins. */
-	if (response.status == 416)
-		return too_short(d, err);
 	if (response.status != 200 && response.status != 206)
 		return s2c_exchange_fail(registry, what, &response, err);
 	return 0;
+}
+
+bool s2c_registry_distrust_ranges(struct s2c_registry *registry)
+{
+	registry->no_ranges = true;
+	return registry->sent_ranges;
 }
 
 int s2c_registry_get_blob(struct s2c_ctx *ctx, struct s2c_registry *registry,
@@ -131,6 +153,7 @@ int s2c_registry_get_blob(struct s2c_ctx *ctx, struct s2c_registry *registry,
 	static const struct s2c_writer_ops ops = {.write = download_write};
 	struct download d = {.base.ops = &ops,
 		.sink = sink,
+		.registry = registry,
 		.desc = desc,
 		.part = part,
 		.at = part->offset,
@@ -140,10 +163,14 @@ int s2c_registry_get_blob(struct s2c_ctx *ctx, struct s2c_registry *registry,
 	for (;;) {
 		CLEAN_ERROR struct s2c_error *cause = NULL;
 		uint64_t before = d.at;
-		int rc = get_once(ctx, registry, &d, &cause);
+		int rc = get_once(ctx, &d, &cause);
 		bool broke = rc < 0 && s2c_error_code(cause) == S2C_ENET;
 		if (d.enough || (d.at == d.end && (rc == 0 || broke)))
 			return 0;
+		if (d.refused && d.asked) {
+			registry->no_ranges = true;
+			continue;
+		}
 		/* A registry may send less of a range than it was asked for. */
 		if (rc == 0 && d.ranged && d.at > before)
 			continue;
@@ -152,7 +179,7 @@ int s2c_registry_get_blob(struct s2c_ctx *ctx, struct s2c_registry *registry,
 		if (d.at - before >= PROGRESS_BYTES)
 			attempt = 0;
 		/* What failed before the first byte was tried again further down. */
-		if (!broke || (d.at == before && !d.expired) ||
+		if (!broke || (d.got == 0 && !d.expired) ||
 			attempt >= registry->retries) {
 			s2c_error_move(err, &cause);
 			return -1;

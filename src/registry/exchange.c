@@ -190,10 +190,12 @@ static int find_credentials(
 
 	if (registry->auth)
 		return 0;
-	if (s2c_credentials_find(ctx, registry->authfile, registry->registry,
-		    registry->repository, &creds, err) < 0)
+	if (!s2c_credentials_empty(&registry->given))
+		s2c_credentials_copy(&creds, &registry->given);
+	else if (s2c_credentials_find(ctx, registry->authfile, registry->registry,
+			 registry->repository, &creds, err) < 0)
 		return -1;
-	registry->has_credentials = creds.username || creds.identity_token;
+	registry->has_credentials = !s2c_credentials_empty(&creds);
 	registry->auth = s2c_auth_new(registry->base, &creds);
 	return 0;
 }
@@ -221,9 +223,8 @@ static int no_credentials(
 			break;
 	looked = s2c_buf_take(&list);
 	return s2c_fail_status(err, S2C_EAUTH, 401,
-		"%s (looked in %s); if the image is private log in with 'docker login "
-		"%s', or "
-		"name an auth file",
+		"%s (looked in %s); if the image is private log in with 's2c login %s', "
+		"or name an auth file",
 		why, *looked ? looked : "no file: HOME is not set", registry->registry);
 }
 
@@ -267,9 +268,11 @@ static int send_once(struct s2c_ctx *ctx, struct s2c_registry *registry,
 
 	if (call->url)
 		url = xstrdup(call->url);
-	else
+	else if (call->path)
 		url = xasprintf(
 			"%s/v2/%s/%s", registry->base, registry->repository, call->path);
+	else
+		url = xasprintf("%s/v2/", registry->base);
 	if (call->source &&
 		call->source->open(call->source->self, call->offset, &reader, err) < 0)
 		return -1;
@@ -294,8 +297,10 @@ static int send_once(struct s2c_ctx *ctx, struct s2c_registry *registry,
 		return -1;
 	if (s2c_trace("registry"))
 		s2c_emit_log(ctx, S2C_DEBUG, "registry: %s %s -> %d%s", call->method,
-			call->path ? call->path : "(upload)", response->status,
-			request.secret_header ? ", authorized" : "");
+			call->path  ? call->path
+			: call->url ? "(upload)"
+				    : "(login)",
+			response->status, request.secret_header ? ", authorized" : "");
 	return 0;
 }
 

@@ -25,8 +25,11 @@ struct s2c_registry {
 	_Atomic(const char *) base; /* one of them */
 	bool may_be_http;           /* not TLS: try http, then keep to what worked */
 	atomic_bool settled;        /* the scheme is known */
+	atomic_bool sent_ranges;    /* it has answered with 206 */
+	atomic_bool no_ranges;      /* what it calls a range is not to be relied on */
 	char *pull_scope, *push_scope;
 	char *authfile;
+	struct s2c_credentials given; /* instead of those of files, if not empty */
 	unsigned retries;
 	struct s2c_http *http;
 	struct s2c_monitor *lock; /* of making auth */
@@ -39,7 +42,7 @@ struct s2c_auth *s2c_registry_auth(struct s2c_registry *registry);
 
 struct s2c_registry_call {
 	const char *method;
-	const char *path; /* below /v2/<repository>/ */
+	const char *path; /* below /v2/<repository>/; NULL without url: /v2/ itself */
 	const char *url;  /* absolute, instead of path */
 	const char *scope;
 	const struct s2c_strv *headers;

@@ -77,8 +77,7 @@ struct piece {
 	struct s2c_writer base;
 	struct s2c_ctx *ctx;
 	struct layer *layer;
-	struct s2c_blob_part part;
-	uint64_t at;
+	uint64_t at, end; /* what is still to come */
 };
 
 static bool want_whole(void *self)
@@ -92,7 +91,7 @@ static bool want_whole(void *self)
 	bool mine = layer->pieces != PIECES_YES;
 	if (mine) {
 		layer->pieces = PIECES_NO;
-		layer->next = layer->what->desc->size;
+		layer->next = piece->end = layer->what->desc->size;
 	}
 	s2c_monitor_leave(layer->fetch->lock);
 	return mine;
@@ -136,11 +135,8 @@ static bool take_piece(struct layer *layer, struct piece *piece)
 		left = S2C_FETCH_PIECE;
 	piece->layer = layer;
 	piece->at = layer->next;
-	piece->part = (struct s2c_blob_part){.offset = layer->next,
-		.length = left,
-		.whole = want_whole,
-		.self = piece};
 	layer->next += left;
+	piece->end = layer->next;
 	layer->busy++;
 	return true;
 }
@@ -180,18 +176,30 @@ static void end_piece(struct piece *piece)
 	s2c_monitor_leave(piece->layer->fetch->lock);
 }
 
+/* What is left of a piece, from one place: another may have begun it. */
+static int try_piece(void *self, struct s2c_registry *registry, struct s2c_error **err)
+{
+	struct piece *piece = self;
+	struct s2c_blob_part part = {.offset = piece->at,
+		.length = piece->end - piece->at,
+		.whole = want_whole,
+		.self = piece};
+
+	return s2c_registry_get_blob(
+		piece->ctx, registry, piece->layer->what->desc, &part, &piece->base, err);
+}
+
 static int run_transfer(struct s2c_job *job, struct s2c_error **err)
 {
 	static const struct s2c_writer_ops ops = {.write = piece_write};
 	struct fetch *fetch = ((struct transfer *)job)->fetch;
 	struct piece piece = {.base.ops = &ops, .ctx = fetch->ctx};
+	struct s2c_attempt attempt = {.run = try_piece, .self = &piece};
 
 	(void)err;
 	while (next_piece(fetch, &piece)) {
 		CLEAN_ERROR struct s2c_error *cause = NULL;
-		if (s2c_registry_get_blob(fetch->ctx, fetch->opts->registry,
-			    piece.layer->what->desc, &piece.part, &piece.base,
-			    &cause) < 0)
+		if (s2c_places_try(fetch->ctx, fetch->opts->places, &attempt, &cause) < 0)
 			fetch_fail(fetch, &cause);
 		end_piece(&piece);
 	}
@@ -233,7 +241,7 @@ static int read_partial(struct layer *layer, struct s2c_error **err)
 	CLEAN_CTX struct s2c_ctx *stop = s2c_ctx_branch(layer->fetch->ctx, 0);
 	const struct s2c_descriptor *desc = layer->what->desc;
 	CLEAN_FREE char *what = xasprintf("blob '%s' from '%s'", desc->digest.str,
-		layer->fetch->opts->registry->host);
+		s2c_places_current(layer->fetch->opts->places)->host);
 	struct s2c_digest_check check = {
 		.digest = desc->digest, .size = desc->size, .what = what};
 	struct s2c_reader *blob = s2c_reader_digest(
@@ -255,6 +263,20 @@ static int read_blob(struct layer *layer, struct s2c_error **err)
 	return read_layer(layer, blob, NULL, err);
 }
 
+/* Whether the content was wrong, and not the way of it. */
+static bool is_content(enum s2c_code code)
+{
+	return code == S2C_EDIGEST || code == S2C_EPROTO || code == S2C_EINVAL;
+}
+
+/* Bytes of an earlier pull, or pieces that a registry cut wrongly, may be at fault. */
+static bool deserves_another(struct layer *layer, enum s2c_code code)
+{
+	return layer->partial && is_content(code) && !layer->fetch->opts->last &&
+	       (s2c_partial_resumed(layer->partial) ||
+		       s2c_places_distrust_ranges(layer->fetch->opts->places));
+}
+
 static int run_reader(struct s2c_job *job, struct s2c_error **err)
 {
 	struct layer *layer = (struct layer *)job;
@@ -266,12 +288,9 @@ static int run_reader(struct s2c_job *job, struct s2c_error **err)
 		return 0;
 	if (layer->partial && !worth_keeping(s2c_error_code(cause)))
 		s2c_partial_discard(layer->partial);
-	if (layer->partial && s2c_error_code(cause) == S2C_EDIGEST &&
-		s2c_partial_resumed(layer->partial)) {
-		layer->again = true;
-		return 0;
-	}
-	fetch_fail(layer->fetch, &cause);
+	layer->again = deserves_another(layer, s2c_error_code(cause));
+	if (!layer->again)
+		fetch_fail(layer->fetch, &cause);
 	return 0;
 }
 
@@ -379,6 +398,7 @@ static int fetch_round(struct s2c_ctx *ctx, const struct s2c_fetch_opts *opts,
 int s2c_fetch_layers(struct s2c_ctx *ctx, const struct s2c_fetch_opts *opts,
 	const struct s2c_fetch_layer *layers, size_t n, struct s2c_error **err)
 {
+	struct s2c_fetch_opts last = *opts;
 	size_t again;
 
 	if (fetch_round(ctx, opts, layers, n, &again, err) < 0)
@@ -386,9 +406,9 @@ int s2c_fetch_layers(struct s2c_ctx *ctx, const struct s2c_fetch_opts *opts,
 	if (!again)
 		return 0;
 	s2c_emit_log(ctx, S2C_WARN,
-		"what an earlier pull left of %zu layers is damaged; they are fetched "
+		"%zu layers came in pieces that do not fit together; they are fetched "
 		"again",
 		again);
-	/* Nothing is left to go on with, so that this round is the last. */
-	return fetch_round(ctx, opts, layers, n, &again, err);
+	last.last = true;
+	return fetch_round(ctx, &last, layers, n, &again, err);
 }

@@ -7,13 +7,13 @@
 #ifndef S2C_REGISTRY_FETCH_H
 #define S2C_REGISTRY_FETCH_H
 
+#include "registry/places.h"
 #include "registry/pull.h"
-#include "registry/registry.h"
 
 /* Transfers at a time. */
 #define S2C_FETCH_TRANSFERS 4
 /* A blob larger than two of these may come in pieces of this size. */
-#define S2C_FETCH_PIECE (32ull * 1024 * 1024)
+#define S2C_FETCH_PIECE (16ull * 1024 * 1024)
 
 struct s2c_fetch_layer {
 	const struct s2c_descriptor *desc; /* borrowed */
@@ -27,8 +27,9 @@ struct s2c_fetch_layer {
  */
 struct s2c_fetch_opts {
 	struct s2c_store *store;
-	struct s2c_registry *registry;
+	struct s2c_places *places;
 	const struct s2c_layer_sink *sink;
+	bool last; /* set inside: what is wrong now is an error */
 };
 S2C_CHECK int s2c_fetch_layers(struct s2c_ctx *ctx, const struct s2c_fetch_opts *opts,
 	const struct s2c_fetch_layer *layers, size_t n, struct s2c_error **err);

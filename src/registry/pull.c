@@ -7,16 +7,45 @@
 
 #include "registry/exchange.h"
 #include "registry/fetch.h"
+#include "registry/places.h"
 #include "store/blob.h"
 
 /* What a pull works on. */
 struct pull {
 	struct s2c_store *store;
-	struct s2c_registry *registry;
+	struct s2c_places *places;
 	const struct s2c_layer_sink *sink;
 	struct s2c_platform platform;
 	bool platform_asked;
 };
+
+/* A manifest or index at some place; `body` NULL: a HEAD does. */
+struct wanted_manifest {
+	struct s2c_ctx *ctx;
+	const char *tag_or_digest;
+	struct s2c_buf *body;
+	struct s2c_descriptor *desc;
+};
+
+static int try_manifest(void *self, struct s2c_registry *registry, struct s2c_error **err)
+{
+	const struct wanted_manifest *want = self;
+
+	if (!want->body)
+		return s2c_registry_head_manifest(
+			want->ctx, registry, want->tag_or_digest, want->desc, err);
+	return s2c_registry_get_manifest(
+		want->ctx, registry, want->tag_or_digest, want->body, want->desc, err);
+}
+
+/* From the first place that has it, which is the one for what belongs to it, too. */
+static int find_manifest(
+	struct pull *pull, struct wanted_manifest *want, struct s2c_error **err)
+{
+	struct s2c_attempt attempt = {.run = try_manifest, .self = want, .settle = true};
+
+	return s2c_places_try(want->ctx, pull->places, &attempt, err);
+}
 
 /*
  * A manifest or index into `body`, from the store when it is there. *desc comes with the
@@ -26,12 +55,12 @@ static int fetch_document(struct s2c_ctx *ctx, struct pull *pull,
 	struct s2c_descriptor *desc, struct s2c_buf *body, struct s2c_error **err)
 {
 	struct s2c_descriptor got = {0};
+	struct wanted_manifest want = {ctx, desc->digest.str, body, &got};
 
 	s2c_buf_clear(body);
 	if (s2c_blob_read(pull->store, &desc->digest, body, NULL) < 0) {
 		s2c_buf_clear(body);
-		if (s2c_registry_get_manifest(
-			    ctx, pull->registry, desc->digest.str, body, &got, err) < 0)
+		if (find_manifest(pull, &want, err) < 0)
 			return -1;
 		if (!*desc->media_type)
 			memcpy(desc->media_type, got.media_type, sizeof(got.media_type));
@@ -128,29 +157,92 @@ static int resolve(struct s2c_ctx *ctx, struct pull *pull,
 	const struct s2c_reference *ref, struct s2c_descriptor *out,
 	struct s2c_error **err)
 {
+	struct wanted_manifest want = {ctx, ref->tag, NULL, out};
+
 	if (*ref->digest)
 		return s2c_digest_parse(ref->digest, &out->digest, err);
-	return s2c_registry_head_manifest(ctx, pull->registry, ref->tag, out, err);
+	return find_manifest(pull, &want, err);
+}
+
+struct wanted_config {
+	struct s2c_ctx *ctx;
+	struct s2c_store *store;
+	const struct s2c_descriptor *desc;
+};
+
+static int try_config(void *self, struct s2c_registry *registry, struct s2c_error **err)
+{
+	const struct wanted_config *want = self;
+	const struct s2c_descriptor *desc = want->desc;
+	CLEAN_INGEST struct s2c_ingest *ingest = NULL;
+	struct s2c_ingest_expect expect = {.digest = &desc->digest, .size = desc->size};
+	struct s2c_blob_part part = {.length = desc->size};
+
+	if (s2c_ingest_begin(want->store, &ingest, err) < 0 ||
+		s2c_registry_get_blob(want->ctx, registry, desc, &part,
+			s2c_ingest_writer(ingest), err) < 0)
+		return -1;
+	if (s2c_ingest_commit(ingest, &expect, NULL, NULL, err) < 0)
+		return s2c_wrap(
+			err, "blob '%s' from '%s'", desc->digest.str, registry->host);
+	return 0;
 }
 
 /* The config: small, and needed before any layer. */
 static int fetch_config(struct s2c_ctx *ctx, struct pull *pull,
 	const struct s2c_descriptor *desc, struct s2c_error **err)
 {
-	CLEAN_INGEST struct s2c_ingest *ingest = NULL;
-	struct s2c_ingest_expect expect = {.digest = &desc->digest, .size = desc->size};
-	struct s2c_blob_part part = {.length = desc->size};
+	struct wanted_config want = {ctx, pull->store, desc};
+	struct s2c_attempt attempt = {.run = try_config, .self = &want};
 
 	if (s2c_blob_exists(pull->store, &desc->digest, desc->size))
 		return 0;
-	if (s2c_ingest_begin(pull->store, &ingest, err) < 0 ||
-		s2c_registry_get_blob(ctx, pull->registry, desc, &part,
-			s2c_ingest_writer(ingest), err) < 0)
+	return s2c_places_try(ctx, pull->places, &attempt, err);
+}
+
+static int put_document(struct s2c_store *store, const struct s2c_descriptor *desc,
+	const struct s2c_buf *body, struct s2c_error **err)
+{
+	CLEAN_INGEST struct s2c_ingest *ingest = NULL;
+	struct s2c_ingest_expect expect = {.digest = &desc->digest, .size = desc->size};
+
+	if (s2c_blob_exists(store, &desc->digest, desc->size))
+		return 0;
+	if (s2c_ingest_begin(store, &ingest, err) < 0 ||
+		s2c_write(s2c_ingest_writer(ingest), s2c_buf_str(body), body->len, err) <
+			0)
 		return -1;
-	if (s2c_ingest_commit(ingest, &expect, NULL, NULL, err) < 0)
-		return s2c_wrap(err, "blob '%s' from '%s'", desc->digest.str,
-			pull->registry->host);
-	return 0;
+	return s2c_ingest_commit(ingest, &expect, NULL, NULL, err);
+}
+
+/*
+ * The manifest of a reference. A cache in between may know what a tag meant yesterday,
+ * and not have that any more: then what it sends for the tag counts.
+ */
+static int fetch_root(struct s2c_ctx *ctx, struct pull *pull,
+	const struct s2c_reference *ref, struct s2c_descriptor *desc,
+	struct s2c_buf *body, struct s2c_error **err)
+{
+	CLEAN_ERROR struct s2c_error *cause = NULL;
+	struct wanted_manifest want = {ctx, ref->tag, body, desc};
+
+	if (resolve(ctx, pull, ref, desc, err) < 0)
+		return -1;
+	if (fetch_manifest(ctx, pull, desc, body, &cause) == 0)
+		return 0;
+	if (s2c_error_code(cause) != S2C_ENOENT || *ref->digest) {
+		s2c_error_move(err, &cause);
+		return -1;
+	}
+	s2c_emit_log(
+		ctx, S2C_WARN, "%s; asking for the tag itself", s2c_error_message(cause));
+	s2c_descriptor_release(desc);
+	*desc = (struct s2c_descriptor){0};
+	s2c_buf_clear(body);
+	if (find_manifest(pull, &want, err) < 0 ||
+		put_document(pull->store, desc, body, err) < 0)
+		return -1;
+	return fetch_manifest(ctx, pull, desc, body, err);
 }
 
 /* Refuses what is no image that we could use, before anything large is fetched. */
@@ -224,7 +316,7 @@ static int fetch_layers(struct s2c_ctx *ctx, struct pull *pull,
 	CLEAN_CONFIG struct s2c_config *config = NULL;
 	CLEAN_FREE struct s2c_fetch_layer *layers = NULL;
 	struct s2c_fetch_opts opts = {
-		.store = pull->store, .registry = pull->registry, .sink = pull->sink};
+		.store = pull->store, .places = pull->places, .sink = pull->sink};
 
 	if (read_config(pull->store, manifest, &config, err) < 0 ||
 		check_platform(ctx, pull, config, err) < 0)
@@ -236,21 +328,6 @@ static int fetch_layers(struct s2c_ctx *ctx, struct pull *pull,
 	return s2c_fetch_layers(ctx, &opts, layers, manifest->n_layers, err);
 }
 
-static int put_document(struct s2c_store *store, const struct s2c_descriptor *desc,
-	const struct s2c_buf *body, struct s2c_error **err)
-{
-	CLEAN_INGEST struct s2c_ingest *ingest = NULL;
-	struct s2c_ingest_expect expect = {.digest = &desc->digest, .size = desc->size};
-
-	if (s2c_blob_exists(store, &desc->digest, desc->size))
-		return 0;
-	if (s2c_ingest_begin(store, &ingest, err) < 0 ||
-		s2c_write(s2c_ingest_writer(ingest), s2c_buf_str(body), body->len, err) <
-			0)
-		return -1;
-	return s2c_ingest_commit(ingest, &expect, NULL, NULL, err);
-}
-
 static int pull_image(struct s2c_ctx *ctx, struct pull *pull,
 	const struct s2c_reference *ref, struct s2c_descriptor *desc,
 	struct s2c_error **err)
@@ -259,8 +336,7 @@ static int pull_image(struct s2c_ctx *ctx, struct pull *pull,
 	CLEAN_MANIFEST struct s2c_manifest *manifest = NULL;
 	CLEAN_IMAGE struct s2c_image *image = NULL;
 
-	if (resolve(ctx, pull, ref, desc, err) < 0 ||
-		fetch_manifest(ctx, pull, desc, &body, err) < 0 ||
+	if (fetch_root(ctx, pull, ref, desc, &body, err) < 0 ||
 		s2c_manifest_parse(s2c_buf_str(&body), body.len, desc->media_type,
 			&manifest, err) < 0 ||
 		check_parts(manifest, err) < 0 ||
@@ -278,13 +354,13 @@ int s2c_registry_pull(struct s2c_ctx *ctx, struct s2c_store *store,
 	const struct s2c_reference *ref, const struct s2c_pull_opts *opts,
 	struct s2c_descriptor *out, struct s2c_error **err)
 {
-	CLEAN(s2c_clean_registry) struct s2c_registry *registry = NULL;
+	CLEAN_PLACES struct s2c_places *places = NULL;
 	CLEAN_DESCRIPTOR struct s2c_descriptor desc = {0};
 
-	if (s2c_registry_open(ref, opts->registry, &registry, err) < 0)
+	if (s2c_places_open(ctx, ref, S2C_PULLING, opts->registry, &places, err) < 0)
 		return -1;
 	struct pull pull = {.store = store,
-		.registry = registry,
+		.places = places,
 		.sink = opts->sink,
 		.platform_asked = opts->platform != NULL};
 	if (opts->platform)

@@ -6,6 +6,7 @@
 #include "registry/push.h"
 
 #include "registry/exchange.h"
+#include "registry/places.h"
 #include "registry/push_impl.h"
 
 static const struct s2c_document *top(const struct s2c_pushing *p)
@@ -190,7 +191,7 @@ static int push_all(struct s2c_pushing *p, struct s2c_error **err)
 
 static void pushing_release(struct s2c_pushing *p)
 {
-	s2c_registry_close(p->registry);
+	s2c_places_close(p->places);
 	s2c_parcel_release(&p->parcel);
 }
 
@@ -202,7 +203,18 @@ int s2c_registry_push(
 
 	if (check_names(push, err) < 0 ||
 		s2c_parcel_make(push->store, push->document, &p.parcel, err) < 0 ||
-		s2c_registry_open(p.to, push->opts, &p.registry, err) < 0)
+		s2c_places_open(ctx, p.to, S2C_PUSHING, push->opts, &p.places, err) < 0)
 		return -1;
+	p.registry = s2c_places_current(p.places);
 	return push_all(&p, err);
+}
+
+int s2c_registry_may_push(struct s2c_ctx *ctx, const struct s2c_reference *ref,
+	const struct s2c_registry_opts *opts, struct s2c_error **err)
+{
+	CLEAN_PLACES struct s2c_places *places = NULL;
+
+	if (s2c_places_open(ctx, ref, S2C_PUSHING, opts, &places, err) < 0)
+		return -1;
+	return s2c_registry_check_push(ctx, s2c_places_current(places), err);
 }

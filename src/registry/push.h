@@ -33,4 +33,8 @@ struct s2c_push {
 S2C_CHECK int s2c_registry_push(
 	struct s2c_ctx *ctx, const struct s2c_push *push, struct s2c_error **err);
 
+/* s2c_registry_check_push() where a push to `ref` would go. */
+S2C_CHECK int s2c_registry_may_push(struct s2c_ctx *ctx, const struct s2c_reference *ref,
+	const struct s2c_registry_opts *opts, struct s2c_error **err);
+
 #endif

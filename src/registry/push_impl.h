@@ -5,13 +5,15 @@
 #ifndef S2C_REGISTRY_PUSH_IMPL_H
 #define S2C_REGISTRY_PUSH_IMPL_H
 
+#include "registry/places.h"
 #include "registry/push.h"
 
 struct s2c_pushing {
 	struct s2c_ctx *ctx;
 	const struct s2c_push *push;
 	const struct s2c_reference *to; /* registry and repository */
-	struct s2c_registry *registry;
+	struct s2c_places *places;
+	struct s2c_registry *registry; /* the first of places, borrowed */
 	struct s2c_parcel parcel;
 };
 

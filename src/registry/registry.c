@@ -10,6 +10,7 @@
 #include "http/url.h"
 #include "image/manifest.h"
 #include "registry/exchange.h"
+#include "registry/trust.h"
 
 #define ACCEPT_MANIFESTS                                                                 \
 	"Accept: " S2C_MT_OCI_MANIFEST ", " S2C_MT_OCI_INDEX ", " S2C_MT_DOCKER_MANIFEST \
@@ -35,6 +36,11 @@ int s2c_registry_open(const struct s2c_reference *ref,
 		return s2c_wrap(err, "registry '%s'", ref->registry);
 	if (*url.rest || url.has_userinfo)
 		return s2c_fail(err, S2C_EINVAL, "'%s' is no registry", ref->registry);
+	CLEAN_TRUST struct s2c_trust trust = {.client_cert = NULL};
+	if (s2c_trust_find(opts->cert_dir, ref->registry, &trust, err) < 0)
+		return -1;
+	if (opts->ca_bundle)
+		s2c_strv_add(&trust.ca_files, opts->ca_bundle);
 	struct s2c_registry *registry = xcalloc(1, sizeof(*registry));
 	registry->registry = xstrdup(ref->registry);
 	registry->host = xstrdup(host);
@@ -43,14 +49,21 @@ int s2c_registry_open(const struct s2c_reference *ref,
 	registry->plain = xasprintf("http://%s", host);
 	registry->base = registry->secure;
 	registry->lock = s2c_monitor_new();
-	registry->may_be_http = opts->plain_http ||
+	registry->may_be_http = opts->plain_http || opts->insecure ||
 				s2c_host_kind(url.host) == S2C_HOST_LOOPBACK;
 	registry->pull_scope = xasprintf("repository:%s:pull", ref->repository);
 	registry->push_scope = xasprintf("repository:%s:pull,push", ref->repository);
 	registry->authfile = opts->authfile ? xstrdup(opts->authfile) : NULL;
+	if (opts->credentials)
+		s2c_credentials_copy(&registry->given, opts->credentials);
 	registry->retries = opts->tries ? opts->tries - 1 : S2C_REGISTRY_RETRIES;
-	registry->http = s2c_http_new(&(struct s2c_http_opts){
-		.ca_file = opts->ca_file, .insecure_tls = opts->insecure_tls});
+	registry->http = s2c_http_new(&(struct s2c_http_opts){.ca_file = opts->ca_file,
+		.ca_files = &trust.ca_files,
+		.insecure_tls = opts->insecure_tls,
+		.own_host = url.host,
+		.client_cert = trust.client_cert,
+		.client_key = trust.client_key,
+		.insecure_own = opts->insecure});
 	*out = registry;
 	return 0;
 }
@@ -70,7 +83,27 @@ void s2c_registry_close(struct s2c_registry *registry)
 	free(registry->pull_scope);
 	free(registry->push_scope);
 	free(registry->authfile);
+	s2c_credentials_release(&registry->given);
 	free(registry);
+}
+
+/* ---- login ---- */
+
+int s2c_registry_check_login(struct s2c_ctx *ctx, struct s2c_registry *registry,
+	bool *out_asked, struct s2c_error **err)
+{
+	CLEAN_HTTP_RESPONSE struct s2c_http_response response = {0};
+	struct s2c_registry_call call = {.method = "GET", .scope = ""};
+
+	if (s2c_exchange(ctx, registry, &call, &response, err) < 0)
+		return -1;
+	if (response.status == 404)
+		return s2c_fail_status(err, S2C_EPROTO, 404,
+			"'%s' is no registry: there is no /v2/", registry->host);
+	if (response.status != 200)
+		return s2c_exchange_fail(registry, "login", &response, err);
+	*out_asked = s2c_registry_auth(registry) != NULL;
+	return 0;
 }
 
 /* ---- manifests ---- */
@@ -245,6 +278,12 @@ int s2c_registry_look(struct s2c_ctx *ctx, struct s2c_registry *registry,
 
 	if (request_manifest(ctx, registry, "HEAD", &wanted, &response, err) < 0)
 		return s2c_wrap(err, "%s", what);
+	if (response.status != 200 && response.status != 404) {
+		/* An answer to HEAD has no words that would say why. */
+		CLEAN_BUF struct s2c_buf body = S2C_BUF_INIT(S2C_MANIFEST_MAX);
+		return s2c_registry_get_manifest(
+			ctx, registry, tag_or_digest, &body, desc, err);
+	}
 	if (response.status != 200)
 		return s2c_exchange_fail(registry, what, &response, err);
 	if (stated_digest(&response, &found.digest, err) < 0)

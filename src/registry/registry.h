@@ -11,17 +11,30 @@
 
 #include "http/client.h"
 #include "image/manifest.h"
+#include "registry/credentials.h"
 
 #define S2C_TOKEN_MAX (1024u * 1024) /* bytes of a token response */
 #define S2C_REGISTRY_RETRIES 3
 #define S2C_TRANSFERS_MAX 4 /* blobs that move at the same time */
 
 struct s2c_registry_opts {
-	/* http is used for loopback registries, and for others only when this is set. */
-	bool plain_http;
-	bool insecure_tls;
-	const char *ca_file;  /* NULL: system */
+	/*
+	 * http is used for loopback registries, and for others only when this is set;
+	 * insecure_tls goes as far as redirects and token servers. Both are what the user
+	 * said for this command.
+	 */
+	bool plain_http, insecure_tls;
+	/* Both of them, for the registry's own host: what its configuration says. */
+	bool insecure;
+	/* Trusted besides the system's and those of certs.d; NULL: none. */
+	const char *ca_file, *ca_bundle;
+	const char *cert_dir; /* instead of certs.d, see trust.h; NULL: certs.d */
 	const char *authfile; /* NULL: the usual places, see credentials.h */
+	/* Instead of those of any file; NULL: look for them. Borrowed during open. */
+	const struct s2c_credentials *credentials;
+	/* Who is asked, see conf.h. Not looked at by s2c_registry_open(). */
+	const char *registries_conf;
+	const char *const *registry_mirrors;
 	unsigned tries; /* of each request, the first one too; 0: S2C_REGISTRY_RETRIES + 1
 			 */
 };
@@ -29,7 +42,8 @@ struct s2c_registry_opts {
 struct s2c_registry;
 
 /*
- * The registry of `ref` for its repository. No request is made yet. Several threads may
+ * The registry of `ref` for its repository: this very place; who asks the configuration
+ * first uses places.h. Certificates are read, no request is made yet. Several threads may
  * use it at once, each with its own context.
  */
 S2C_CHECK int s2c_registry_open(const struct s2c_reference *ref,
@@ -89,6 +103,11 @@ struct s2c_blob_part {
 S2C_CHECK int s2c_registry_get_blob(struct s2c_ctx *ctx, struct s2c_registry *registry,
 	const struct s2c_descriptor *desc, const struct s2c_blob_part *part,
 	struct s2c_writer *sink, struct s2c_error **err);
+/*
+ * When a blob turned out to be wrong: true if the registry has sent pieces of blobs,
+ * which some do wrongly. From then on it is asked for whole ones only.
+ */
+bool s2c_registry_distrust_ranges(struct s2c_registry *registry);
 /* *out_there tells whether the repository has the blob. */
 S2C_CHECK int s2c_registry_has_blob(struct s2c_ctx *ctx, struct s2c_registry *registry,
 	const struct s2c_digest *digest, bool *out_there, struct s2c_error **err);
@@ -127,6 +146,13 @@ struct s2c_blob_upload {
  */
 S2C_CHECK int s2c_registry_put_blob(struct s2c_ctx *ctx, struct s2c_registry *registry,
 	const struct s2c_blob_upload *upload, struct s2c_error **err);
+
+/*
+ * Asks for nothing but to be let in: S2C_EAUTH when the credentials are refused.
+ * *out_asked tells whether the registry wanted any.
+ */
+S2C_CHECK int s2c_registry_check_login(struct s2c_ctx *ctx, struct s2c_registry *registry,
+	bool *out_asked, struct s2c_error **err);
 
 /* Fails early with S2C_EAUTH when pushing to the repository would not be allowed. */
 S2C_CHECK int s2c_registry_check_push(

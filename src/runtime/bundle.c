@@ -177,7 +177,7 @@ static struct s2c_json *add_mount(struct s2c_json *mounts, const char *destinati
 static void put_mounts(const struct s2c_bundle *b, struct s2c_json *root)
 {
 	static const char *const bind_options[] = {
-		"rbind", "rprivate", "ro", "nosuid", "nodev"};
+		"rbind", "rprivate", "nosuid", "nodev"};
 	struct s2c_json *mounts = s2c_json_array_at(root, "mounts");
 
 	for (size_t i = 0; i < ARRAY_SIZE(fixed_mounts); i++) {
@@ -194,6 +194,7 @@ static void put_mounts(const struct s2c_bundle *b, struct s2c_json *root)
 
 		for (size_t o = 0; o < ARRAY_SIZE(bind_options); o++)
 			s2c_json_add_str(options, bind_options[o]);
+		s2c_json_add_str(options, b->binds[i].writable ? "rw" : "ro");
 	}
 }
 

@@ -12,10 +12,11 @@
 #include "policy/policy.h"
 #include "util/strv.h"
 
-/* One bind mount of a file or directory, read-only. */
+/* One bind mount of a file or directory. */
 struct s2c_bundle_bind {
 	char *source;      /* absolute host path */
 	char *destination; /* absolute, without symlinks, in the container's root */
+	bool writable;     /* else read-only, as all but our own file of reports are */
 };
 
 /* Hard limits of this process that rlimits must not exceed (no CAP_SYS_RESOURCE). */

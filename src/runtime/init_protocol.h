@@ -10,14 +10,18 @@
  *
  * UID and GID are decimal, CAPS is a hexadecimal mask of the capabilities that may be
  * there, DATA is the RLIMIT_DATA of the program in bytes (0: none). The end of the socket
- * after READY without EXEC means that the program runs. Without a descriptor 3 nothing is
- * awaited, and an exit status of 125 means a refusal.
+ * after READY without EXEC means that the program runs.
+ *
+ * Runtimes that hand no descriptors on get S2C_INIT_REPORTS: reports are appended to a
+ * file that is mounted there, and nothing is awaited. The program can reach that file too,
+ * but only once READY is in it.
  */
 #ifndef S2C_RUNTIME_INIT_PROTOCOL_H
 #define S2C_RUNTIME_INIT_PROTOCOL_H
 
 #define S2C_INIT_FD 3
 #define S2C_INIT_PATH "/.s2c-init"
+#define S2C_INIT_REPORTS_PATH "/.s2c-reports"
 
 /* Letters of FLAGS; "-" stands for none. */
 #define S2C_INIT_OVERFLOW_GROUPS 'g' /* unmapped supplementary groups are no fault */
@@ -27,6 +31,7 @@
  * own between, which mixes up the order of output and error.
  */
 #define S2C_INIT_STREAMS 's'
+#define S2C_INIT_REPORTS 'f' /* reports go to S2C_INIT_REPORTS_PATH */
 
 #define S2C_INIT_OVERFLOW_GID 65534u
 

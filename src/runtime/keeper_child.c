@@ -275,6 +275,9 @@ static void start_runtime(struct keeper *k, const int fds[4])
 	s2c_strv_add(&env,
 		"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
 	s2c_strv_add(&env, "HOME=/");
+	/* crun and runc bind themselves to a file there for an instant (CVE-2019-5736);
+	 * killed in that instant they leave it, and /tmp is not ours to sweep. */
+	s2c_strv_addf(&env, "_LIBCONTAINER_STATEDIR=%s", k->opts->work_path);
 	spawn.argv = k->opts->run_argv;
 	spawn.env = &env;
 	spawn.cwd = k->opts->work_path;

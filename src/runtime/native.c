@@ -6,6 +6,9 @@
  */
 #include "runtime/native.h"
 
+#include <errno.h>
+#include <limits.h>
+
 #include "util/subprocess.h"
 
 /* In the order of preference; by name, because packages of others keep it. */
@@ -40,10 +43,17 @@ static char *find_known(const char *name)
 static int find_oci(struct s2c_native *native, const char *asked, struct s2c_error **err)
 {
 	if (asked) {
-		native->oci = s2c_find_program(asked);
-		if (!native->oci)
+		CLEAN_FREE char *found = s2c_find_program(asked);
+
+		if (!found)
 			return s2c_fail(err, S2C_EUNSUPPORTED,
-				"OCI runtime '%s' is not installed", asked);
+				"OCI runtime '%s' is not installed; without "
+				"--oci-runtime s2c takes 'crun' or 'runc'",
+				asked);
+		/* It is started in a directory that is not the caller's. */
+		native->oci = *found == '/' ? TAKE(found) : realpath(found, NULL);
+		if (!native->oci)
+			return s2c_fail_errno(err, errno, "OCI runtime '%s'", asked);
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(known_runtimes) && !native->oci; i++)
 		native->oci = find_known(known_runtimes[i].name);

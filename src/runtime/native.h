@@ -75,6 +75,7 @@ static inline struct s2c_native_container *s2c_native_container_of(
 #define S2C_NATIVE_HOSTS "hosts"
 #define S2C_NATIVE_HOSTNAME "hostname"
 #define S2C_NATIVE_LOG "oci.log"
+#define S2C_NATIVE_REPORTS "reports"
 #define S2C_NATIVE_SKELETON "skeleton"
 
 /* Slots of the table, one file each; see backend.h. */

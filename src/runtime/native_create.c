@@ -15,12 +15,26 @@
 #include <sys/stat.h>
 
 #include "codec/extract.h"
+#include "runtime/init_protocol.h"
 #include "runtime/rootpath.h"
 #include "runtime/trees.h"
 #include "store/tree.h"
 #include "util/fs.h"
 
 /* ---- layers ---- */
+
+/*
+ * Whether a layer is there again further up, as empty layers often are. An overlay takes
+ * no tree twice, and the lower one can go: all that it holds or hides, the upper one
+ * holds and hides too.
+ */
+static bool comes_again(const struct s2c_config *config, size_t i)
+{
+	for (size_t k = i + 1; k < config->n_diff_ids; k++)
+		if (s2c_digest_equal(&config->diff_ids[i], &config->diff_ids[k]))
+			return true;
+	return false;
+}
 
 /* Unpacks what is missing and opens all trees, uppermost first, with room for one more.
  */
@@ -43,6 +57,8 @@ static int open_trees(struct s2c_ctx *ctx, struct s2c_native *native,
 	for (size_t i = n; i > 0; i--) {
 		int fd;
 
+		if (comes_again(image->config, i - 1))
+			continue;
 		if (s2c_tree_open(
 			    native->store, &image->config->diff_ids[i - 1], &fd, err) < 0)
 			return -1;
@@ -148,7 +164,7 @@ int s2c_native_copy_in(struct s2c_ctx *ctx, struct s2c_container *container,
 	if (s2c_rootpath_covered(resolved))
 		return s2c_fail(err, S2C_EINVAL,
 			"'%s' leads to '%s' in the image, which the container mounts "
-			"over",
+			"over: choose another directory (--destination)",
 			path, resolved);
 	if (s2c_fs_mkdir_in(view, resolved, 0755, &dir, err) < 0)
 		return s2c_wrap(err, "cannot make '%s' in the container", path);
@@ -177,7 +193,12 @@ static void plan_binds(
 {
 	const char *work = s2c_work_path(c->work);
 
-	add_bind(c, xasprintf("%s/" S2C_NATIVE_INIT, work), "/.s2c-init");
+	add_bind(c, xasprintf("%s/" S2C_NATIVE_INIT, work), S2C_INIT_PATH);
+	if (c->native->oci_kind == S2C_OCI_OTHER) {
+		add_bind(c, xasprintf("%s/" S2C_NATIVE_REPORTS, work),
+			S2C_INIT_REPORTS_PATH);
+		c->binds[c->n_binds - 1].writable = true;
+	}
 	add_bind(c, xasprintf("%s/" S2C_NATIVE_HOSTS, work), "/etc/hosts");
 	add_bind(c, xasprintf("%s/" S2C_NATIVE_HOSTNAME, work), "/etc/hostname");
 	if (c->network != S2C_NETWORK_NONE)
@@ -264,9 +285,9 @@ static int check_fixed(int view, struct s2c_error **err)
 			continue;
 		if (!S_ISDIR(st.st_mode))
 			return s2c_fail(err, S2C_EINVAL,
-				"the image has '/%s' as %s, which no container can be "
-				"made "
-				"of",
+				"it has '/%s' as %s, where a container needs a "
+				"directory: "
+				"take another image",
 				fixed[i],
 				S_ISLNK(st.st_mode) ? "a symbolic link" : "a file");
 	}
@@ -385,6 +406,13 @@ static void copy_opts(
 	c->manifest = s2c_manifest_copy(opts->image->manifest);
 }
 
+static void warn_of_limits(struct s2c_ctx *ctx, const struct s2c_native_container *c)
+{
+	if (c->limits.milli_cpus && !c->native->cgroups.usable)
+		s2c_emit_log(ctx, S2C_WARN,
+			"--cpus has no effect: control groups are not ours to use here");
+}
+
 static int note_cgroups(struct s2c_native_container *c, struct s2c_error **err)
 {
 	CLEAN_STRV struct s2c_strv dirs = S2C_STRV_INIT;
@@ -417,16 +445,19 @@ int s2c_native_create(struct s2c_ctx *ctx, struct s2c_runtime *runtime,
 	if (check_ids(c->native, opts, err) < 0 || choose_network(ctx, c, opts, err) < 0)
 		return -1;
 	copy_opts(c, opts);
+	warn_of_limits(ctx, c);
 	if (open_trees(ctx, c->native, opts->image, &c->overlay, err) < 0)
-		return -1;
+		return s2c_wrap(err, "image '%s'", opts->image->name);
 	c->n_trees = c->overlay.n_lowers;
 	if (s2c_work_create(c->native->store, "container", &c->work, err) < 0)
 		return -1;
 	c->overlay.work_fd = s2c_work_fd(c->work);
 	plan_binds(c, opts);
-	if (note_cgroups(c, err) < 0 || s2c_overlay_prepare(&c->overlay, err) < 0 ||
-		make_skeleton(c, err) < 0 || s2c_native_start_keeper(c, err) < 0 ||
-		note_hidden(c, err) < 0)
+	if (note_cgroups(c, err) < 0 || s2c_overlay_prepare(&c->overlay, err) < 0)
+		return -1;
+	if (make_skeleton(c, err) < 0)
+		return s2c_wrap(err, "image '%s'", opts->image->name);
+	if (s2c_native_start_keeper(c, err) < 0 || note_hidden(c, err) < 0)
 		return -1;
 	*out = &TAKE(c)->base;
 	return 0;

@@ -26,8 +26,6 @@
 #define LINE_MAX_BYTES (16u * 1024)
 /* Between SIGTERM and SIGKILL when the context ends. */
 #define STOP_GRACE_SECONDS 2
-/* For runtimes that cannot pass the report on: what the init ends with. */
-#define INIT_REFUSED 125
 
 /* ---- keeper ---- */
 
@@ -128,7 +126,9 @@ static char *host_file(const char *path)
 static int put_file(const struct s2c_native_container *c, const char *name,
 	const void *data, size_t len, struct s2c_error **err)
 {
-	mode_t mode = streq(name, S2C_NATIVE_INIT) ? 0555 : 0444;
+	mode_t mode = streq(name, S2C_NATIVE_INIT)      ? 0555
+		      : streq(name, S2C_NATIVE_REPORTS) ? 0666
+							: 0444;
 	CLEAN_FD int fd = -1;
 
 	(void)unlinkat(s2c_work_fd(c->work), name, 0);
@@ -150,6 +150,9 @@ static int put_texts(const struct s2c_native_container *c, struct s2c_error **er
 	CLEAN_FREE char *hosts = s2c_net_hosts(c->hostname);
 	CLEAN_FREE char *name = xasprintf("%s\n", c->hostname);
 
+	if (c->native->oci_kind == S2C_OCI_OTHER &&
+		put_file(c, S2C_NATIVE_REPORTS, "", 0, err) < 0)
+		return -1;
 	if (put_file(c, S2C_NATIVE_INIT, s2c_init_image, s2c_init_image_len, err) < 0 ||
 		put_file(c, S2C_NATIVE_HOSTS, hosts, strlen(hosts), err) < 0 ||
 		put_file(c, S2C_NATIVE_HOSTNAME, name, strlen(name), err) < 0)
@@ -188,7 +191,7 @@ static void init_args(const struct s2c_native_container *c,
 	bool other = c->native->oci_kind == S2C_OCI_OTHER;
 
 	s2c_strv_add(out, S2C_INIT_PATH);
-	s2c_strv_addf(out, "-%s%s", single ? "g" : "", other ? "n" : "s");
+	s2c_strv_addf(out, "-%s%s", single ? "g" : "", other ? "nf" : "s");
 	s2c_strv_addf(out, "%u", c->uid);
 	s2c_strv_addf(out, "%u", c->gid);
 	s2c_strv_addf(out, "%llx", (unsigned long long)caps);
@@ -312,6 +315,14 @@ static void run_release(struct run *run)
 	s2c_clean_fd(&run->report);
 }
 
+static void report_take(struct run *run, const struct s2c_init_report *r)
+{
+	if (r->stage == S2C_INIT_READY)
+		run->ready = *r;
+	else
+		run->failed = *r;
+}
+
 static void report_read(struct run *run)
 {
 	struct s2c_init_report r;
@@ -324,10 +335,18 @@ static void report_read(struct run *run)
 		run->report = -1;
 		return;
 	}
-	if (r.stage == S2C_INIT_READY)
-		run->ready = r;
-	else
-		run->failed = r;
+	report_take(run, &r);
+}
+
+/* What the init of a runtime left that hands no descriptors on: two reports at most. */
+static void reports_collect(struct run *run)
+{
+	CLEAN_FD int fd = openat(s2c_work_fd(run->c->work), S2C_NATIVE_REPORTS,
+		O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	struct s2c_init_report r;
+
+	for (int i = 0; i < 2 && fd >= 0 && read(fd, &r, sizeof(r)) == sizeof(r); i++)
+		report_take(run, &r);
 }
 
 /* What the keeper tells; its end without having told the end of the run is an error. */
@@ -531,11 +550,6 @@ static int judge(const struct run *run, const struct s2c_exec_opts *opts, int *o
 
 	if (run->failed.stage)
 		return fail_report(c, opts, &run->failed, err);
-	if (c->native->oci_kind == S2C_OCI_OTHER && run->status != INIT_REFUSED &&
-		run->status != 128 + SIGKILL) {
-		*out_status = run->status;
-		return 0;
-	}
 	if (run->ready.stage == S2C_INIT_READY) {
 		*out_status = run->status;
 		return 0;
@@ -575,5 +589,7 @@ int s2c_native_run(struct s2c_ctx *ctx, struct s2c_container *container,
 	if (run.status < 0 || c->native->oci_kind == S2C_OCI_OTHER)
 		s2c_keeper_stop(&c->keeper);
 	run_drain(&run);
+	if (c->native->oci_kind == S2C_OCI_OTHER)
+		reports_collect(&run);
 	return rc < 0 ? -1 : judge(&run, opts, out_status, err);
 }

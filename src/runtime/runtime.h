@@ -104,9 +104,13 @@ struct s2c_commit_opts {
 	const struct s2c_config *config; /* complete new config but for the new layer */
 	const struct s2c_strv *excludes; /* absolute paths left out with all below */
 	enum s2c_compression compression;
+	int level;           /* of the compression; 0: its default */
 	int64_t newest;      /* see struct s2c_layer_opts */
 	const char *created; /* RFC 3339, for history */
 	const char *created_by;
+	/* An image that is likely to have the same layer on top, which is then taken from
+	 * there instead of being compressed again; NULL: none. */
+	const struct s2c_image *before;
 };
 struct s2c_commit_result {
 	struct s2c_descriptor desc; /* of the manifest */

@@ -4,6 +4,7 @@
  */
 #include "runtime/trees.h"
 
+#include "codec/progress.h"
 #include "layer/unpack.h"
 #include "store/blob.h"
 #include "store/tree.h"
@@ -73,13 +74,18 @@ int s2c_trees_require(struct s2c_ctx *ctx, const struct s2c_trees *trees,
 			.desc = &image->manifest->layers[i],
 			.diff_id = &image->config->diff_ids[i],
 		};
+		struct s2c_progress told = {.phase = "unpack",
+			.subject = layer.desc->digest.str,
+			.total = layer.desc->size};
 		struct s2c_reader *blob;
 
 		if (s2c_trees_has(trees, layer.diff_id))
 			continue;
 		if (s2c_blob_open(trees->store, &layer.desc->digest, layer.desc->size,
-			    &blob, err) < 0 ||
-			s2c_trees_put(ctx, trees, &layer, blob, err) < 0)
+			    &blob, err) < 0)
+			return -1;
+		blob = s2c_reader_progress(ctx, blob, true, &told);
+		if (s2c_trees_put(ctx, trees, &layer, blob, err) < 0)
 			return -1;
 	}
 	return 0;

@@ -171,7 +171,9 @@ static int check_not_empty(struct s2c_source *source, struct s2c_error **err)
 	if (s2c_listing_read(source->fd, source->info.location, &names, err) < 0)
 		return -1;
 	if (names.n == 0 || (names.n == 1 && streq(s2c_listing_name(&names, 0), ".git")))
-		return s2c_fail(err, S2C_EINVAL, "source '%s'%s%s is empty",
+		return s2c_fail(err, S2C_EINVAL,
+			"source '%s'%s%s is empty: name the directory that holds the "
+			"application",
 			source->info.location,
 			*source->info.context_dir ? ", directory " : "",
 			source->info.context_dir);

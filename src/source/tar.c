@@ -131,7 +131,8 @@ static int tar_open(struct s2c_ctx *ctx, const struct s2c_source_ask *ask,
 	if (unpack(ctx, fd, out->fd, &count, err) < 0)
 		return s2c_wrap(err, "source '%s'", shown);
 	if (count.entries == 0)
-		return s2c_fail(err, S2C_EINVAL, "source '%s' is empty", shown);
+		return s2c_fail(err, S2C_EINVAL,
+			"source '%s' is empty: give a tar of the application", shown);
 	s2c_source_set(&out->info.location,
 		absolute ? TAKE(absolute) : xstrdup(is_stdin ? "-" : shown));
 	return 0;

@@ -212,6 +212,21 @@ static void fill_entry(struct walk *w, enum s2c_entry_type type, const struct st
 	}
 }
 
+/*
+ * assemble gets files with the mode they have here, as their owner, and without the
+ * rights of whoever reads them now.
+ */
+static int check_readable(
+	struct walk *w, const struct stat *st, mode_t needed, struct s2c_error **err)
+{
+	if (w->source->from_commit || (st->st_mode & needed) == needed)
+		return 0;
+	return s2c_fail(err, S2C_EINVAL,
+		"'%s' has mode %04o, with which assemble could not read it: make it "
+		"readable, or " REMEDY,
+		s2c_buf_str(&w->path), (unsigned)(st->st_mode & 07777));
+}
+
 static int send_file(struct walk *w, int at, const char *name, struct s2c_error **err)
 {
 	/* Should it have become a fifo since it was listed, O_NONBLOCK keeps us going. */
@@ -224,6 +239,8 @@ static int send_file(struct walk *w, int at, const char *name, struct s2c_error 
 		return fail_open(w, errno, err);
 	if (!S_ISREG(w->opened.st_mode))
 		return fail_changed(w, err);
+	if (check_readable(w, &w->opened, S_IRUSR, err) < 0)
+		return -1;
 	fill_entry(w, S2C_ENTRY_FILE, &w->opened);
 	if (w->opened.st_nlink > 1) {
 		w->link = first_name(w, &w->opened);
@@ -249,6 +266,8 @@ static int send_dir(struct walk *w, int at, const char *name, struct s2c_error *
 		return fail_open(w, errno, err);
 	if (fstat(fd, &st) < 0)
 		return fail_open(w, errno, err);
+	if (check_readable(w, &st, S_IRUSR | S_IXUSR, err) < 0)
+		return -1;
 	fill_entry(w, S2C_ENTRY_DIR, &st);
 	w->dir_fd = take_fd(&fd);
 	return 0;

@@ -390,11 +390,6 @@ static void describe(
 static int install_image(struct load *load, const struct s2c_docker_image *image,
 	struct s2c_descriptor *out, struct s2c_error **err)
 {
-	static const char *const layer_types[] = {
-		[S2C_COMPRESS_NONE] = S2C_MT_OCI_LAYER,
-		[S2C_COMPRESS_GZIP] = S2C_MT_OCI_LAYER_GZIP,
-		[S2C_COMPRESS_ZSTD] = S2C_MT_OCI_LAYER_ZSTD,
-	};
 	static const char type[] = S2C_MT_OCI_MANIFEST;
 	CLEAN_MANIFEST struct s2c_manifest *manifest = xcalloc(1, sizeof(*manifest));
 	CLEAN_FREE char *text = NULL;
@@ -409,7 +404,7 @@ static int install_image(struct load *load, const struct s2c_docker_image *image
 		m = find_member(&load->members, image->layers.items[i], err);
 		if (!m || install_member(load, m, err) < 0)
 			return -1;
-		describe(&manifest->layers[i], layer_types[m->compression], m);
+		describe(&manifest->layers[i], s2c_media_layer(m->compression), m);
 		manifest->n_layers = i + 1;
 	}
 	text = s2c_manifest_print(manifest);

@@ -23,8 +23,8 @@
 #define DIRECTORY "partial"
 #define NOTE_SUFFIX ".length"
 #define NOTE_MAX 32
-/* Bytes between two notes: what a killed pull fetches again at most, per connection. */
-#define NOTE_STEP (4u * 1024 * 1024)
+/* Bytes between two notes: what a killed pull fetches again at most. */
+#define NOTE_STEP (1024u * 1024)
 /* The kernel is told to begin writing out this often, so that the sync at the end waits
  * for little. */
 #define WRITEOUT_STEP (8u * 1024 * 1024)

@@ -304,7 +304,8 @@ int s2c_store_open(struct s2c_ctx *ctx, const char *root, struct s2c_store **out
 	if (s2c_fs_mkdir_p(AT_FDCWD, root, 0700, err) < 0 ||
 		s2c_fs_open(AT_FDCWD, root, O_RDONLY | O_DIRECTORY, 0, &store->root_fd,
 			err) < 0)
-		return s2c_wrap(err, "cannot open store '%s'", root);
+		return s2c_wrap(err,
+			"cannot open store '%s' (--root or S2C_ROOT name another)", root);
 	store->path = realpath(root, NULL);
 	if (!store->path)
 		return s2c_fail_errno(err, errno, "cannot open store '%s'", root);

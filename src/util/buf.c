@@ -19,6 +19,13 @@ void s2c_buf_release(struct s2c_buf *buf)
 	buf->cap = 0;
 }
 
+void s2c_buf_wipe(struct s2c_buf *buf)
+{
+	if (buf->data)
+		explicit_bzero(buf->data, buf->cap);
+	s2c_buf_release(buf);
+}
+
 /* Makes room for `more` bytes and the NUL behind them. */
 static int reserve(struct s2c_buf *buf, size_t more, struct s2c_error **err)
 {

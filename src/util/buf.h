@@ -23,6 +23,8 @@ struct s2c_buf {
 	}
 
 void s2c_buf_release(struct s2c_buf *buf);
+/* The same for secrets: the bytes are overwritten first. */
+void s2c_buf_wipe(struct s2c_buf *buf);
 
 /* Appends; S2C_ELIMIT when the maximum would be passed (nothing is added then). */
 S2C_CHECK int s2c_buf_add(
@@ -44,5 +46,6 @@ const char *s2c_buf_str(const struct s2c_buf *buf);
 char *s2c_buf_take(struct s2c_buf *buf);
 
 #define CLEAN_BUF CLEAN(s2c_buf_release)
+#define CLEAN_BUF_SECRET CLEAN(s2c_buf_wipe)
 
 #endif

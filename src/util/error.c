@@ -126,8 +126,12 @@ static enum s2c_code code_of_errno(int errnum)
 static char *errno_text(int errnum)
 {
 	const char *desc = strerrordesc_np(errnum);
-	char *text = desc ? xstrdup(desc) : xasprintf("error %d", errnum);
+	char *text;
 
+	/* The one errno whose remedy is the same wherever it comes from. */
+	if (errnum == ENOSPC)
+		desc = "no space left on device: free some; 's2c prune' may help";
+	text = desc ? xstrdup(desc) : xasprintf("error %d", errnum);
 	if (text[0] && islower((unsigned char)text[1]))
 		text[0] = (char)tolower((unsigned char)text[0]);
 	return text;

@@ -18,4 +18,7 @@ char *s2c_escape(const char *bytes, size_t len, size_t max, bool keep_tab);
 /* True if the bytes are well-formed UTF-8 without NUL (RFC 3629: no surrogates). */
 bool s2c_utf8_valid(const char *bytes, size_t len);
 
+/* Writes a code point that is no surrogate as 1 to 4 bytes, without NUL; their number. */
+size_t s2c_utf8_put(char *out, unsigned code);
+
 #endif

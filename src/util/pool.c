@@ -30,8 +30,7 @@ static void must(int rc)
 	(void)s2c_must(rc == 0 ? &rc : NULL);
 }
 
-/* CPUs that this process may use. */
-static unsigned usable_cpus(void)
+unsigned s2c_usable_cpus(void)
 {
 	cpu_set_t set;
 	int n;
@@ -40,7 +39,7 @@ static unsigned usable_cpus(void)
 	if (sched_getaffinity(0, sizeof(set), &set) < 0)
 		return S2C_POOL_THREADS_MAX;
 	n = CPU_COUNT(&set);
-	return n < 1 ? 1 : (unsigned)n;
+	return n < 1 ? 1 : n > S2C_POOL_THREADS_MAX ? S2C_POOL_THREADS_MAX : (unsigned)n;
 }
 
 struct s2c_pool *s2c_pool_new(unsigned threads)
@@ -52,7 +51,7 @@ struct s2c_pool *s2c_pool_new(unsigned threads)
 	must(pthread_cond_init(&pool->ended, NULL));
 	pool->tail = &pool->head;
 	if (!threads)
-		threads = usable_cpus();
+		threads = s2c_usable_cpus();
 	pool->max_threads = threads < S2C_POOL_THREADS_MAX ? threads
 							   : S2C_POOL_THREADS_MAX;
 	return pool;

@@ -40,6 +40,9 @@
 /* Stack of a thread: enough for TLS handshakes; large buffers belong on the heap. */
 #define S2C_POOL_STACK (1024u * 1024)
 
+/* CPUs that this process may use (sched_getaffinity), 1 to S2C_POOL_THREADS_MAX. */
+unsigned s2c_usable_cpus(void);
+
 struct s2c_pool;
 
 /*
@@ -58,8 +61,8 @@ struct s2c_job {
 };
 
 /*
- * A pool of at most `threads` (0: as many as there are CPUs this process may use; never
- * more than S2C_POOL_THREADS_MAX). They are started when there are jobs for them.
+ * A pool of at most `threads` (0: s2c_usable_cpus(); never more than
+ * S2C_POOL_THREADS_MAX). They are started when there are jobs for them.
  */
 struct s2c_pool *s2c_pool_new(unsigned threads);
 /* Ends and joins the threads. All jobs must have been waited for or dropped. */

@@ -29,7 +29,7 @@ def make_builder(root, scratch, name="builder/nothing", assemble="true"):
             info.type, info.mode, info.uid = tarfile.DIRTYPE, 0o1777, owner
             tar.addfile(info)
         data = Path(shutil.which("busybox")).read_bytes()
-        for file in ("bin/sh", "bin/true", "bin/mv"):
+        for file in ("bin/sh", "bin/true", "bin/mv", "bin/touch"):
             info = tarfile.TarInfo(file)
             info.size, info.mode = len(data), 0o755
             tar.addfile(info, io.BytesIO(data))

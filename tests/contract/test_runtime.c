@@ -22,6 +22,7 @@
 static bool single_id;
 /* NULL: the default. */
 static const char *oci_runtime;
+static char other_runtime[64];
 
 static void output_comes_line_by_line(void **state)
 {
@@ -529,8 +530,9 @@ static void bare_image_works_and_stays_bare(void **state)
 	f->image = make_image(f, &layer, 1);
 	c = make_container(f);
 	expect_script(f, c, "ls -a / | tr '\\n' ' '", 0);
-	assert_string_equal(
-		s2c_buf_str(&f->output), ". .. .s2c-init bin dev etc proc sys \n");
+	assert_string_equal(s2c_buf_str(&f->output),
+		*other_runtime ? ". .. .s2c-init .s2c-reports bin dev etc proc sys \n"
+			       : ". .. .s2c-init bin dev etc proc sys \n");
 	commit(f, c, NULL, &result);
 	s2c_container_destroy(c);
 	assert_int_equal(result.layer_entries, 0);
@@ -559,6 +561,46 @@ static void opaque_root_leaks_no_mount_points(void **state)
 	s2c_container_destroy(c);
 	list_layer(f, &result.desc, &names);
 	assert_string_equal(s2c_buf_str(&names), "app 755 1001 0\napp/x 644 1001 0\n");
+	s2c_descriptor_release(&result.desc);
+}
+
+/* C5: the same layer twice, which no overlay can hold, and what lies between is undone.
+ */
+static void layers_may_occur_twice(void **state)
+{
+	static const struct file first[] = {
+		{"d", S2C_ENTRY_DIR, 0755, APP_UID, 0, NULL},
+		{"d/.wh.b", S2C_ENTRY_FILE, 0, 0, 0, ""},
+		{"d/a", S2C_ENTRY_FILE, 0644, APP_UID, 0, "1"},
+	};
+	static const struct file between[] = {
+		{"d", S2C_ENTRY_DIR, 0700, 0, 0, NULL},
+		{"d/.wh.a", S2C_ENTRY_FILE, 0, 0, 0, ""},
+		{"d/b", S2C_ENTRY_FILE, 0644, APP_UID, 0, "2"},
+		{"d/c", S2C_ENTRY_FILE, 0644, APP_UID, 0, "3"},
+	};
+	const struct layer layers[] = {
+		{base_files, ARRAY_SIZE(base_files)},
+		{first, ARRAY_SIZE(first)},
+		{first, ARRAY_SIZE(first)},
+		{between, ARRAY_SIZE(between)},
+		{first, ARRAY_SIZE(first)},
+	};
+	struct fixture *f = *state;
+	CLEAN_BUF struct s2c_buf names = S2C_BUF_INIT(10000);
+	struct s2c_commit_result result;
+	struct s2c_container *c;
+
+	s2c_image_free(f->image);
+	f->image = make_image(f, layers, ARRAY_SIZE(layers));
+	c = make_container(f);
+	expect_script(f, c, "cd /d && echo * && cat a c && rm c && echo 4 > b", 0);
+	assert_string_equal(s2c_buf_str(&f->output), "a c\n13\n");
+	commit(f, c, NULL, &result);
+	s2c_container_destroy(c);
+	list_layer(f, &result.desc, &names);
+	assert_string_equal(
+		s2c_buf_str(&names), "d 755 1001 0\nd/.wh.c 0 0 0\nd/b 644 1001 0\n");
 	s2c_descriptor_release(&result.desc);
 }
 
@@ -805,6 +847,16 @@ static int as_ranges(void)
 	return enter();
 }
 
+/* crun by a name that s2c does not know: no descriptors, a file of reports instead. */
+static int other_name(void)
+{
+	snprintf(other_runtime, sizeof(other_runtime), "/tmp/s2c-contract-%d", getpid());
+	if (symlink("/usr/bin/crun", other_runtime) < 0)
+		return -1;
+	oci_runtime = other_runtime;
+	return 0;
+}
+
 static int become(const char *who)
 {
 	if (streq(who, "ranges") || streq(who, "runc-ranges"))
@@ -844,6 +896,7 @@ int main(int argc, char **argv)
 		native_test(absolute_links_lead_inside),
 		native_test(bare_image_works_and_stays_bare),
 		native_test(opaque_root_leaks_no_mount_points),
+		native_test(layers_may_occur_twice),
 		native_test(altered_layer_is_not_unpacked),
 		native_test(bad_requests_are_refused),
 		native_test(mounts_are_seen_and_left_out),
@@ -871,6 +924,7 @@ int main(int argc, char **argv)
 		fake_test(bad_requests_are_refused),
 	};
 	const char *who = argc > 1 ? argv[1] : "root";
+	int failed;
 
 	/* Ordinary users test what they are; the rest needs root to become others. */
 	if (geteuid() != 0 && !streq(who, "single") && !streq(who, "unshare-r"))
@@ -879,10 +933,13 @@ int main(int argc, char **argv)
 		oci_runtime = "/usr/sbin/runc";
 	if (oci_runtime && access(oci_runtime, X_OK) < 0)
 		return skip_all("runc is not installed");
-	if (become(who) < 0)
+	if (become(who) < 0 || (streq(who, "other") && other_name() < 0))
 		return 1;
 	single_id = streq(who, "single") || streq(who, "unshare-r");
 	if (streq(who, "fake"))
 		return cmocka_run_group_tests_name("runtime", fake_tests, NULL, NULL);
-	return cmocka_run_group_tests_name("runtime", tests, NULL, NULL);
+	failed = cmocka_run_group_tests_name("runtime", tests, NULL, NULL);
+	if (*other_runtime)
+		(void)unlink(other_runtime);
+	return failed;
 }

@@ -211,7 +211,7 @@ def free_port():
 
 @pytest.fixture
 def docker_registry(tmp_path, certificate):
-    """Starts Debian's docker-registry; returns its host."""
+    """Starts Debian's docker-registry; returns its host. `tls` is True or (cert, key)."""
     program = shutil.which("docker-registry")
     if not program:
         pytest.skip("docker-registry is not installed")
@@ -230,7 +230,8 @@ def docker_registry(tmp_path, certificate):
                 check=True).stdout)
             config["auth"] = {"htpasswd": {"realm": "debian", "path": str(htpasswd)}}
         if tls:
-            config["http"]["tls"] = {"certificate": certificate[0], "key": certificate[1]}
+            cert, key = certificate if tls is True else tls
+            config["http"]["tls"] = {"certificate": str(cert), "key": str(key)}
         path = tmp_path / "registry.yml"
         path.write_text(json.dumps(config))  # JSON is YAML
         process = subprocess.Popen([program, "serve", str(path)], stdin=subprocess.DEVNULL,

@@ -142,7 +142,6 @@ class Builder:
 
     def make(self, name, *changes, assemble=ASSEMBLE, run=RUN, files=(), user="1001", s2c=None):
         """`files` are (TarInfo or path, data) put on top of the root file system."""
-        tar_path = pathlib.Path(self.rootfs_tar)
         tar_path = self.s2c.root.parent / f"builder{self.count}.tar"
         self.count += 1
         shutil.copy(self.rootfs_tar, tar_path)

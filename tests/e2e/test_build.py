@@ -264,8 +264,15 @@ def test_nothing_changed(s2c, builder, app):
     builder.make("builder/same", assemble="#!/bin/sh\ncp -a /tmp/src/. /srv/\n")
     first = s2c.ok("build", app, "builder/same", "one", env={"SOURCE_DATE_EPOCH": "4000000000"})  # nothing is newer
     created = s2c.config("one")["created"]
-    assert s2c.ok("build", app, "builder/same", "one") == first
+    done = s2c.run("build", app, "builder/same", "one")
+    assert done.stdout.strip() == first and "reused" in done.stderr, done.stderr
     assert s2c.config("one")["created"] == created
+    # Another image of the same content takes its layer, and one of other content does not.
+    done = s2c.run("build", app, "builder/same", "one", "-e", "A=a")
+    assert done.stdout.strip() != first and "reused" in done.stderr, done.stderr
+    (app / "more").write_text("more")
+    done = s2c.run("build", app, "builder/same", "one")
+    assert done.stdout.strip() != first and "reused" not in done.stderr, done.stderr
     assert s2c.ok("build", app, "builder/same", "one", "-e", "A=b") != first
     assert s2c.config("one")["created"] != created
 

@@ -4,10 +4,11 @@ import os
 import pty
 import re
 import subprocess
+import tarfile
 
 import pytest
 
-from support import PROGRAM, clean_env
+from support import PROGRAM, add_file, clean_env
 
 COMMANDS = """build run images inspect history tag rmi pull push import save load prune doctor
 completion version help""".split()
@@ -33,7 +34,8 @@ def test_overview_names_every_command():
 
 @pytest.mark.parametrize("args", [(), ("frob",), ("build",), ("build", "a"), ("build", "--frob", "a", "b"),
                                   ("build", "--pull-policy", "maybe", "a", "b"), ("build", "--timeout", "x", "a", "b"),
-                                  ("build", "--timeout"), ("tag", "a"), ("images", "x"), ("--frob",), ("-Z",),
+                                  ("build", "--timeout"), ("build", "--timeout", "0", "a", "b"),
+                                  ("build", "--pids-limit", "0", "a", "b"), ("run", "--pids-limit=-1", "a"), ("tag", "a"), ("images", "x"), ("--frob",), ("-Z",),
                                   ("completion", "tcsh"), ("help", "frob"), ("build", "a", "b", "c", "d")])
 def test_wrong_usage(args):
     done = call(*args)
@@ -83,9 +85,10 @@ def test_output_of_scripts_cannot_drive_the_terminal(s2c, builder, app):
     assert done.returncode == 0 and "\033" not in done.stderr and "\007" not in done.stderr
 
 
-def test_terminal_shows_live_lines(s2c, builder, app):
+def on_terminal(s2c, *args):
+    """What a terminal gets to see: the pieces between "back to the start, clear the line"."""
     parent, child = pty.openpty()
-    process = subprocess.Popen(s2c.command("build", app, "builder/test", "myapp"), env=clean_env(), stdin=subprocess.DEVNULL,
+    process = subprocess.Popen(s2c.command(*args), env=clean_env(), stdin=subprocess.DEVNULL,
                                stdout=subprocess.DEVNULL, stderr=child)
     os.close(child)
     seen = b""
@@ -99,7 +102,40 @@ def test_terminal_shows_live_lines(s2c, builder, app):
         seen += piece
     os.close(parent)
     assert process.wait(timeout=60) == 0
-    assert b"\r\033[K" in seen and b"assemble" in seen
+    return seen.decode().replace("\r\n", "\n").split("\r\033[K")
+
+
+def test_terminal_shows_live_lines(s2c, builder, app):
+    seen = on_terminal(s2c, "build", app, "builder/test", "myapp")
+    for phase in ("resolve", "source", "prepare", "unpack", "assemble", "commit", "layer"):
+        assert any(line.startswith(phase) and not line.endswith("\n") for line in seen), (phase, seen)
+    # Output goes above the live line, which then is there again; so does an inner phase.
+    after = seen[seen.index("assemble runs\n") + 1]
+    assert after.startswith("assemble  builder/test"), seen
+    unpacked = [i for i, line in enumerate(seen) if line.startswith("unpack") and line.endswith("\n")]
+    assert seen[unpacked[-1] + 1].startswith("prepare   builder/test"), seen
+    assert seen[-1].endswith("\n"), "no live line is left at the end"
+
+
+def test_terminal_shows_bytes_and_a_bar(s2c, tmp_path):
+    """Where the size is known: a bar that grows."""
+    path = tmp_path / "rootfs.tar"
+    with tarfile.open(path, "w") as tar:
+        add_file(tar, "big", os.urandom(48 << 20), 0o644)
+    seen = on_terminal(s2c, "import", path, "a/b")
+    bars = [line for line in seen if re.match(r"import    \[#*\.*\] [0-9.]+ MiB / 48.0 MiB  /", line)]
+    assert bars, seen
+    filled = [line.count("#") for line in bars]
+    assert filled == sorted(filled)
+
+
+def test_json_progress(s2c, tmp_path, builder, app):
+    """A single large file is told of while it is packed, not at its end."""
+    (app / "big").write_bytes(os.urandom(48 << 20))
+    done = s2c.run("--log-format", "json", "build", app, "builder/test", "myapp")
+    events = [json.loads(line) for line in done.stderr.strip().split("\n")]
+    told = [e["current"] for e in events if e["event"] == "progress" and e["phase"] == "layer"]
+    assert done.returncode == 0 and told and min(told) < 48 << 20, events
 
 
 def test_doctor(s2c):

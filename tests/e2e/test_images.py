@@ -123,6 +123,34 @@ def test_truncated_base_layer_is_not_used(s2c, builder, app):
     s2c.fails("build", app, "builder/test", "myapp", status=1, match=digest[7:19])
 
 
+@pytest.mark.parametrize("how", ["gone", "longer"])
+def test_missing_base_layer_is_found_before_the_work(s2c, builder, app, how):
+    """Also when the layer is unpacked already, so that assemble could run."""
+    s2c.ok("build", app, "builder/test", "one")
+    digest = s2c.manifest("builder/test")["layers"][0]["digest"]
+    path = s2c.root / "blobs" / digest.replace(":", "/")
+    if how == "gone":
+        path.unlink()
+    else:
+        path.chmod(0o644)
+        path.write_bytes(path.read_bytes() + b"x")
+    done = s2c.fails("build", app, "builder/test", "myapp", status=1,
+                     match=f"'builder/test:latest' must be pulled or built again: .*{digest[7:19]}")
+    assert "assemble runs" not in done.stderr
+
+
+def test_missing_base_layer_is_pulled_again(s2c, builder, app, make_registry):
+    name = f"{make_registry().host}/builder/test:1"
+    s2c.ok("push", "builder/test", name)
+    s2c.ok("tag", "builder/test", name)
+    digest = s2c.manifest(name)["layers"][0]["digest"]
+    path = s2c.root / "blobs" / digest.replace(":", "/")
+    path.unlink()
+    s2c.fails("build", app, name, "myapp", "-p", "never", status=1, match="must be pulled or built again")
+    s2c.ok("build", app, name, "myapp")
+    assert path.exists()
+
+
 def test_import_changes(s2c, rootfs_tar):
     s2c.ok("import", rootfs_tar, "x/y:1", "--change", "USER 5", "--change", 'ENV A="b c"', "--change",
            'CMD ["/bin/sh", "-c", "echo hi"]', "--change", "WORKDIR /srv", "--change", "LABEL k=v",

@@ -174,11 +174,14 @@ def test_the_layer_says_what_changed(s2c, image):
 
 
 def test_the_same_build_gives_the_same_layer(s2c, builder, app):
-    """Another day, locale and time zone: what does not carry a time of its own is the same."""
+    """Another day, locale, time zone and number of cores: what carries no time of its own is
+    the same, compressed too."""
     fixed = "#!/bin/sh\ncd /srv\nrm -r base/tree\nmkdir n\necho 1 > n/f\ntouch -d @978307200 n/f n base .\n"
     builder.make("builder/fixed", assemble=fixed, files=BASE)
     ids = set()
-    for env in ({"LC_ALL": "C", "TZ": "UTC"}, {"LC_ALL": "C.UTF-8", "TZ": "Asia/Tokyo"}):
+    for env, cores in (({"LC_ALL": "C", "TZ": "UTC"}, []),
+                       ({"LC_ALL": "C.UTF-8", "TZ": "Asia/Tokyo"}, ["taskset", "-c", "0"])):
+        s2c.prefix = cores
         s2c.ok("build", app, "builder/fixed", "fixed", env=env)
-        ids.add(json.dumps(s2c.inspect("fixed")["RootFS"]["Layers"]))
+        ids.add(json.dumps(s2c.manifest("fixed")["layers"]))
     assert len(ids) == 1

@@ -1,5 +1,6 @@
 """What a build can reach."""
 import os
+import re
 import socket
 import threading
 
@@ -81,6 +82,12 @@ def test_published_port(s2c, builder, app):
     finally:
         process.terminate()
         process.communicate(timeout=30)
+
+
+@pytest.mark.parametrize("port", ["80", "foo", "0:80", "80:0", "70000:80", "80:80:", ":80:80", "1:2:3", "localhost:80:80",
+                                  "::1:80:80", "[127.0.0.1]:80:80", "[::1:80:80", "1.2.3.4.5:80:80", "80:80/udp"])
+def test_bad_ports(s2c, builder, port):
+    s2c.fails("run", f"--publish={port}", "builder/test", status=2, match=f"--publish '{re.escape(port)}' is not")
 
 
 def test_ca_bundle_reaches_the_build_and_not_the_image(s2c, builder, app, tmp_path):

@@ -294,7 +294,8 @@ echo '{{"ServerURL":"x","Username":"{USER}","Secret":"{PASSWORD}"}}'
 def test_no_credentials(remote, guarded, image, tmp_path):
     image.put(guarded, "a/b", "1")
     remote.fails("pull", f"{guarded.host}/a/b:1", status=4, env={"HOME": str(tmp_path)},
-                 match=f"none were found.*looked in '{tmp_path}/.docker/config.json'")
+                 match=f"none were found.*looked in '{tmp_path}/.config/containers/auth.json', "
+                       f"'{tmp_path}/.docker/config.json'.*s2c login {guarded.host}")
     assert not stored(remote)
 
 
@@ -331,6 +332,32 @@ def test_identity_token(remote, make_registry, image, authfile):
     registry.access.refresh.clear()
     remote.fails("pull", "--authfile", path, f"{registry.host}/a/c:1", status=4,
                  match="refused by its token server")
+
+
+@pytest.mark.parametrize("status", [400, 401, 404, 405])
+def test_identity_token_without_post(remote, make_registry, image, authfile, status):
+    """Token servers that know GET only, each with its own way to say so."""
+    registry = make_registry(auth="bearer", **users())
+    registry.access.refresh[IDENTITY] = USER
+    digest = image.put(registry, "a/b", "1")
+    registry.fault("POST", "^/token", "status", times=ALL, status=status)
+    path = authfile(registry.host, identity=IDENTITY)
+    assert remote.ok("pull", "--authfile", path, f"{registry.host}/a/b:1") == digest
+    assert [e.method for e in registry.requests(path="/token")] == ["POST", "GET"]
+    registry.access.refresh.clear()
+    remote.fails("pull", "--authfile", path, f"{registry.host}/a/c:1", status=4,
+                 match="refused by its token server")
+
+
+def test_identity_token_and_a_broken_server(remote, make_registry, image, authfile):
+    registry = make_registry(auth="bearer", **users())
+    registry.access.refresh[IDENTITY] = USER
+    image.put(registry, "a/b", "1")
+    registry.fault("POST", "^/token", "status", times=ALL, status=403)
+    path = authfile(registry.host, identity=IDENTITY)
+    remote.fails("pull", "--authfile", path, f"{registry.host}/a/b:1", status=4,
+                 match="refused by its token server")
+    assert not registry.requests("GET", "/token")
 
 
 def test_token_expires_in_the_middle(remote, make_registry, image, authfile):

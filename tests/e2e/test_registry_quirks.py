@@ -26,6 +26,8 @@ PULLS = {
     "challenge only where it is due": ({**BEARER, "challenge_on": "real"}, []),
     "access_token": ({**BEARER, "token_field": "access_token"}, []),
     "token without an end": ({**BEARER, "token_expiry": False}, []),
+    "token of another age": ({**BEARER, "token_issued": "1971-01-01T00:00:00Z"}, []),
+    "token of the future": ({**BEARER, "token_issued": "2971-01-01T00:00:00Z"}, []),
     "token for one request": ({**BEARER, "token_uses": 1}, []),
     "token for two requests": ({**BEARER, "token_uses": 2}, []),
     "only the first scope is read": ({**BEARER, "first_scope": True}, []),

@@ -156,7 +156,7 @@ static void mounts_are_read_only_or_private(void **state)
 	assert_non_null(strstr(mounts,
 		"{\"destination\":\"/etc/hosts\",\"type\":\"bind\",\"source\":\"/w/"
 		"hosts\","
-		"\"options\":[\"rbind\",\"rprivate\",\"ro\",\"nosuid\",\"nodev\"]}"));
+		"\"options\":[\"rbind\",\"rprivate\",\"nosuid\",\"nodev\",\"ro\"]}"));
 	assert_non_null(strstr(mounts, "\"source\":\"/sys\",\"options\":[\"rbind\","
 				       "\"nosuid\",\"noexec\",\"nodev\",\"ro\"]"));
 	assert_int_equal(s2c_json_len(s2c_json_get(root, "mounts")), 7);

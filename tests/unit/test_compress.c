@@ -3,6 +3,8 @@
  * much or not what it says is refused. */
 #include "helper.h"
 
+#include <sched.h>
+
 #include "codec/compress.h"
 #include "codec/digest.h"
 
@@ -125,20 +127,77 @@ static void test_table(void **state)
 	}
 	assert_null(s2c_compressor_by_name("xz"));
 	assert_null(s2c_compressor_by_name(""));
-	assert_int_equal(s2c_compressor(S2C_COMPRESS_GZIP)->default_level, 6);
+	assert_int_equal(s2c_compressor(S2C_COMPRESS_GZIP)->default_level, 3);
 }
+
+static void test_parse(void **state)
+{
+	static const struct {
+		const char *text;
+		enum s2c_compression kind;
+		int level;
+	} good[] = {
+		{"gzip", S2C_COMPRESS_GZIP, 0},
+		{"gzip:1", S2C_COMPRESS_GZIP, 1},
+		{"gzip:9", S2C_COMPRESS_GZIP, 9},
+		{"gzip:09", S2C_COMPRESS_GZIP, 9},
+		{"zstd", S2C_COMPRESS_ZSTD, 0},
+		{"zstd:19", S2C_COMPRESS_ZSTD, 19},
+	};
+	static const struct {
+		const char *text, *words;
+	} bad[] = {
+		{"", "neither gzip nor zstd"},
+		{":3", "neither gzip nor zstd"},
+		{"none", "neither gzip nor zstd"},
+		{"none:1", "neither gzip nor zstd"},
+		{"GZIP", "neither gzip nor zstd"},
+		{"gzip ", "neither gzip nor zstd"},
+		{"gzip3", "neither gzip nor zstd"},
+		{"zstd:chunked", "levels of zstd are 1 to 19"},
+		{"zstd:20", "levels of zstd are 1 to 19"},
+		{"zstd:3:4", "levels of zstd are 1 to 19"},
+		{"gzip:", "levels of gzip are 1 to 9"},
+		{"gzip:0", "levels of gzip are 1 to 9"},
+		{"gzip:10", "levels of gzip are 1 to 9"},
+		{"gzip:-1", "levels of gzip are 1 to 9"},
+		{"gzip:+1", "levels of gzip are 1 to 9"},
+		{"gzip:1 ", "levels of gzip are 1 to 9"},
+		{"gzip:4294967297", "levels of gzip are 1 to 9"},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(good); i++) {
+		enum s2c_compression kind = S2C_COMPRESS_NONE;
+		int level = -7;
+
+		assert_ok(s2c_compression_parse(good[i].text, &kind, &level, &terr));
+		assert_int_equal(kind, good[i].kind);
+		assert_int_equal(level, good[i].level);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		enum s2c_compression kind = S2C_COMPRESS_NONE;
+		int level = -7;
+
+		assert_fails(s2c_compression_parse(bad[i].text, &kind, &level, &terr),
+			S2C_EINVAL, bad[i].words);
+		assert_int_equal(kind, S2C_COMPRESS_NONE);
+		assert_int_equal(level, -7);
+	}
+}
+
+#define BLOCK (1024u * 1024) /* what becomes a member of its own in gzip */
 
 /* Sizes around the internal ones, written and read in pieces of several sizes. */
 static void test_round_trip(void **state)
 {
 	static const size_t sizes[] = {0, 1, 5, 1000, 128 * 1024, 256 * 1024 - 1,
-		256 * 1024, 256 * 1024 + 1, 1000000};
-	CLEAN_FREE char *data = sample(1000000);
+		256 * 1024, 256 * 1024 + 1, BLOCK - 1, BLOCK, BLOCK + 1, 7 * BLOCK};
+	CLEAN_FREE char *data = sample(7 * BLOCK);
 
 	for (size_t k = 0; k < ARRAY_SIZE(kinds); k++) {
 		for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
-			CLEAN_BUF struct s2c_buf packed = S2C_BUF_INIT(2000000),
-						 out = S2C_BUF_INIT(1000000);
+			CLEAN_BUF struct s2c_buf packed = S2C_BUF_INIT(8 * BLOCK),
+						 out = S2C_BUF_INIT(7 * BLOCK);
 
 			compress_to(&packed, kinds[k], 0, data, sizes[i], 50000);
 			assert_ok(expand(kinds[k], packed.data, packed.len, &out, &terr));
@@ -152,19 +211,19 @@ static void test_round_trip(void **state)
 /* The output depends on input and level, not on how the input came. */
 static void test_pieces(void **state)
 {
-	static const size_t pieces[] = {1, 3, 4096, 262143, 262144, 700000};
-	CLEAN_FREE char *data = sample(700000);
+	static const size_t pieces[] = {1, 3, 4096, 262143, 262144, BLOCK, 1500000};
+	CLEAN_FREE char *data = sample(1500000);
 
 	for (size_t k = 0; k < ARRAY_SIZE(kinds); k++) {
 		struct s2c_digest first = {""};
 
 		for (size_t i = 0; i < ARRAY_SIZE(pieces); i++) {
-			CLEAN_BUF struct s2c_buf packed = S2C_BUF_INIT(1000000),
-						 out = S2C_BUF_INIT(1000000);
+			CLEAN_BUF struct s2c_buf packed = S2C_BUF_INIT(2000000),
+						 out = S2C_BUF_INIT(1500000);
 			CLEAN_READER struct s2c_reader *r = NULL;
 			struct s2c_digest digest;
 
-			compress_to(&packed, kinds[k], 0, data, 700000, pieces[i]);
+			compress_to(&packed, kinds[k], 0, data, 1500000, pieces[i]);
 			s2c_digest_of(packed.data, packed.len, &digest);
 			if (i == 0)
 				first = digest;
@@ -173,10 +232,54 @@ static void test_pieces(void **state)
 			r = s2c_decompress(
 				kinds[k], drip(packed.data, packed.len, pieces[i]), true);
 			assert_ok(drain(r, pieces[i], &out, &terr));
-			assert_int_equal(out.len, 700000);
+			assert_int_equal(out.len, 1500000);
 			assert_memory_equal(out.data, data, out.len);
 		}
 	}
+}
+
+/* Nor does it depend on how many CPUs there are to make it. */
+static void test_cpus(void **state)
+{
+	const size_t len = 9 * BLOCK + 5;
+	CLEAN_FREE char *data = sample(len);
+	cpu_set_t all, one;
+	int cpu = 0;
+
+	assert_int_equal(sched_getaffinity(0, sizeof(all), &all), 0);
+	if (CPU_COUNT(&all) < 2)
+		skip_because("there is one CPU only");
+	while (!CPU_ISSET(cpu, &all))
+		cpu++;
+	CPU_ZERO(&one);
+	CPU_SET(cpu, &one);
+	for (size_t k = 0; k < ARRAY_SIZE(kinds); k++) {
+		CLEAN_BUF struct s2c_buf a = S2C_BUF_INIT(2 * len),
+					 b = S2C_BUF_INIT(2 * len);
+
+		compress_to(&a, kinds[k], 0, data, len, 100000);
+		assert_int_equal(sched_setaffinity(0, sizeof(one), &one), 0);
+		compress_to(&b, kinds[k], 0, data, len, 100000);
+		assert_int_equal(sched_setaffinity(0, sizeof(all), &all), 0);
+		assert_int_equal(a.len, b.len);
+		assert_memory_equal(a.data, b.data, a.len);
+	}
+}
+
+/* Given up half-way, with threads at work. */
+static void test_abandoned(void **state)
+{
+	CLEAN_FREE char *data = sample(6 * BLOCK);
+
+	for (size_t k = 0; k < ARRAY_SIZE(kinds); k++)
+		for (size_t len = 0; len <= 6 * BLOCK; len += 3 * BLOCK) {
+			CLEAN_BUF struct s2c_buf out = S2C_BUF_INIT(8 * BLOCK);
+			CLEAN_WRITER struct s2c_writer *end = s2c_writer_buf(&out);
+			CLEAN_WRITER struct s2c_writer *w = s2c_compress(
+				kinds[k], 0, end);
+
+			assert_ok(s2c_write(w, data, len, &terr));
+		}
 }
 
 static void test_levels(void **state)
@@ -409,6 +512,13 @@ static void test_bomb(void **state)
 	}
 }
 
+/* Compressors hold back: what is below may fail at the end only. */
+static int write_all(
+	struct s2c_writer *w, const char *data, size_t len, struct s2c_error **err)
+{
+	return s2c_write(w, data, len, err) < 0 ? -1 : s2c_finish(w, err);
+}
+
 /* What fails below or above fails the chain with its own words. */
 static void test_failures(void **state)
 {
@@ -422,7 +532,7 @@ static void test_failures(void **state)
 		CLEAN_WRITER struct s2c_writer *w = s2c_compress(kinds[k], 0, end);
 		CLEAN_READER struct s2c_reader *r = NULL, *below = NULL;
 
-		assert_fails(s2c_write(w, data, 2000000, &terr), S2C_ELIMIT, "larger");
+		assert_fails(write_all(w, data, 2000000, &terr), S2C_ELIMIT, "larger");
 		compress_to(&packed, kinds[k], 0, data, 2000000, 2000000);
 		below = drip(packed.data, packed.len / 2, 100000);
 		((struct drip *)below)->fail = true;
@@ -494,8 +604,11 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_table),
+		cmocka_unit_test(test_parse),
 		cmocka_unit_test(test_round_trip),
 		cmocka_unit_test(test_pieces),
+		cmocka_unit_test(test_cpus),
+		cmocka_unit_test(test_abandoned),
 		cmocka_unit_test(test_levels),
 		cmocka_unit_test(test_gzip_header),
 		cmocka_unit_test(test_vectors),

@@ -2,7 +2,7 @@
 /* Auth files in temporary directories and credential helpers made of small scripts. */
 #include "helper.h"
 
-#include "registry/credentials.h"
+#include "registry/authfile.h"
 
 /* "user:canary", "other:canary2" */
 #define AUTH "\"dXNlcjpjYW5hcnk=\""

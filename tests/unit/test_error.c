@@ -45,7 +45,9 @@ static void test_errno(void **state)
 		{EEXIST, S2C_EEXIST, "open 'f': file exists"},
 		{ENOSYS, S2C_EUNSUPPORTED, "open 'f': function not implemented"},
 		{EOPNOTSUPP, S2C_EUNSUPPORTED, "open 'f': operation not supported"},
-		{ENOSPC, S2C_EIO, "open 'f': no space left on device"},
+		{ENOSPC, S2C_EIO,
+			"open 'f': no space left on device: free some; "
+			"'s2c prune' may help"},
 		{EIO, S2C_EIO, "open 'f': input/output error"},
 		{EDOTDOT, S2C_EIO, "open 'f': RFS specific error"},
 		{4095, S2C_EIO, "open 'f': error 4095"},

@@ -565,6 +565,35 @@ static void test_limits(void **state)
 	assert_int_equal(s.plan->limits.pids, 7);
 }
 
+static void test_compression(void **state)
+{
+	static const struct {
+		const char *option;
+		enum s2c_compression kind;
+		int level;
+	} rows[] = {
+		{NULL, S2C_COMPRESS_GZIP, 0},
+		{"gzip:9", S2C_COMPRESS_GZIP, 9},
+		{"zstd", S2C_COMPRESS_ZSTD, 0},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		CLEAN_SETUP struct setup s = {0};
+
+		setup_init(&s);
+		s.options.compression = rows[i].option;
+		assert_ok(plan(&s));
+		assert_int_equal(s.plan->compression, rows[i].kind);
+		assert_int_equal(s.plan->compression_level, rows[i].level);
+	}
+
+	CLEAN_SETUP struct setup s = {0};
+
+	setup_init(&s);
+	s.options.compression = "xz";
+	assert_fails(plan(&s), S2C_EINVAL, "--compression: compression 'xz'");
+}
+
 /* ---- the plan as JSON ---- */
 
 static void test_json(void **state)
@@ -573,8 +602,8 @@ static void test_json(void **state)
 	CLEAN_STRV struct s2c_strv host = S2C_STRV_INIT;
 	CLEAN_JSON struct s2c_json *root = NULL;
 	static const char *const keys[] = {"assemble", "buildOnlyEnv", "builder",
-		"destination", "image", "limits", "network", "outputs", "push", "scripts",
-		"source", "user", "workdir"};
+		"compression", "destination", "image", "limits", "network", "outputs",
+		"push", "scripts", "source", "user", "workdir"};
 	size_t i = 0;
 
 	setup_init(&s);
@@ -613,6 +642,7 @@ int main(void)
 		cmocka_unit_test(test_outputs),
 		cmocka_unit_test(test_bad_options),
 		cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_compression),
 		cmocka_unit_test(test_json),
 	};
 

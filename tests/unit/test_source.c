@@ -272,6 +272,38 @@ static void test_unreadable(void **state)
 	assert_int_equal(fchmodat(tmp->fd, "app/d", 0755, 0), 0);
 }
 
+/* What we can read, but assemble could not: it owns the file and has no other rights. */
+static void test_unreadable_for_assemble(void **state)
+{
+	static const struct {
+		const char *path;
+		mode_t mode, fine;
+	} cases[] = {
+		{"app/f", 0, 0400},
+		{"app/f", 0077, 0400},
+		{"app/d", 0377, 0500},
+		{"app/d", 0677, 0700},
+	};
+	const struct tmp *tmp = *state;
+	CLEAN_SOURCE struct s2c_source *source = NULL;
+
+	if (geteuid() != 0)
+		skip_because("only root reads what it has no mode for");
+	tmp_write(tmp, "app/f", "1");
+	assert_ok(s2c_fs_mkdir_p(tmp->fd, "app/d", 0755, &terr));
+	assert_ok(open_named(tmp, "app", NULL, &source, &terr));
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		CLEAN_FREE char *before = NULL, *after = NULL;
+		CLEAN_FREE char *said = xasprintf("'%s' has mode %04o, with which",
+			cases[i].path + strlen("app/"), (unsigned)cases[i].mode);
+
+		assert_int_equal(fchmodat(tmp->fd, cases[i].path, cases[i].mode, 0), 0);
+		assert_fails(walk(source, NULL, &before, &terr), S2C_EINVAL, said);
+		assert_int_equal(fchmodat(tmp->fd, cases[i].path, cases[i].fine, 0), 0);
+		assert_ok(walk(source, NULL, &after, &terr));
+	}
+}
+
 /* A file that is touched between its header and its end. */
 static void test_changes(void **state)
 {
@@ -581,6 +613,7 @@ int main(void)
 		tmp_test(test_special),
 		tmp_test(test_whiteout_names),
 		tmp_test(test_unreadable),
+		tmp_test(test_unreadable_for_assemble),
 		tmp_test(test_changes),
 		tmp_test(test_swapped),
 		tmp_test(test_empty),

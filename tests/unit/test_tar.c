@@ -844,8 +844,12 @@ static void refuses_damage(void **state)
 			assert_int_equal(cut % S2C_TAR_BLOCK, 0);
 	}
 	assert_fails(read_all(buf.data, 700, none), S2C_EPROTO, "too early");
+	/* Without even a first header it is something else. */
+	assert_fails(read_all(buf.data, 511, none), S2C_EPROTO, "no tar archive");
+	buf.data[S2C_TAR_BLOCK + 100]++;
+	assert_fails(read_all(buf.data, buf.len, none), S2C_EPROTO, "wrong checksum");
 	buf.data[100]++;
-	assert_fails(read_all(buf.data, buf.len, none), S2C_EPROTO, "checksum");
+	assert_fails(read_all(buf.data, buf.len, none), S2C_EPROTO, "no tar archive");
 	s2c_buf_clear(&buf);
 	memcpy(h.uid, "00x0000", 8);
 	add_raw(&buf, h, NULL, 0);

@@ -8,6 +8,7 @@ refused and kept in `violations`.
         digest = registry.state.put_layout("a/b", "1", layout)     # or put_blob, put_manifest
         rule = registry.fault("GET", "/blobs/", "cut", after=1000) # faults.py has the list
         registry.quirks.chunk_max = 1 << 20                        # quirks.py too
+        registry.state.stale["a/b", "1"] = old                     # what HEAD of a cache says
         ... registry.host ...
         rule.met, registry.violations
         registry.log, registry.requests("GET", "/blobs/")          # entries, see wire.Entry

@@ -49,8 +49,12 @@ class Access:
             user, _, password = base64.b64decode(value, validate=True).decode().partition(":")
         except (ValueError, binascii.Error) as e:
             raise Refused(400, "UNAUTHORIZED", "no Basic header", violation=True) from e
+        if user == "<token>" and password in self.refresh:
+            return self.refresh[password]
         # An identity token is a password too: what is left when OAuth2 is not spoken.
-        if self.users.get(user) != password and self.refresh.get(password) != user:
+        if password in self.refresh and user in ("<token>", self.refresh[password]):
+            return self.refresh[password]
+        if user not in self.users or self.users[user] != password:
             raise Refused(401, "UNAUTHORIZED", "wrong user or password")
         return user
 
@@ -85,6 +89,8 @@ class Access:
         document = {self.quirks.token_field: token}
         if self.quirks.token_expiry:
             document["expires_in"] = self.expires_in
+        if self.quirks.token_issued:
+            document["issued_at"] = self.quirks.token_issued
         return document
 
     def grant_refresh(self, body):

@@ -43,6 +43,7 @@ class Quirks:
     token_post: int = None  # the status of OAuth2 POSTs; None: they work
     token_field: str = "token"  # or "access_token"
     token_expiry: bool = True  # whether expires_in is said
+    token_issued: str = None  # issued_at, which may be of another clock
     token_uses: int = None  # a token is worthless after so many requests
     first_scope: bool = False  # only the first scope is granted
     no_delete: bool = False  # no token at all if "delete" is asked for
