@@ -146,6 +146,18 @@ void s2c_known_close(struct s2c_known *known)
 
 /* ---- forms ---- */
 
+void s2c_known_method(
+	enum s2c_compression kind, int level, char out[S2C_KNOWN_METHOD_MAX + 1])
+{
+	const struct s2c_compressor_ops *ops = s2c_compressor(kind);
+
+	if (ops->max_level == 0)
+		(void)snprintf(out, S2C_KNOWN_METHOD_MAX + 1, "%s", ops->name);
+	else
+		(void)snprintf(out, S2C_KNOWN_METHOD_MAX + 1, "%s:%d", ops->name,
+			level ? level : ops->default_level);
+}
+
 void s2c_known_note_form(struct s2c_known *known, const struct s2c_digest *diff_id,
 	const struct s2c_known_form *form)
 {
