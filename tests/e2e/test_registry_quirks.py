@@ -135,50 +135,51 @@ def test_large_blob(remote, make_registry, authfile, ranges):
 
 # ---- push ----
 
-# name: (options of the registry, [faults], uploads that are left open)
+# name: (options of the registry, [faults])
 PUSHES = {
-    **{f"Location: {how}": ({**BEARER, "location": how}, [], 0)
+    **{f"Location: {how}": ({**BEARER, "location": how}, [])
        for how in ("path", "relative", "absolute", "bare", "host")},
-    "Location on another host, basic": ({"auth": "basic", "location": "host"}, [], 0),
-    "no Range, no digest in answers": ({"range_header": False, "stored_digest": False}, [], 0),
+    "Location on another host, basic": ({"auth": "basic", "location": "host"}, []),
+    "no Range, no digest in answers": ({"range_header": False, "stored_digest": False}, []),
     "201 without Location for a blob": ({}, [
-        ("PUT", "/uploads/", "header", dict(name="Location", value=None, times=ALL))], 0),
+        ("PUT", "/uploads/", "header", dict(name="Location", value=None, times=ALL))]),
     "200 for a manifest, with its digest": ({}, [
-        ("PUT", "/manifests/", "code", dict(status=200, times=ALL))], 0),
+        ("PUT", "/manifests/", "code", dict(status=200, times=ALL))]),
     "202 for a manifest, with its digest": ({}, [
-        ("PUT", "/manifests/", "code", dict(status=202, times=ALL))], 0),
-    "token for one request": ({**BEARER, "token_uses": 1}, [], 0),
+        ("PUT", "/manifests/", "code", dict(status=202, times=ALL))]),
+    "token for one request": ({**BEARER, "token_uses": 1}, []),
     "token expires before the PUT": (BEARER, [
         ("PUT", "/uploads/", "expire", {}), ("PUT", "/uploads/", "expire", dict(skip=3)),
-        ("PUT", "/manifests/", "expire", {})], 0),
+        ("PUT", "/manifests/", "expire", {})]),
     "token expires after every answer": (BEARER, [
-        (".*", "/v2/", "expire", dict(times=ALL, late=True))], 0),
-    "chunks are dropped": ({"chunk_drops": True, "patch_status": 201}, [], 0),
-    "chunks have a cap": ({"chunk_max": 1000}, [], 0),
-    "chunks have a least size": ({"chunk_min": 1 << 20}, [], 0),
-    "a tag that may not move does not": ({"immutable": "others"}, [], 0),
-    "repositories are made beforehand": ({"auto_create": False}, [], 0),
-    "the upload breaks once": ({}, [("PUT", "/uploads/", "take", dict(after=5000))], 1),
+        (".*", "/v2/", "expire", dict(times=ALL, late=True))]),
+    "chunks are dropped": ({"chunk_drops": True, "patch_status": 201}, []),
+    "chunks have a cap": ({"chunk_max": 1000}, []),
+    "chunks have a least size": ({"chunk_min": 1 << 20}, []),
+    "a tag that may not move does not": ({"immutable": "others"}, []),
+    "repositories are made beforehand": ({"auto_create": False}, []),
+    "the upload breaks once": ({}, [("PUT", "/uploads/", "take", dict(after=5000))]),
     "the session is gone once": ({}, [("PUT", "/uploads/", "reset", {}),
-                                      ("PUT", "/uploads/", "forget", {})], 0),
+                                      ("PUT", "/uploads/", "forget", {})]),
     "429 for the PUT, with a date": ({}, [
-        ("PUT", "/uploads/", "status", dict(status=429, retry_date=1))], 1),
+        ("PUT", "/uploads/", "status", dict(status=429, retry_date=1))]),
     "a burst of 503 at the manifest": ({}, [
-        ("PUT", "/manifests/", "status", dict(status=503, times=3))], 0),
-    "the registry reads slowly": ({}, [("PUT", "/uploads/", "wait", dict(seconds=1))], 0),
+        ("PUT", "/manifests/", "status", dict(status=503, times=3))]),
+    "the registry reads slowly": ({}, [("PUT", "/uploads/", "wait", dict(seconds=1))]),
 }
 
 
 @pytest.mark.parametrize("name", PUSHES)
 def test_push(remote, make_registry, image, pulled, authfile, name):
-    options, rules, left = PUSHES[name]
+    options, rules = PUSHES[name]
     target = make_registry(**users(**options))
     target.state.create("c/d")
     rules = [target.fault(*rule, **kwargs) for *rule, kwargs in rules]
     remote.ok("push", *login(target, authfile), pulled, f"{target.host}/c/d:t")
     image.there(target, "c/d", "t")
     assert all(rule.met for rule in rules)
-    assert len(target.state.uploads) == left
+    # Where a token is good for one request, there may be none to cancel a session with.
+    assert not target.state.uploads or name.startswith("token")
     # And once more: now all is there.
     target.faults.clear()
     before = target.received("PUT", "/uploads/")
@@ -211,7 +212,7 @@ def test_mount(remote, make_registry, image, authfile, name):
     image.there(registry, "c/d", "1")
     assert registry.requests("POST", "mount=")
     sent = {e.path for e in registry.requests("PUT", "/blobs/uploads/")}
-    assert len(sent) == (1 if mounted else len(image.layers) + 1)
+    assert len(sent) == (0 if mounted else len(image.layers) + 1)
     assert not registry.state.uploads
 
 
