@@ -69,6 +69,12 @@ struct s2c_push_options {
 	/* More names, or tags of the first one's repository; NULL-terminated or NULL. */
 	const char *const *tags;
 	const char *chunk_size;	  /* "16m": upload blobs in pieces; NULL: when needed */
+	/*
+	 * Compress layers that are not ("gzip", "zstd:9"), or with force all of them;
+	 * what is pushed is another manifest then. NULL: they stay as they are.
+	 */
+	const char *compression;
+	bool force_compression;
 };
 /*
  * Pushes `image` under all these names; what is there already is not sent again. An index

@@ -10,6 +10,7 @@
 
 #include "build/remote.h"
 #include "store/archive.h"
+#include "store/known.h"
 
 void s2c_build_result_release(struct s2c_build_result *result)
 {
@@ -154,6 +155,23 @@ static char *describe(const struct s2c_finish *f, const struct s2c_image *image,
 	return s2c_json_print(root, S2C_JSON_PRETTY);
 }
 
+/* The layer that was made: so that nobody compresses it in the same way again. */
+static void note_layer(struct s2c_ctx *ctx, struct s2c_store *store,
+	const struct s2c_finish *f, const struct s2c_image *made)
+{
+	CLEAN_KNOWN struct s2c_known *known = NULL;
+	struct s2c_known_form form = {0};
+	size_t n = made->manifest->n_layers;
+
+	if (!f->commit->layer_entries || n == 0)
+		return;
+	form.digest = made->manifest->layers[n - 1].digest;
+	form.size = made->manifest->layers[n - 1].size;
+	s2c_known_method(f->plan->compression, f->plan->compression_level, form.method);
+	known = s2c_known_open(ctx, store);
+	s2c_known_note_form(known, &made->config->diff_ids[n - 1], &form);
+}
+
 int s2c_finish_build(struct s2c_ctx *ctx, struct s2c_store *store,
 	const struct s2c_finish *finish, struct s2c_build_result *out,
 	struct s2c_error **err)
@@ -164,6 +182,7 @@ int s2c_finish_build(struct s2c_ctx *ctx, struct s2c_store *store,
 
 	if (s2c_image_load(store, &finish->commit->desc, &image, err))
 		return -1;
+	note_layer(ctx, store, finish, image);
 	if (is_unchanged(finish->before, image)) {
 		s2c_emit_log(
 			ctx, S2C_INFO, "nothing has changed: the image stays as it is");

@@ -344,7 +344,9 @@ int s2c_images_push(struct s2c_ctx *ctx, struct s2c_store *store, const char *im
 		.names = names.items,
 		.n_names = names.n,
 		.registry = &opts,
-		.chunk_size = options->chunk_size};
+		.chunk_size = options->chunk_size,
+		.compression = options->compression,
+		.force_compression = options->force_compression};
 	if (s2c_remote_push_check(&push, err) ||
 		s2c_remote_push(own, store, &push, &pushed, err))
 		return -1;

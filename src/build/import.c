@@ -17,6 +17,7 @@
 #include "layer/unpack.h"
 #include "store/blob.h"
 #include "store/image.h"
+#include "store/known.h"
 #include "util/fs.h"
 
 /* A reader that copies what it hands on to a writer. */
@@ -144,6 +145,23 @@ static int import_layer(struct s2c_ctx *ctx, struct s2c_store *store,
 	return 0;
 }
 
+/* So that nobody compresses the same in the same way again. */
+static void note_layer(struct s2c_ctx *ctx, struct s2c_store *store,
+	const struct s2c_import_options *o, const struct s2c_descriptor *layer,
+	const struct s2c_digest *diff_id)
+{
+	CLEAN_KNOWN struct s2c_known *known = s2c_known_open(ctx, store);
+	struct s2c_known_form form = {.digest = layer->digest, .size = layer->size};
+	enum s2c_compression compression;
+	int level;
+
+	if (s2c_compression_parse(
+		    o->compression ? o->compression : "gzip", &compression, &level, NULL))
+		return;
+	s2c_known_method(compression, level, form.method);
+	s2c_known_note_form(known, diff_id, &form);
+}
+
 static int make_config(const struct s2c_import_options *o, struct s2c_config **out,
 	char created[S2C_TIME_TEXT], struct s2c_error **err)
 {
@@ -187,6 +205,7 @@ int s2c_images_import(struct s2c_ctx *ctx, struct s2c_store *store,
 		&(struct s2c_history){.created = created, .created_by = "s2c import"});
 	(void)snprintf(manifest.media_type, sizeof(manifest.media_type), "%s",
 		S2C_MT_OCI_MANIFEST);
+	note_layer(ctx, store, options, &layer, &diff_id);
 	rc = s2c_image_put(store, &manifest, config, &desc, err);
 	if (rc == 0)
 		rc = s2c_store_tag(ctx, store, &ref, &desc, err);

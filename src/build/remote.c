@@ -7,6 +7,7 @@
 
 #include "policy/policy.h"
 #include "registry/chunks.h"
+#include "registry/convert.h"
 #include "runtime/trees.h"
 
 struct s2c_registry_opts s2c_remote_opts(const struct s2c_remote_options *options)
@@ -85,11 +86,25 @@ static int chunk_size(
 	return 0;
 }
 
+static int compression(const struct s2c_remote_push *push, struct s2c_convert *out,
+	struct s2c_error **err)
+{
+	out->force = push->force_compression;
+	if (push->compression &&
+		s2c_compression_parse(push->compression, &out->to, &out->level, err))
+		return s2c_wrap(err, "--compression");
+	if (push->force_compression && !push->compression)
+		return s2c_fail(err, S2C_EINVAL,
+			"--force-compression needs --compression gzip or zstd");
+	return 0;
+}
+
 int s2c_remote_push_check(const struct s2c_remote_push *push, struct s2c_error **err)
 {
+	struct s2c_convert convert = {.force = false};
 	uint64_t size;
 
-	return chunk_size(push, &size, err);
+	return chunk_size(push, &size, err) || compression(push, &convert, err) ? -1 : 0;
 }
 
 bool s2c_remote_same(const struct s2c_reference *a, const struct s2c_reference *b)
@@ -139,6 +154,35 @@ static int push_to(struct s2c_ctx *ctx, const struct s2c_push *push,
 	return 0;
 }
 
+/* The document of the store, with its layers as they are wanted. */
+static int make_document(struct s2c_ctx *ctx, const struct s2c_remote_push *push,
+	const struct s2c_convert *convert, struct s2c_document *document,
+	bool *out_elsewhere, struct s2c_error **err)
+{
+	s2c_document_release(document);
+	*document = (struct s2c_document){.body = {.max = S2C_MANIFEST_MAX}};
+	if (s2c_document_load(convert->store, push->desc, document, err))
+		return -1;
+	if (!push->compression)
+		return 0;
+	return s2c_document_convert(ctx, convert, document, out_elsewhere, err);
+}
+
+static int push_all(struct s2c_ctx *ctx, const struct s2c_remote_push *push,
+	struct s2c_push *one, struct s2c_reference *names, struct s2c_strv *pushed,
+	struct s2c_error **err)
+{
+	one->names = names;
+	for (size_t i = 0; i < push->n_names; i++) {
+		if (met_before(push, i))
+			continue;
+		one->n_names = gather(push, i, names);
+		if (push_to(ctx, one, pushed, err))
+			return -1;
+	}
+	return 0;
+}
+
 int s2c_remote_push(struct s2c_ctx *ctx, struct s2c_store *store,
 	const struct s2c_remote_push *push, struct s2c_strv *pushed,
 	struct s2c_error **err)
@@ -146,22 +190,28 @@ int s2c_remote_push(struct s2c_ctx *ctx, struct s2c_store *store,
 	CLEAN_FREE struct s2c_reference *names = xcalloc(push->n_names, sizeof(*names));
 	CLEAN_KNOWN struct s2c_known *known = s2c_known_open(ctx, store);
 	CLEAN_DOCUMENT struct s2c_document document = {0};
+	CLEAN_ERROR struct s2c_error *cause = NULL;
 	struct s2c_push one = {.store = store,
 		.known = known,
 		.document = &document,
-		.names = names,
 		.came_from = push->came_from,
 		.opts = push->registry};
+	struct s2c_convert convert = {.store = store, .known = known};
+	bool elsewhere = false;
 
-	if (chunk_size(push, &one.chunk_size, err) ||
-		s2c_document_load(store, push->desc, &document, err))
+	if (chunk_size(push, &one.chunk_size, err) || compression(push, &convert, err) ||
+		make_document(ctx, push, &convert, &document, &elsewhere, err))
 		return -1;
-	for (size_t i = 0; i < push->n_names; i++) {
-		if (met_before(push, i))
-			continue;
-		one.n_names = gather(push, i, names);
-		if (push_to(ctx, &one, pushed, err))
-			return -1;
+	if (push_all(ctx, push, &one, names, pushed, &cause) == 0)
+		return 0;
+	/* What was compressed before is not where it was known to be: compress it here.
+	 */
+	if (!elsewhere || s2c_error_code(cause) != S2C_ENOENT || pushed->len) {
+		s2c_error_move(err, &cause);
+		return -1;
 	}
-	return 0;
+	convert.in_store = true;
+	if (make_document(ctx, push, &convert, &document, &elsewhere, err))
+		return -1;
+	return push_all(ctx, push, &one, names, pushed, err);
 }

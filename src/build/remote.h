@@ -29,12 +29,15 @@ struct s2c_remote_push {
 	const struct s2c_reference *names; /* all with a registry; at least one */
 	size_t n_names;
 	const struct s2c_registry_opts *registry;
-	const char *chunk_size; /* a size as people write it; NULL: no pieces */
+	/* As people write them: */
+	const char *chunk_size;  /* NULL: no pieces */
+	const char *compression; /* of layers that have none; NULL: as they are */
+	bool force_compression;  /* of all layers */
 };
 
 /*
- * Checks what can be checked before there is an image: S2C_EINVAL for a chunk size that
- * is none.
+ * Checks what can be checked before there is an image: S2C_EINVAL for a chunk size or a
+ * compression that is none.
  */
 S2C_CHECK int s2c_remote_push_check(
 	const struct s2c_remote_push *push, struct s2c_error **err);

@@ -13,7 +13,8 @@ struct args {
 	struct s2c_remote_args remote;
 	const char *platform; /* of pull */
 	struct s2c_strv tags; /* of push */
-	const char *chunk_size;
+	const char *chunk_size, *compression;
+	bool force_compression;
 };
 
 #define ARG(field) offsetof(struct args, field)
@@ -34,6 +35,12 @@ static const struct s2c_option push_options[] = {
 		"upload in pieces of this size, such as 16m (default: only when the "
 		"registry does not take a blob otherwise)",
 		NULL},
+	{"compression", 0, S2C_OPT_STR, ARG(compression), "METHOD[:LEVEL]",
+		"compress layers that are not: gzip or zstd, with a level as in zstd:9; "
+		"the registry gets another manifest then",
+		NULL},
+	{"force-compression", 0, S2C_OPT_FLAG, ARG(force_compression), NULL,
+		"compress all layers anew", NULL},
 	S2C_REMOTE_OPTIONS(struct args, remote),
 	S2C_TIMEOUT_OPTION(struct args, remote),
 	{0},
@@ -87,6 +94,8 @@ static int push(struct s2c_call *call, struct s2c_error **err)
 		.destination = call->operands.len > 1 ? call->operands.items[1] : NULL,
 		.tags = (const char *const *)args->tags.items,
 		.chunk_size = args->chunk_size,
+		.compression = args->compression,
+		.force_compression = args->force_compression,
 	};
 	CLEAN_FREE char *pushed = NULL;
 

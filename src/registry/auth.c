@@ -18,6 +18,11 @@
 /* A token is not used in the last seconds of its life: a request takes time. */
 #define EXPIRY_MARGIN 10
 #define SCOPES_MAX 1024 /* tokens kept; a pull or push needs two */
+/*
+ * Tokens that are refused before any was accepted until it is no use to ask for more. One
+ * is not enough: threads share a token, and another's request may have ended its life.
+ */
+#define REFUSED_MAX 5
 /* Bytes of realm, service and scope of a challenge together: they end up in a URL. */
 #define CHALLENGE_MAX 4096
 
@@ -27,6 +32,7 @@ struct grant {
 	char *asked;  /* the scopes sent to the token server, separated by blanks */
 	time_t expires;
 	bool accepted;
+	unsigned refused; /* tokens in a row that were good for nothing */
 };
 
 struct s2c_auth {
@@ -121,8 +127,10 @@ void s2c_auth_accepted(struct s2c_auth *auth, const char *scope)
 {
 	s2c_monitor_enter(auth->lock);
 	struct grant *grant = find_grant(auth, scope);
-	if (grant)
+	if (grant) {
 		grant->accepted = true;
+		grant->refused = 0;
+	}
 	s2c_monitor_leave(auth->lock);
 }
 
@@ -405,7 +413,9 @@ static int answer_bearer(struct s2c_ctx *ctx, struct s2c_auth *auth,
 			"'%s' names a token server, service and scope of more than %d "
 			"bytes",
 			auth->host, CHALLENGE_MAX);
-	if (grant && grant->header && !grant->accepted && covers(grant->asked, wanted))
+	bool lacking = challenge->error && streq(challenge->error, "insufficient_scope");
+	if (grant && grant->header && !grant->accepted && covers(grant->asked, wanted) &&
+		(lacking || ++grant->refused == REFUSED_MAX))
 		return refused(auth, "", 401, err);
 	/* The scope that the registry names comes first: some servers read only one. */
 	if (*wanted && !covers(scope, wanted))

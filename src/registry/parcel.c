@@ -4,6 +4,8 @@
  */
 #include "registry/parcel.h"
 
+#include <stdio.h>
+
 #include "store/blob.h"
 
 void s2c_document_release(struct s2c_document *document)
@@ -42,6 +44,24 @@ int s2c_document_load(struct s2c_store *store, const struct s2c_descriptor *desc
 	s2c_descriptor_copy(&found.desc, desc);
 	*document = found;
 	found = (struct s2c_document){0};
+	return 0;
+}
+
+int s2c_document_set(struct s2c_document *document, const char *media_type,
+	const char *text, struct s2c_error **err)
+{
+	struct s2c_descriptor desc = {.size = strlen(text)};
+
+	if (desc.size > S2C_MANIFEST_MAX)
+		return s2c_fail(err, S2C_ELIMIT, "manifest is larger than %u bytes",
+			S2C_MANIFEST_MAX);
+	(void)snprintf(desc.media_type, sizeof(desc.media_type), "%s", media_type);
+	s2c_digest_of(text, desc.size, &desc.digest);
+	s2c_buf_clear(&document->body);
+	if (s2c_buf_add(&document->body, text, desc.size, err) < 0)
+		return -1;
+	s2c_descriptor_release(&document->desc);
+	document->desc = desc;
 	return 0;
 }
 

@@ -25,6 +25,10 @@ S2C_CHECK int s2c_document_load(struct s2c_store *store,
 	const struct s2c_descriptor *desc, struct s2c_document *document,
 	struct s2c_error **err);
 
+/* Replaces the bytes: another document, with size and digest of its own. */
+S2C_CHECK int s2c_document_set(struct s2c_document *document, const char *media_type,
+	const char *text, struct s2c_error **err);
+
 struct s2c_parcel {
 	struct s2c_document
 		*documents; /* those of an index before it; the last is the one */

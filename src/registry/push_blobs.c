@@ -111,6 +111,8 @@ static int mount_from(struct batch *batch, const struct s2c_descriptor *desc,
 	const struct s2c_reference *from, struct s2c_blob_mount *mount,
 	struct s2c_error **err)
 {
+	struct s2c_reference places[2];
+
 	if (!mounts_work(batch))
 		return 0;
 	if (s2c_registry_mount_blob(batch->ctx, batch->pushing->registry, &desc->digest,
@@ -118,9 +120,14 @@ static int mount_from(struct batch *batch, const struct s2c_descriptor *desc,
 		return -1;
 	if (mount->mounted)
 		return 0;
-	s2c_known_forget_place(batch->pushing->push->known, from, &desc->digest);
-	if (mount->session)
+	if (mount->session) {
+		/* It may be there all the same; but another place may be a better one. */
+		if (s2c_known_find_places(batch->pushing->push->known, &desc->digest,
+			    NULL, places, ARRAY_SIZE(places)) > 1)
+			s2c_known_forget_place(
+				batch->pushing->push->known, from, &desc->digest);
 		return 0;
+	}
 	/* Not only this one: an answer that is an error is about mounts at large. */
 	s2c_monitor_enter(batch->lock);
 	batch->no_mounts = true;
@@ -231,13 +238,14 @@ static int wait_all(
 	return -1;
 }
 
-int s2c_push_blobs(struct s2c_pushing *pushing, bool anew, struct s2c_error **err)
+static int push_by(
+	struct s2c_pushing *pushing, unsigned threads, bool anew, struct s2c_error **err)
 {
 	const struct s2c_parcel *parcel = &pushing->parcel;
 	CLEAN_CTX struct s2c_ctx *ctx = s2c_ctx_branch(pushing->ctx, 0);
 	CLEAN_MONITOR struct s2c_monitor *lock = s2c_monitor_new();
 	CLEAN_MONITOR struct s2c_monitor *first_mount = s2c_monitor_new();
-	CLEAN_POOL struct s2c_pool *pool = s2c_pool_new(S2C_TRANSFERS_MAX);
+	CLEAN_POOL struct s2c_pool *pool = s2c_pool_new(threads);
 	CLEAN_FREE struct blob_job *jobs = xcalloc(parcel->n_blobs, sizeof(*jobs));
 	struct batch batch = {.pushing = pushing,
 		.ctx = ctx,
@@ -253,4 +261,20 @@ int s2c_push_blobs(struct s2c_pushing *pushing, bool anew, struct s2c_error **er
 		(void)s2c_pool_submit(pool, &jobs[i].job);
 	}
 	return wait_all(&batch, jobs, parcel->n_blobs, err);
+}
+
+int s2c_push_blobs(struct s2c_pushing *pushing, bool anew, struct s2c_error **err)
+{
+	CLEAN_ERROR struct s2c_error *cause = NULL;
+
+	if (push_by(pushing, S2C_TRANSFERS_MAX, anew, &cause) == 0)
+		return 0;
+	/*
+	 * The registry talked to us before and refuses our login now. Where a token is
+	 * good for a single request, those who share one spend it for each other.
+	 */
+	if (s2c_error_code(cause) == S2C_EAUTH && s2c_error_status(cause) == 401)
+		return push_by(pushing, 1, anew, err);
+	s2c_error_move(err, &cause);
+	return -1;
 }

@@ -24,7 +24,7 @@ bool s2c_relay_begin(struct s2c_relay *relay, const struct s2c_reference *to)
 
 void s2c_relay_release(struct s2c_relay *relay)
 {
-	s2c_registry_close(TAKE(relay->registry));
+	s2c_places_close(TAKE(relay->source));
 }
 
 /* ---- the reader ---- */
@@ -49,7 +49,8 @@ static int fetch(
 
 	if (part.length == 0)
 		return 0;
-	return s2c_registry_get_blob(ctx, r->relay->registry, desc, &part, out, err);
+	return s2c_registry_get_blob(
+		ctx, s2c_places_current(r->relay->source), desc, &part, out, err);
 }
 
 static ssize_t relay_read(
@@ -86,8 +87,9 @@ static int open_here(struct s2c_relay *relay, uint64_t offset, struct s2c_reader
 	struct relay_reader *r;
 	ssize_t n;
 
-	if (!relay->registry && s2c_registry_open(&relay->places[relay->at], relay->opts,
-					&relay->registry, err) < 0)
+	/* This very place: what pushes go to is what is known of it, and no mirror. */
+	if (!relay->source && s2c_places_open(relay->ctx, &relay->places[relay->at],
+				      S2C_PUSHING, relay->opts, &relay->source, err) < 0)
 		return -1;
 	r = xcalloc(1, sizeof(*r));
 	owner = &r->base;
@@ -135,7 +137,7 @@ static int open_relay(
 		s2c_emit_log(relay->ctx, S2C_DEBUG, "blob '%s' from '%s/%s': %s",
 			relay->desc->digest.str, place->registry, place->repository,
 			s2c_error_message(cause));
-		s2c_registry_close(TAKE(relay->registry));
+		s2c_places_close(TAKE(relay->source));
 		relay->at++;
 	}
 }

@@ -7,7 +7,7 @@
 #ifndef S2C_REGISTRY_RELAY_H
 #define S2C_REGISTRY_RELAY_H
 
-#include "registry/registry.h"
+#include "registry/places.h"
 #include "store/known.h"
 
 /* Repositories that are asked for one blob, at most. */
@@ -20,8 +20,8 @@ struct s2c_relay {
 	const struct s2c_descriptor *desc;
 	/* Its own: */
 	struct s2c_reference places[S2C_RELAY_PLACES_MAX];
-	size_t n_places, at;           /* those before `at` have not got it */
-	struct s2c_registry *registry; /* of places[at]; NULL: not opened yet */
+	size_t n_places, at;       /* those before `at` have not got it */
+	struct s2c_places *source; /* places[at]; NULL: not opened yet */
 };
 
 /*

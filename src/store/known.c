@@ -30,9 +30,12 @@ struct s2c_known {
 	bool changed;
 };
 
-static int64_t now_seconds(void)
+static int64_t now(void)
 {
-	return (int64_t)time(NULL);
+	struct timespec ts;
+
+	(void)clock_gettime(CLOCK_REALTIME, &ts);
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
 /* An unreadable file leaves the table empty. */
@@ -43,8 +46,7 @@ static void load(
 	CLEAN_ERROR struct s2c_error *cause = NULL;
 
 	if (s2c_fs_read_file(store->root_fd, FILE_NAME, &text, &cause) == 0 &&
-		s2c_known_parse(
-			s2c_buf_str(&text), text.len, now_seconds(), table, &cause) == 0)
+		s2c_known_parse(s2c_buf_str(&text), text.len, now(), table, &cause) == 0)
 		return;
 	s2c_known_table_release(table);
 	if (s2c_error_code(cause) != S2C_ENOENT)
@@ -144,14 +146,26 @@ void s2c_known_close(struct s2c_known *known)
 
 /* ---- forms ---- */
 
+void s2c_known_method(
+	enum s2c_compression kind, int level, char out[S2C_KNOWN_METHOD_MAX + 1])
+{
+	const struct s2c_compressor_ops *ops = s2c_compressor(kind);
+
+	if (ops->max_level == 0)
+		(void)snprintf(out, S2C_KNOWN_METHOD_MAX + 1, "%s", ops->name);
+	else
+		(void)snprintf(out, S2C_KNOWN_METHOD_MAX + 1, "%s:%d", ops->name,
+			level ? level : ops->default_level);
+}
+
 void s2c_known_note_form(struct s2c_known *known, const struct s2c_digest *diff_id,
 	const struct s2c_known_form *form)
 {
-	int64_t now = now_seconds();
+	int64_t when = now();
 
 	s2c_monitor_enter(known->lock);
-	if (s2c_known_put_form(&known->table, now, diff_id, form)) {
-		(void)s2c_known_put_form(&known->notes, now, diff_id, form);
+	if (s2c_known_put_form(&known->table, when, diff_id, form)) {
+		(void)s2c_known_put_form(&known->notes, when, diff_id, form);
 		known->changed = true;
 	}
 	s2c_monitor_leave(known->lock);
@@ -189,12 +203,12 @@ void s2c_known_note_place(struct s2c_known *known, const struct s2c_reference *a
 	const struct s2c_digest *digest)
 {
 	struct s2c_known_place place = place_at(at, digest);
-	int64_t now = now_seconds();
+	int64_t when = now();
 
 	s2c_monitor_enter(known->lock);
-	if (s2c_known_put_place(&known->table, now, &place)) {
+	if (s2c_known_put_place(&known->table, when, &place)) {
 		(void)s2c_known_drop_place(&known->gone, &place);
-		(void)s2c_known_put_place(&known->notes, now, &place);
+		(void)s2c_known_put_place(&known->notes, when, &place);
 		known->changed = true;
 	}
 	s2c_monitor_leave(known->lock);
@@ -208,7 +222,7 @@ void s2c_known_forget_place(struct s2c_known *known, const struct s2c_reference 
 	s2c_monitor_enter(known->lock);
 	if (s2c_known_drop_place(&known->table, &place)) {
 		(void)s2c_known_drop_place(&known->notes, &place);
-		(void)s2c_known_put_place(&known->gone, now_seconds(), &place);
+		(void)s2c_known_put_place(&known->gone, now(), &place);
 		known->changed = true;
 	}
 	s2c_monitor_leave(known->lock);

@@ -40,6 +40,9 @@ struct s2c_known_form {
 	uint64_t size;
 	char method[S2C_KNOWN_METHOD_MAX + 1];
 };
+/* The method of what s2c compresses: "zstd:3", also when level 0 means the default. */
+void s2c_known_method(
+	enum s2c_compression kind, int level, char out[S2C_KNOWN_METHOD_MAX + 1]);
 /*
  * Notes a form. Only what was seen with own eyes may be noted: the blob was made here, or
  * was decompressed and had this diffID. What a manifest and a config say together is a

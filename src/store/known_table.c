@@ -13,7 +13,7 @@
 #define HEAD "s2c-known 1\n"
 #define LINE_BYTES_MAX 1024
 #define WORDS_MAX 6
-#define DAY 86400
+#define DAY 86400000
 
 static void place_release(struct s2c_known_place_entry *place)
 {

@@ -10,7 +10,7 @@
 
 /* A layer's content and a blob that it comes out of. */
 struct s2c_known_form_entry {
-	int64_t when; /* seconds since 1970 */
+	int64_t when; /* milliseconds since 1970 */
 	struct s2c_digest diff_id;
 	struct s2c_known_form form;
 };

@@ -29,8 +29,8 @@ PULLS = {
     "token without an end": ({**BEARER, "token_expiry": False}, []),
     "token of another age": ({**BEARER, "token_issued": "1971-01-01T00:00:00Z"}, []),
     "token of the future": ({**BEARER, "token_issued": "2971-01-01T00:00:00Z"}, []),
-    # Fewer would not do for what is fetched at the same time.
-    "token for three requests": ({**BEARER, "token_uses": 3}, []),
+    "token for one request": ({**BEARER, "token_uses": 1}, []),
+    "token for two requests": ({**BEARER, "token_uses": 2}, []),
     "only the first scope is read": ({**BEARER, "first_scope": True}, []),
     "token expires in mid-download": (BEARER, [
         ("GET", "/blobs/", "cut", dict(after=20000)),
@@ -157,11 +157,12 @@ PUSHES = {
         ("PUT", "/manifests/", "code", dict(status=200, times=ALL))]),
     "202 for a manifest, with its digest": ({}, [
         ("PUT", "/manifests/", "code", dict(status=202, times=ALL))]),
-    "token for four requests": ({**BEARER, "token_uses": 4}, []),
+    "token for one request": ({**BEARER, "token_uses": 1}, []),
     "token expires before the PUT": (BEARER, [
-        ("PUT", "/uploads/", "expire", {}), ("PUT", "/manifests/", "expire", {})]),
-    "token expires after an answer": (BEARER, [
-        ("POST|PUT", "/v2/", "expire", dict(skip=1, late=True))]),
+        ("PUT", "/uploads/", "expire", {}), ("PUT", "/uploads/", "expire", dict(skip=3)),
+        ("PUT", "/manifests/", "expire", {})]),
+    "token expires after every answer": (BEARER, [
+        (".*", "/v2/", "expire", dict(times=ALL, late=True))]),
     "chunks are dropped": ({"chunk_drops": True, "patch_status": 201}, []),
     "chunks have a cap": ({"chunk_max": 1000}, []),
     "chunks have a least size": ({"chunk_min": 1 << 20}, []),
@@ -187,7 +188,8 @@ def test_push(remote, make_registry, image, pulled, authfile, name):
     remote.ok("push", *login(target, authfile), pulled, f"{target.host}/c/d:t")
     image.there(target, "c/d", "t")
     assert all(rule.met for rule in rules)
-    assert not target.state.uploads
+    # Where a token is good for one request, there may be none to cancel a session with.
+    assert not target.state.uploads or name.startswith("token")
     # And once more: now all is there.
     target.faults.clear()
     before = target.received("PUT", "/uploads/")

@@ -8,7 +8,7 @@
 
 #include "store/known_table.h"
 
-#define NOW 2000000000
+#define NOW 2000000000000
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -8,7 +8,7 @@
 #include "store/known_table.h"
 #include "store_helper.h"
 
-#define NOW 1000000000
+#define NOW 1000000000000
 
 static struct s2c_digest digest_no(unsigned n)
 {
@@ -47,8 +47,8 @@ static void text_comes_back(void **state)
 	assert_true(s2c_known_put_form(&table, NOW, &content, &form));
 	assert_true(s2c_known_put_place(&table, NOW + 1, &place));
 	CLEAN_FREE char *text = print(&table);
-	CLEAN_FREE char *want = xasprintf("s2c-known 1\nform 1000000000 %s %s 2 zstd:3\n"
-					  "place 1000000001 %s r.example:5000/a/b__c\n",
+	CLEAN_FREE char *want = xasprintf("s2c-known 1\nform 1000000000000 %s %s 2 zstd:3\n"
+					  "place 1000000000001 %s r.example:5000/a/b__c\n",
 		content.str, blob.str, blob.str);
 	assert_string_equal(text, want);
 	assert_ok(s2c_known_parse(text, strlen(text), NOW + 1, &again, &terr));
@@ -128,7 +128,7 @@ static void endless_lines_are_damage(void **state)
 
 static void the_future_is_now(void **state)
 {
-	static const char text[] = "s2c-known 1\nplace 9000000000 " D " r.example/a\n";
+	static const char text[] = "s2c-known 1\nplace 9000000000000 " D " r.example/a\n";
 	CLEAN_KNOWN_TABLE struct s2c_known_table table = {0};
 
 	assert_ok(s2c_known_parse(text, strlen(text), NOW, &table, &terr));
@@ -146,7 +146,7 @@ static void a_day_makes_a_change(void **state)
 
 	assert_true(s2c_known_put_form(&table, NOW, &content, &form));
 	assert_false(s2c_known_put_form(&table, NOW + 100, &content, &form));
-	assert_true(s2c_known_put_form(&table, NOW + 100 + 86400, &content, &form));
+	assert_true(s2c_known_put_form(&table, NOW + 100 + 86400000, &content, &form));
 	snprintf(form.method, sizeof(form.method), "gzip:6");
 	assert_true(s2c_known_put_form(&table, NOW, &content, &form));
 	assert_int_equal(table.n_forms, 1);
@@ -154,7 +154,7 @@ static void a_day_makes_a_change(void **state)
 
 	assert_true(s2c_known_put_place(&table, NOW, &place));
 	assert_false(s2c_known_put_place(&table, NOW + 100, &place));
-	assert_true(s2c_known_put_place(&table, NOW + 100 + 86400, &place));
+	assert_true(s2c_known_put_place(&table, NOW + 100 + 86400000, &place));
 	place.repository = "b";
 	assert_false(s2c_known_drop_place(&table, &place));
 	place.repository = "a";
@@ -193,8 +193,8 @@ static void the_oldest_go(void **state)
 		struct s2c_known_place place = {&digest, "r.example", "a"};
 
 		/* Not s2c_known_put_place(), which looks at all of them. */
-		CLEAN_FREE char *line = xasprintf("s2c-known 1\nplace %u %s %s/%s\n",
-			NOW + 100, digest.str, place.registry, place.repository);
+		CLEAN_FREE char *line = xasprintf("s2c-known 1\nplace %lld %s %s/%s\n",
+			NOW + 100ll, digest.str, place.registry, place.repository);
 		assert_ok(s2c_known_parse(line, strlen(line), NOW + 100, &table, &terr));
 	}
 	s2c_known_bound(&table);
