@@ -44,19 +44,19 @@ static bool is_choice(const char *choices, const char *value)
 	}
 }
 
-static int set_uint(unsigned *slot, const struct s2c_option *o, const char *value,
-	struct s2c_error **err)
+static int parse_number(const struct s2c_option *o, const char *value, unsigned least,
+	unsigned *out, struct s2c_error **err)
 {
 	char *end;
 	unsigned long n;
 
 	errno = 0;
 	n = strtoul(value, &end, 10);
-	if (*value < '0' || *value > '9' || *end || errno || n == 0 || n > UINT_MAX)
+	if (*value < '0' || *value > '9' || *end || errno || n < least || n > UINT_MAX)
 		return s2c_fail(err, S2C_EINVAL,
-			"option '--%s': '%s' is not a whole number from 1 to %u", o->name,
-			value, UINT_MAX);
-	*slot = (unsigned)n;
+			"option '--%s': '%s' is not a whole number from %u to %u",
+			o->name, value, least, UINT_MAX);
+	*out = (unsigned)n;
 	return 0;
 }
 
@@ -65,7 +65,7 @@ static int set_more(unsigned *slot, const struct s2c_option *o, const char *valu
 {
 	unsigned n = 0;
 
-	if (set_uint(&n, o, value, err))
+	if (parse_number(o, value, 0, &n, err))
 		return -1;
 	*slot = n < UINT_MAX ? n + 1 : n;
 	return 0;
@@ -96,7 +96,7 @@ static int set_value(
 		*(const char **)slot = value;
 		return 0;
 	case S2C_OPT_UINT:
-		return set_uint(slot, o, value, err);
+		return parse_number(o, value, 1, slot, err);
 	case S2C_OPT_MORE:
 		return set_more(slot, o, value, err);
 	case S2C_OPT_LIST:

@@ -249,7 +249,8 @@ static int answer(struct s2c_ctx *ctx, struct s2c_registry *registry,
 /* One try: what it sends along, and what came of it. */
 struct attempt {
 	struct s2c_writer *sink;
-	char *header; /* secret; NULL: none */
+	const char *base; /* of the registry when it began */
+	char *header;     /* secret; NULL: none */
 };
 
 static void attempt_release(struct attempt *attempt)
@@ -270,9 +271,9 @@ static int send_once(struct s2c_ctx *ctx, struct s2c_registry *registry,
 		url = xstrdup(call->url);
 	else if (call->path)
 		url = xasprintf(
-			"%s/v2/%s/%s", registry->base, registry->repository, call->path);
+			"%s/v2/%s/%s", attempt->base, registry->repository, call->path);
 	else
-		url = xasprintf("%s/v2/", registry->base);
+		url = xasprintf("%s/v2/", attempt->base);
 	if (call->source &&
 		call->source->open(call->source->self, call->offset, &reader, err) < 0)
 		return -1;
@@ -290,7 +291,7 @@ static int send_once(struct s2c_ctx *ctx, struct s2c_registry *registry,
 		.subject = call->subject};
 	/* An upload may be sent to another host, which has no business with our secret.
 	 */
-	if (auth && s2c_http_same_origin(url, registry->base))
+	if (auth && s2c_http_same_origin(url, attempt->base))
 		attempt->header = s2c_auth_header(auth, call->scope);
 	request.secret_header = attempt->header;
 	if (s2c_http_perform(ctx, registry->http, &request, response, err) < 0)
@@ -304,14 +305,22 @@ static int send_once(struct s2c_ctx *ctx, struct s2c_registry *registry,
 	return 0;
 }
 
-/* True, with the scheme changed, if the peer may simply not speak TLS. */
-static bool fall_back(struct s2c_registry *registry, enum s2c_code code)
+/*
+ * True if the peer may simply not speak TLS, with the scheme changed: by this thread, or
+ * by another that found out meanwhile.
+ */
+static bool fall_back(
+	struct s2c_registry *registry, const struct attempt *attempt, enum s2c_code code)
 {
-	if (!registry->may_be_http || registry->settled ||
+	if (!registry->may_be_http || attempt->base != registry->secure ||
 		(code != S2C_EPROTO && code != S2C_ENET))
 		return false;
-	registry->settled = true;
+	if (registry->base == registry->plain)
+		return true;
+	if (registry->settled)
+		return false;
 	registry->base = registry->plain;
+	registry->settled = true;
 	return true;
 }
 
@@ -344,11 +353,13 @@ static int try_once(struct s2c_ctx *ctx, struct s2c_registry *registry,
 	struct s2c_http_response *response, struct s2c_error **err)
 {
 	CLEAN(attempt_release)
-	struct attempt attempt = {.sink = call->sink ? &sink->base : NULL};
+	struct attempt attempt = {
+		.sink = call->sink ? &sink->base : NULL, .base = registry->base};
 	CLEAN_ERROR struct s2c_error *cause = NULL;
 
 	if (send_once(ctx, registry, call, &attempt, response, &cause) < 0) {
-		if (sink->bytes == 0 && fall_back(registry, s2c_error_code(cause)))
+		if (sink->bytes == 0 &&
+			fall_back(registry, &attempt, s2c_error_code(cause)))
 			return 1;
 		s2c_error_move(err, &cause);
 		return -1;

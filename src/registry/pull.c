@@ -9,6 +9,7 @@
 #include "registry/fetch.h"
 #include "registry/places.h"
 #include "store/blob.h"
+#include "store/known.h"
 
 /* What a pull works on. */
 struct pull {
@@ -328,6 +329,22 @@ static int fetch_layers(struct s2c_ctx *ctx, struct pull *pull,
 	return s2c_fetch_layers(ctx, &opts, layers, manifest->n_layers, err);
 }
 
+/*
+ * What a later push can use: where these blobs are. Not what layers are compressed to: a
+ * layer whose tree is there is not inflated, so that it has that diffID is a claim.
+ */
+static void note_all(struct s2c_ctx *ctx, const struct pull *pull,
+	const struct s2c_reference *ref, const struct s2c_image *image)
+{
+	CLEAN_KNOWN struct s2c_known *known = s2c_known_open(ctx, pull->store);
+	const struct s2c_manifest *manifest = image->manifest;
+
+	s2c_known_note_place(known, ref, &image->desc.digest);
+	s2c_known_note_place(known, ref, &manifest->config.digest);
+	for (size_t i = 0; i < manifest->n_layers; i++)
+		s2c_known_note_place(known, ref, &manifest->layers[i].digest);
+}
+
 static int pull_image(struct s2c_ctx *ctx, struct pull *pull,
 	const struct s2c_reference *ref, struct s2c_descriptor *desc,
 	struct s2c_error **err)
@@ -347,6 +364,7 @@ static int pull_image(struct s2c_ctx *ctx, struct pull *pull,
 	if (put_document(pull->store, desc, &body, err) < 0 ||
 		s2c_image_load(pull->store, desc, &image, err) < 0)
 		return -1;
+	note_all(ctx, pull, ref, image);
 	return s2c_store_tag(ctx, pull->store, ref, desc, err);
 }
 

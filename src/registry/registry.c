@@ -278,12 +278,6 @@ int s2c_registry_look(struct s2c_ctx *ctx, struct s2c_registry *registry,
 
 	if (request_manifest(ctx, registry, "HEAD", &wanted, &response, err) < 0)
 		return s2c_wrap(err, "%s", what);
-	if (response.status != 200 && response.status != 404) {
-		/* An answer to HEAD has no words that would say why. */
-		CLEAN_BUF struct s2c_buf body = S2C_BUF_INIT(S2C_MANIFEST_MAX);
-		return s2c_registry_get_manifest(
-			ctx, registry, tag_or_digest, &body, desc, err);
-	}
 	if (response.status != 200)
 		return s2c_exchange_fail(registry, what, &response, err);
 	if (stated_digest(&response, &found.digest, err) < 0)
@@ -302,8 +296,18 @@ int s2c_registry_look(struct s2c_ctx *ctx, struct s2c_registry *registry,
 int s2c_registry_head_manifest(struct s2c_ctx *ctx, struct s2c_registry *registry,
 	const char *tag_or_digest, struct s2c_descriptor *desc, struct s2c_error **err)
 {
-	return s2c_registry_look(
-		ctx, registry, tag_or_digest, registry->pull_scope, desc, err);
+	CLEAN_BUF struct s2c_buf body = S2C_BUF_INIT(S2C_MANIFEST_MAX);
+	CLEAN_ERROR struct s2c_error *cause = NULL;
+
+	if (s2c_registry_look(ctx, registry, tag_or_digest, registry->pull_scope, desc,
+		    &cause) == 0)
+		return 0;
+	/* An answer to HEAD has no words that would say why it is denied. */
+	if (s2c_error_status(cause) == 403)
+		return s2c_registry_get_manifest(
+			ctx, registry, tag_or_digest, &body, desc, err);
+	s2c_error_move(err, &cause);
+	return -1;
 }
 
 /* ---- blobs ---- */

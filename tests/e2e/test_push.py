@@ -33,6 +33,7 @@ def fetch(remote, make_registry):
         source = make_registry()
         image.put(source, repository, "1")
         remote.ok("pull", f"{source.host}/{repository}:1")
+        source.state.members[repository].clear()  # a layer that is lost is lost there too
         return f"{source.host}/{repository}:1"
     return pull
 

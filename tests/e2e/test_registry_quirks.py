@@ -6,7 +6,8 @@ import re
 
 import pytest
 
-from fixtures_registry import ALL, INDEX, MANIFEST, Image, describe, login, users
+from fixtures_registry import (
+    ALL, IDENTITY, INDEX, MANIFEST, USER, Image, describe, login, users)
 from registry import PROFILES
 from registry.state import digest_of
 
@@ -133,6 +134,15 @@ def test_large_blob(remote, make_registry, authfile, ranges):
     assert not any(e.authorized for e in registry.cdn.log)
 
 
+def test_head_of_a_stale_cache(remote, registry, image):
+    old = Image()
+    digest = image.put(registry, "a/b", "1")
+    # HEAD states what is not to be had any more.
+    registry.state.stale["a/b", "1"] = old.put(registry, "a/b")
+    registry.fault("GET", "/manifests/sha256:", "status", status=404, times=1)
+    assert remote.ok("pull", f"{registry.host}/a/b:1") == digest
+
+
 # ---- push ----
 
 # name: (options of the registry, [faults])
@@ -248,9 +258,17 @@ def test_body_that_is_too_large(remote, make_registry, pulled):
 
 def test_denied_without_a_word(remote, registry, image):
     image.put(registry, "a/b", "1")
-    registry.fault("HEAD", "", "status", status=403, times=ALL)
+    registry.fault("HEAD|GET", "", "status", status=403, times=ALL)
     remote.fails("pull", f"{registry.host}/a/b:1", status=4,
                  match="denies access to repository 'a/b'")
+
+
+def test_denied_with_words(remote, registry, image):
+    image.put(registry, "a/b", "1")
+    for method in ("HEAD", "GET"):
+        registry.fault(method, "/manifests/", "status", status=403, times=ALL,
+                       error=("DENIED", "the free plan has ended"))
+    remote.fails("pull", f"{registry.host}/a/b:1", status=4, match="the free plan has ended")
 
 
 def test_denied_is_not_missing(remote, make_registry, image, pulled):
@@ -287,6 +305,16 @@ def test_token_server_says_no(remote, make_registry, image, authfile, status):
     registry.fault("GET", "/token", "status", status=status, times=ALL)
     remote.fails("pull", "--authfile", authfile(registry.host), f"{registry.host}/a/b:1",
                  status=4 if status in (401, 403) else 1, match="token server")
+
+
+@pytest.mark.parametrize("status", [400, 401, 404, 405])
+def test_no_oauth2(remote, make_registry, image, authfile, status):
+    registry = make_registry(token_post=status, **users(**BEARER))
+    registry.access.refresh[IDENTITY] = USER
+    image.put(registry, "a/b", "1")
+    path = authfile(registry.host, password=None, identity=IDENTITY)
+    remote.ok("pull", "--authfile", path, f"{registry.host}/a/b:1")
+    assert registry.requests("POST", "/token") and registry.requests("GET", "/token")
 
 
 # ---- profiles ----

@@ -49,8 +49,6 @@ class Access:
             user, _, password = base64.b64decode(value, validate=True).decode().partition(":")
         except (ValueError, binascii.Error) as e:
             raise Refused(400, "UNAUTHORIZED", "no Basic header", violation=True) from e
-        if user == "<token>" and password in self.refresh:
-            return self.refresh[password]
         # An identity token is a password too: what is left when OAuth2 is not spoken.
         if password in self.refresh and user in ("<token>", self.refresh[password]):
             return self.refresh[password]
