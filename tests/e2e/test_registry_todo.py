@@ -3,7 +3,7 @@
 makes it work takes the mark away, and moves the test to where its like are."""
 import pytest
 
-from fixtures_registry import ALL, INDEX, Image, users
+from fixtures_registry import ALL, users
 
 BEARER = {"auth": "bearer"}
 
@@ -36,40 +36,3 @@ def test_token_server_is_down(remote, make_registry, image, authfile):
     registry.fault("GET", "/token", "status", status=503, times=ALL)
     remote.fails("pull", "--authfile", authfile(registry.host), f"{registry.host}/a/b:1",
                  status=1, match="token server.*status 503.*try again later")
-
-
-# ---- what refers to an image ----
-
-
-def attach(remote, image, subject, *flags):
-    """Pushes an image of the store as one that refers to another, which is in a registry; the
-    command line is decided here."""
-    return remote.ok("push", *flags, "--subject", subject, image)
-
-
-def referrers(remote, name):
-    """Digests of what refers to an image of a registry; as above."""
-    return remote.ok("referrers", name).split()
-
-
-@todo("nothing can refer to an image yet")
-@pytest.mark.parametrize("options", [{}, {"referrers": False}, {"referrers": 406},
-                                     {"oci_subject": False}])
-def test_referrers(remote, make_registry, image, pulled, options):
-    registry = make_registry(**options)
-    remote.ok("push", pulled, f"{registry.host}/c/d:1")
-    digest = registry.state.manifest("c/d", "1")[0]
-    for count in (1, 2):
-        source = make_registry()
-        Image().put(source, "x/y", str(count))
-        name = f"{source.host}/x/y:{count}"
-        remote.ok("pull", name)
-        attach(remote, name, f"{registry.host}/c/d:1")
-        assert len(referrers(remote, f"{registry.host}/c/d@{digest}")) == count
-    found = {r["digest"] for r in registry.state.referrers("c/d", digest)}
-    assert set(referrers(remote, f"{registry.host}/c/d:1")) == found
-    # Only where the registry does not keep the list is there a tag with it.
-    fallback = digest.replace(":", "-")
-    assert (fallback in registry.state.tags["c/d"]) == bool(options)
-    if options:
-        assert registry.state.manifest("c/d", fallback)[1] == INDEX
