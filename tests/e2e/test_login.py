@@ -16,10 +16,9 @@ import time
 
 import pytest
 
-from fixtures_registry import IDENTITY, PASSWORD, SECRETS, USER
+from fixtures_registry import ALL, IDENTITY, PASSWORD, SECRETS, USER
 from support import clean_env
 
-ALL = -1
 AUTH = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
 
 

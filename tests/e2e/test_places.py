@@ -7,11 +7,9 @@ import tempfile
 
 import pytest
 
-from fixtures_registry import INDEX, PASSWORD, USER, Image, QuietS2C, describe
+from fixtures_registry import ALL, INDEX, PASSWORD, USER, Image, QuietS2C, describe
 from registry.state import digest_of
 from support import clean_env
-
-ALL = -1
 
 
 def mirror_of(registry, *mirrors, **kwargs):
@@ -516,14 +514,33 @@ def test_podman_reads_it_the_same_way(registry, remote, image, conf, tmp_path, m
     shutil.rmtree(run_root, ignore_errors=True)
 
 
-def test_image_of_many_layers_from_two_places(remote, pair, conf):
-    """Every second layer is lost at the mirror."""
-    mirror, registry = pair
+@pytest.mark.parametrize("auth", [None, "basic", "bearer"])
+def test_image_of_many_layers_from_two_places(remote, make_registry, conf, authfile, auth):
+    """Every second layer is lost at the mirror, and all of them are asked for at once."""
+    mirror, registry = make_registry(), make_registry(auth=auth, users={USER: PASSWORD})
     image = Image(layers=6, size=5000)
     image.put(registry, "a/b", "1")
     image.put(mirror, "a/b", "1")
     lost = [digest_of(layer) for layer in image.layers[::2]]
     for digest in lost:
         mirror.fault("GET", f"/blobs/{digest}", "status", times=ALL, status=404)
+    remote.ok("pull", "--authfile", authfile(registry.host), f"{registry.host}/a/b:1",
+              env=conf(mirror_of(registry, mirror)))
+    got = [e.path.rsplit("/", 1)[1] for e in registry.requests("GET", "/blobs/")
+           if e.status == 200]
+    assert sorted(got) == sorted(lost)
+    assert not any(e.authorized for e in mirror.log)
+
+
+def test_large_blob_from_two_places(remote, pair, conf):
+    """The mirror breaks after the first of three pieces."""
+    mirror, registry = pair
+    image = Image(layers=1, size=40 << 20)
+    image.put(registry, "a/b", "1")
+    image.put(mirror, "a/b", "1")
+    layer = digest_of(image.layers[0])
+    mirror.fault("GET", f"/blobs/{layer}", "status", times=ALL, skip=1, status=503)
     remote.ok("pull", f"{registry.host}/a/b:1", env=conf(mirror_of(registry, mirror)))
-    assert sorted(e.path.rsplit("/", 1)[1] for e in registry.log) == sorted(lost)
+    first, *rest = mirror.requests("GET", f"/blobs/{layer}")
+    assert first.status == 206 and rest and all(e.status == 503 for e in rest)
+    assert {e.status for e in registry.requests("GET", f"/blobs/{layer}")} == {206}
