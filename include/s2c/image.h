@@ -75,6 +75,11 @@ struct s2c_push_options {
 	 */
 	const char *compression;
 	bool force_compression;
+	/*
+	 * An image of a registry that this one is to refer to (its "subject"): it is
+	 * pushed into that one's repository, without other names by its digest. NULL.
+	 */
+	const char *subject;
 };
 /*
  * Pushes `image` under all these names; what is there already is not sent again. An index
@@ -84,6 +89,14 @@ struct s2c_push_options {
 int s2c_images_push(struct s2c_ctx *ctx, struct s2c_store *store, const char *image,
 	const struct s2c_push_options *options, char **out_pushed,
 	struct s2c_error **err);
+
+/*
+ * What refers to an image of a registry: a JSON array of descriptors, with
+ * `artifact_type` (may be NULL) only those of that type. Caller frees *out_json.
+ */
+int s2c_images_referrers(struct s2c_ctx *ctx, const char *image,
+	const struct s2c_remote_options *options, const char *artifact_type,
+	char **out_json, struct s2c_error **err);
 
 /*
  * Makes a one-layer image of a root file system tar (plain, gzip, zstd; "-" is stdin_fd)

@@ -62,6 +62,16 @@ int s2c_remote_pull(struct s2c_ctx *ctx, struct s2c_store *store,
 
 /* ---- push ---- */
 
+int s2c_remote_parse(const char *text, struct s2c_reference *ref, struct s2c_error **err)
+{
+	if (s2c_reference_parse(text, ref, err))
+		return -1;
+	if (!*ref->registry)
+		return s2c_fail(err, S2C_EINVAL,
+			"'%s' names no registry; use registry.example/%s", text, text);
+	return 0;
+}
+
 char *s2c_remote_lines(const struct s2c_strv *pushed)
 {
 	struct s2c_buf text = S2C_BUF_INIT(SIZE_MAX);
@@ -163,9 +173,17 @@ static int make_document(struct s2c_ctx *ctx, const struct s2c_remote_push *push
 	*document = (struct s2c_document){.body = {.max = S2C_MANIFEST_MAX}};
 	if (s2c_document_load(convert->store, push->desc, document, err))
 		return -1;
-	if (!push->compression)
-		return 0;
-	return s2c_document_convert(ctx, convert, document, out_elsewhere, err);
+	if (push->compression &&
+		s2c_document_convert(ctx, convert, document, out_elsewhere, err))
+		return -1;
+	return push->subject ? s2c_document_refer(document, push->subject, err) : 0;
+}
+
+/* A name that says nothing else means this very document. */
+static void name_by_digest(struct s2c_reference *name, const struct s2c_digest *digest)
+{
+	if (!*name->tag && !*name->digest)
+		memcpy(name->digest, digest->str, sizeof(name->digest));
 }
 
 static int push_all(struct s2c_ctx *ctx, const struct s2c_remote_push *push,
@@ -177,6 +195,8 @@ static int push_all(struct s2c_ctx *ctx, const struct s2c_remote_push *push,
 		if (met_before(push, i))
 			continue;
 		one->n_names = gather(push, i, names);
+		for (size_t k = 0; k < one->n_names; k++)
+			name_by_digest(&names[k], &one->document->desc.digest);
 		if (push_to(ctx, one, pushed, err))
 			return -1;
 	}

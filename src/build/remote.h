@@ -26,13 +26,17 @@ S2C_CHECK int s2c_remote_pull(struct s2c_ctx *ctx, struct s2c_store *store,
 struct s2c_remote_push {
 	const struct s2c_descriptor *desc; /* of a manifest or index in the store */
 	const char *came_from;             /* see struct s2c_push */
-	const struct s2c_reference *names; /* all with a registry; at least one */
+	/* All with a registry, at least one; with neither tag nor digest: by its digest.
+	 */
+	const struct s2c_reference *names;
 	size_t n_names;
 	const struct s2c_registry_opts *registry;
 	/* As people write them: */
 	const char *chunk_size;  /* NULL: no pieces */
 	const char *compression; /* of layers that have none; NULL: as they are */
 	bool force_compression;  /* of all layers */
+	/* A manifest in the repository of the names that it is to refer to; NULL. */
+	const struct s2c_descriptor *subject;
 };
 
 /*
@@ -50,6 +54,10 @@ S2C_CHECK int s2c_remote_push_check(
 S2C_CHECK int s2c_remote_push(struct s2c_ctx *ctx, struct s2c_store *store,
 	const struct s2c_remote_push *push, struct s2c_strv *pushed,
 	struct s2c_error **err);
+
+/* A reference that names a registry; S2C_EINVAL says how. */
+S2C_CHECK int s2c_remote_parse(
+	const char *text, struct s2c_reference *ref, struct s2c_error **err);
 
 /* True for two names of one repository. */
 bool s2c_remote_same(const struct s2c_reference *a, const struct s2c_reference *b);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Commands that move images: pull and push. And the options that they share with others.
+ * Commands that talk to registries: pull, push, referrers. And the options that they
+ * share with others.
  */
 #include <stdio.h>
 
@@ -15,6 +16,8 @@ struct args {
 	struct s2c_strv tags; /* of push */
 	const char *chunk_size, *compression;
 	bool force_compression;
+	const char *subject;
+	const char *artifact_type; /* of referrers */
 };
 
 #define ARG(field) offsetof(struct args, field)
@@ -41,6 +44,9 @@ static const struct s2c_option push_options[] = {
 		NULL},
 	{"force-compression", 0, S2C_OPT_FLAG, ARG(force_compression), NULL,
 		"compress all layers anew", NULL},
+	{"subject", 0, S2C_OPT_STR, ARG(subject), "REGISTRY/NAME[:TAG|@DIGEST]",
+		"push it as something that refers to this image, into its repository",
+		NULL},
 	S2C_REMOTE_OPTIONS(struct args, remote),
 	S2C_TIMEOUT_OPTION(struct args, remote),
 	{0},
@@ -96,6 +102,7 @@ static int push(struct s2c_call *call, struct s2c_error **err)
 		.chunk_size = args->chunk_size,
 		.compression = args->compression,
 		.force_compression = args->force_compression,
+		.subject = args->subject,
 	};
 	CLEAN_FREE char *pushed = NULL;
 
@@ -123,4 +130,40 @@ const struct s2c_command s2c_cmd_push = {
 	.max_operands = 2,
 	.needs = S2C_NEEDS_STORE,
 	.run = push,
+};
+
+static const struct s2c_option referrers_options[] = {
+	{"artifact-type", 0, S2C_OPT_STR, ARG(artifact_type), "TYPE",
+		"only what is of this type", NULL},
+	S2C_REMOTE_OPTIONS(struct args, remote),
+	S2C_TIMEOUT_OPTION(struct args, remote),
+	{0},
+};
+
+static int referrers(struct s2c_call *call, struct s2c_error **err)
+{
+	const struct args *args = call->args;
+	struct s2c_remote_options o = s2c_remote_options_of(&args->remote);
+	CLEAN_FREE char *json = NULL;
+
+	if (s2c_images_referrers(call->ctx, call->operands.items[0], &o,
+		    args->artifact_type, &json, err))
+		return -1;
+	puts(json);
+	return 0;
+}
+
+const struct s2c_command s2c_cmd_referrers = {
+	.name = "referrers",
+	.summary = "list what refers to an image in a registry",
+	.operands = "REGISTRY/NAME[:TAG|@DIGEST]",
+	.description =
+		"Prints signatures, bills of materials and other things that refer "
+		"to an image, as a JSON array of descriptors.",
+	.options = referrers_options,
+	.args_size = sizeof(struct args),
+	.min_operands = 1,
+	.max_operands = 1,
+	.needs = S2C_NEEDS_NOTHING,
+	.run = referrers,
 };

@@ -44,6 +44,7 @@ const struct s2c_command *const s2c_commands[] = {
 	&s2c_cmd_rmi,
 	&s2c_cmd_pull,
 	&s2c_cmd_push,
+	&s2c_cmd_referrers,
 	&s2c_cmd_login,
 	&s2c_cmd_logout,
 	&s2c_cmd_import,

@@ -179,8 +179,9 @@ static void to_oci(struct s2c_descriptor *desc)
 		(void)snprintf(desc->media_type, sizeof(desc->media_type), "%s", type);
 }
 
-static int print(
-	struct conversion *c, struct s2c_document *document, struct s2c_error **err)
+/* The document with these parts, and a subject unless that is NULL. */
+static int rewrite(struct s2c_document *document, struct s2c_manifest *manifest,
+	const struct s2c_descriptor *subject, struct s2c_error **err)
 {
 	struct s2c_json_limits limits = {.bytes = S2C_MANIFEST_MAX, .mixed_case = true};
 	CLEAN_JSON struct s2c_json *root = NULL;
@@ -190,17 +191,33 @@ static int print(
 	if (s2c_json_parse(s2c_buf_str(&document->body), document->body.len, limits,
 		    &root, err) < 0)
 		return -1;
-	to_oci(&c->manifest->config);
+	to_oci(&manifest->config);
 	s2c_json_set_str(root, "mediaType", S2C_MT_OCI_MANIFEST);
-	s2c_json_set(root, "config", s2c_descriptor_to_json(&c->manifest->config));
+	s2c_json_set(root, "config", s2c_descriptor_to_json(&manifest->config));
 	layers = s2c_json_new_array();
-	for (size_t i = 0; i < c->manifest->n_layers; i++) {
-		to_oci(&c->manifest->layers[i]);
-		s2c_json_add(layers, s2c_descriptor_to_json(&c->manifest->layers[i]));
+	for (size_t i = 0; i < manifest->n_layers; i++) {
+		to_oci(&manifest->layers[i]);
+		s2c_json_add(layers, s2c_descriptor_to_json(&manifest->layers[i]));
 	}
 	s2c_json_set(root, "layers", layers);
+	if (subject)
+		s2c_json_set(root, "subject", s2c_descriptor_to_json(subject));
 	text = s2c_json_print(root, S2C_JSON_COMPACT);
 	return s2c_document_set(document, S2C_MT_OCI_MANIFEST, text, err);
+}
+
+int s2c_document_refer(struct s2c_document *document,
+	const struct s2c_descriptor *subject, struct s2c_error **err)
+{
+	CLEAN_MANIFEST struct s2c_manifest *manifest = NULL;
+
+	if (s2c_media_kind(document->desc.media_type, NULL) != S2C_MEDIA_MANIFEST)
+		return s2c_fail(err, S2C_EUNSUPPORTED,
+			"an index of several images cannot be made to refer to another");
+	if (s2c_manifest_parse(s2c_buf_str(&document->body), document->body.len,
+		    document->desc.media_type, &manifest, err) < 0)
+		return -1;
+	return rewrite(document, manifest, subject, err);
 }
 
 int s2c_document_convert(struct s2c_ctx *ctx, const struct s2c_convert *how,
@@ -214,7 +231,7 @@ int s2c_document_convert(struct s2c_ctx *ctx, const struct s2c_convert *how,
 	for (size_t i = 0; i < c.manifest->n_layers; i++)
 		if (convert_layer(&c, i, err) < 0)
 			return -1;
-	if (c.changed && print(&c, document, err) < 0)
+	if (c.changed && rewrite(document, c.manifest, NULL, err) < 0)
 		return -1;
 	if (out_elsewhere)
 		*out_elsewhere = c.elsewhere;

@@ -31,4 +31,11 @@ struct s2c_convert {
 S2C_CHECK int s2c_document_convert(struct s2c_ctx *ctx, const struct s2c_convert *how,
 	struct s2c_document *document, bool *out_elsewhere, struct s2c_error **err);
 
+/*
+ * Makes a manifest refer to another one, in the same repository: it becomes an OCI one
+ * with a "subject". S2C_EUNSUPPORTED for an index.
+ */
+S2C_CHECK int s2c_document_refer(struct s2c_document *document,
+	const struct s2c_descriptor *subject, struct s2c_error **err);
+
 #endif

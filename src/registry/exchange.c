@@ -228,14 +228,52 @@ static int no_credentials(
 		why, *looked ? looked : "no file: HOME is not set", registry->registry);
 }
 
+/* Under the lock: asks once. */
+static int ping(
+	struct s2c_ctx *ctx, struct s2c_registry *registry, struct s2c_error **err)
+{
+	CLEAN_HTTP_RESPONSE struct s2c_http_response response = {0};
+	CLEAN_FREE char *url = xasprintf("%s/v2/", registry->base);
+	struct s2c_http_request request = {
+		.method = "GET", .url = url, .no_redirect = true};
+
+	if (registry->pinged)
+		return 0;
+	if (s2c_http_perform(ctx, registry->http, &request, &response, err) < 0)
+		return -1;
+	registry->pinged = true;
+	if (response.status == 401)
+		s2c_strv_add_all(&registry->ping_headers, &response.headers);
+	return 0;
+}
+
+/* Some registries say at /v2/ alone what they want (GCR did). */
+static int find_challenge(struct s2c_ctx *ctx, struct s2c_registry *registry,
+	struct s2c_http_response *out, struct s2c_error **err)
+{
+	s2c_monitor_enter(registry->lock);
+	int rc = ping(ctx, registry, err);
+	if (rc == 0)
+		s2c_strv_add_all(&out->headers, &registry->ping_headers);
+	s2c_monitor_leave(registry->lock);
+	return rc;
+}
+
 static int answer(struct s2c_ctx *ctx, struct s2c_registry *registry,
 	const struct s2c_auth_refusal *refusal, struct s2c_error **err)
 {
+	CLEAN_HTTP_RESPONSE struct s2c_http_response pinged = {0};
 	CLEAN_ERROR struct s2c_error *cause = NULL;
+	struct s2c_auth_refusal known = *refusal;
 
+	if (!s2c_http_header(refusal->response, "www-authenticate")) {
+		if (find_challenge(ctx, registry, &pinged, err) < 0)
+			return -1;
+		known.response = &pinged;
+	}
 	if (make_auth(ctx, registry, err) < 0)
 		return -1;
-	if (s2c_auth_answer(ctx, registry->auth, registry->http, refusal, &cause) == 0)
+	if (s2c_auth_answer(ctx, registry->auth, registry->http, &known, &cause) == 0)
 		return 0;
 	if (s2c_error_code(cause) == S2C_EAUTH && s2c_error_status(cause) &&
 		!registry->has_credentials)
@@ -340,8 +378,44 @@ static int authenticate(struct s2c_ctx *ctx, struct s2c_registry *registry,
 	}
 	if (*answers == ANSWERS_MAX)
 		return 0;
+	/* A token server that does not answer is no answer. */
+	if (answer(ctx, registry, refusal, err) < 0)
+		return -1;
 	(*answers)++;
-	return answer(ctx, registry, refusal, err) < 0 ? -1 : 1;
+	return 1;
+}
+
+/* Under the lock. */
+static int probe_tls(
+	struct s2c_ctx *ctx, struct s2c_registry *registry, struct s2c_error **err)
+{
+	bool plain = false;
+
+	if (registry->probed || registry->settled)
+		return 0;
+	if (s2c_http_is_plain(ctx, registry->http, registry->secure, &plain, err) < 0)
+		return -1;
+	registry->probed = true;
+	if (plain) {
+		registry->base = registry->plain;
+		registry->settled = true;
+	}
+	return 0;
+}
+
+/*
+ * A registry that may be on plain http, and mostly is, is asked for its scheme first:
+ * that takes a millisecond, and getting ready to trust somebody thirty.
+ */
+static int choose_scheme(
+	struct s2c_ctx *ctx, struct s2c_registry *registry, struct s2c_error **err)
+{
+	if (!registry->may_be_http)
+		return 0;
+	s2c_monitor_enter(registry->lock);
+	int rc = probe_tls(ctx, registry, err);
+	s2c_monitor_leave(registry->lock);
+	return rc;
 }
 
 /*
@@ -377,6 +451,8 @@ int s2c_exchange(struct s2c_ctx *ctx, struct s2c_registry *registry,
 	struct counting sink = {.base.ops = &counting_ops, .next = call->sink};
 	unsigned attempt = 0, answers = 0;
 
+	if (choose_scheme(ctx, registry, err) < 0)
+		return -1;
 	for (;;) {
 		CLEAN_ERROR struct s2c_error *cause = NULL;
 		int rc = try_once(ctx, registry, call, &sink, &answers, response, &cause);

@@ -5,9 +5,6 @@
  */
 #include "registry/pull.h"
 
-#include <stdio.h>
-
-#include "codec/compress.h"
 #include "registry/exchange.h"
 #include "registry/fetch.h"
 #include "registry/places.h"
@@ -333,8 +330,8 @@ static int fetch_layers(struct s2c_ctx *ctx, struct pull *pull,
 }
 
 /*
- * What a later push can use: where these blobs are, and what layers are compressed to.
- * The latter only for what was inflated, and so seen to be true.
+ * What a later push can use: where these blobs are. Not what layers are compressed to: a
+ * layer whose tree is there is not inflated, so that it has that diffID is a claim.
  */
 static void note_all(struct s2c_ctx *ctx, const struct pull *pull,
 	const struct s2c_reference *ref, const struct s2c_image *image)
@@ -344,20 +341,8 @@ static void note_all(struct s2c_ctx *ctx, const struct pull *pull,
 
 	s2c_known_note_place(known, ref, &image->desc.digest);
 	s2c_known_note_place(known, ref, &manifest->config.digest);
-	for (size_t i = 0; i < manifest->n_layers; i++) {
-		const struct s2c_descriptor *layer = &manifest->layers[i];
-		struct s2c_known_form form = {
-			.digest = layer->digest, .size = layer->size};
-		enum s2c_compression compression;
-
-		s2c_known_note_place(known, ref, &layer->digest);
-		if (!pull->sink || s2c_media_kind(layer->media_type, &compression) !=
-					   S2C_MEDIA_LAYER)
-			continue;
-		(void)snprintf(form.method, sizeof(form.method), "%s",
-			s2c_compressor(compression)->name);
-		s2c_known_note_form(known, &image->config->diff_ids[i], &form);
-	}
+	for (size_t i = 0; i < manifest->n_layers; i++)
+		s2c_known_note_place(known, ref, &manifest->layers[i].digest);
 }
 
 static int pull_image(struct s2c_ctx *ctx, struct pull *pull,

@@ -8,6 +8,7 @@
 #include "registry/exchange.h"
 #include "registry/places.h"
 #include "registry/push_impl.h"
+#include "registry/referrers.h"
 
 static const struct s2c_document *top(const struct s2c_pushing *p)
 {
@@ -78,7 +79,9 @@ static int put(struct s2c_pushing *p, const struct s2c_document *document,
 	if (s2c_registry_put_manifest(p->ctx, p->registry, &what, &answer, err) < 0)
 		return -1;
 	*out_missing = answer.blobs_missing;
-	return 0;
+	if (answer.blobs_missing || answer.subject_seen || !strchr(reference, ':'))
+		return 0;
+	return s2c_referrers_add(p->ctx, p->registry, document, err);
 }
 
 /* Which names have to be put; `document_there` tells that the document itself has not. */

@@ -75,8 +75,12 @@ bool s2c_known_put_form(struct s2c_known_table *table, int64_t when,
 		if (!s2c_digest_equal(&e->diff_id, diff_id) ||
 			!s2c_digest_equal(&e->form.digest, &form->digest))
 			continue;
-		bool told = !streq(e->form.method, form->method);
-		e->form = *form;
+		/* "gzip" tells nothing new of what is known to be "gzip:6". */
+		size_t len = strlen(form->method);
+		bool told = !starts_with(e->form.method, form->method) ||
+			    (e->form.method[len] && e->form.method[len] != ':');
+		if (told)
+			e->form = *form;
 		return grown_up(&e->when, when) || told;
 	}
 	add_form(table, &(struct s2c_known_form_entry){

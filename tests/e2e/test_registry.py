@@ -485,7 +485,7 @@ PULL_FAULTS = {
     "manifest without end": (("GET", "/manifests/", "endless", dict(times=ALL)), "larger than"),
     "wrong digest stated": (("HEAD", "/manifests/", "header",
                              dict(name="Docker-Content-Digest", value="sha256:" + "0" * 64)),
-                            "not in|a/b"),
+                            None),  # a stale cache does so
     "digest that is none": ((".*", "/manifests/", "header",
                              dict(name="Docker-Content-Digest", value="sha256:../x",
                                   times=ALL)), "digest"),
@@ -804,9 +804,8 @@ def test_killed_in_the_middle(remote, registry, image):
     registry.fault("GET", f"/blobs/{digest_of(image.layers[1])}", "slow", rate=1000)
     process = remote.start("pull", f"{registry.host}/a/b:1")
     deadline = time.monotonic() + 60
-    # Layers come side by side: the quick one must be there, the slow one on its way.
-    while not registry.requests("GET", digest_of(image.layers[1])) or \
-            digest_of(image.layers[0]) not in stored(remote):
+    while not (registry.requests("GET", digest_of(image.layers[1])) and
+               digest_of(image.layers[0]) in stored(remote)):
         assert process.poll() is None and time.monotonic() < deadline
         time.sleep(0.02)
     process.kill()

@@ -149,6 +149,8 @@ static void a_day_makes_a_change(void **state)
 	assert_true(s2c_known_put_form(&table, NOW + 100 + 86400000, &content, &form));
 	snprintf(form.method, sizeof(form.method), "gzip:6");
 	assert_true(s2c_known_put_form(&table, NOW, &content, &form));
+	snprintf(form.method, sizeof(form.method), "gzip");
+	assert_false(s2c_known_put_form(&table, NOW, &content, &form));
 	assert_int_equal(table.n_forms, 1);
 	assert_string_equal(table.forms[0].form.method, "gzip:6");
 
