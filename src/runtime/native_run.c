@@ -542,6 +542,17 @@ static int fail_report(const struct s2c_native_container *c,
 	return s2c_fail(err, S2C_EIO, "the container's init was started wrongly");
 }
 
+/* Another uid out of a single id takes one more user namespace, which may be forbidden.
+ */
+static const char *hint_of(const struct s2c_native_container *c, const char *words)
+{
+	if (c->native->userns.kind == S2C_USERNS_SINGLE && (c->uid || c->gid) &&
+		strstr(words, "clone"))
+		return "; perhaps no user namespace can be made in this one: see sysctl "
+		       "user.max_user_namespaces, or run s2c outside of it";
+	return "";
+}
+
 static int judge(const struct run *run, const struct s2c_exec_opts *opts, int *out_status,
 	struct s2c_error **err)
 {
@@ -556,8 +567,8 @@ static int judge(const struct run *run, const struct s2c_exec_opts *opts, int *o
 	}
 	words = runtime_words(c);
 	return s2c_fail(err, S2C_EUNSUPPORTED,
-		"'%s' could not start the container (status %d): %s", c->native->oci,
-		run->status, words);
+		"'%s' could not start the container (status %d): %s%s", c->native->oci,
+		run->status, words, hint_of(c, words));
 }
 
 int s2c_native_run(struct s2c_ctx *ctx, struct s2c_container *container,

@@ -122,3 +122,15 @@ def test_no_user_namespaces(home):
         pathlib.Path(f"/proc/{child.pid}/{name}").write_text("0 0 65536\n")
     _, err = child.communicate("go\n", timeout=60)
     assert child.returncode == 1 and "user namespace" in err, err
+
+
+def test_no_user_namespaces_inside(home, rootfs_tar):
+    """Inside of `unshare -r` an image's uid takes one more."""
+    s2c = user(home, "unshare", "-r", "-m", "sh", "-c", """
+        [ "$4" != build ] || echo 0 > /proc/sys/user/max_user_namespaces; exec "$@" """, "sh")
+    Builder(s2c, rootfs_tar).make("builder/test")
+    app = home / "app3"
+    app.mkdir()
+    (app / "x").write_text("x")
+    s2c.fails("build", app, "builder/test", "--network", "none", status=1, match="user.max_user_namespaces")
+    s2c.assert_clean()
