@@ -340,8 +340,11 @@ static int authenticate(struct s2c_ctx *ctx, struct s2c_registry *registry,
 	}
 	if (*answers == ANSWERS_MAX)
 		return 0;
+	/* A token server that does not answer is no answer. */
+	if (answer(ctx, registry, refusal, err) < 0)
+		return -1;
 	(*answers)++;
-	return answer(ctx, registry, refusal, err) < 0 ? -1 : 1;
+	return 1;
 }
 
 /*

@@ -185,6 +185,9 @@ static int try_piece(void *self, struct s2c_registry *registry, struct s2c_error
 		.whole = want_whole,
 		.self = piece};
 
+	/* The place before broke behind its last byte. */
+	if (part.length == 0)
+		return 0;
 	return s2c_registry_get_blob(
 		piece->ctx, registry, piece->layer->what->desc, &part, &piece->base, err);
 }
