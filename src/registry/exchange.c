@@ -228,14 +228,52 @@ static int no_credentials(
 		why, *looked ? looked : "no file: HOME is not set", registry->registry);
 }
 
+/* Under the lock: asks once. */
+static int ping(
+	struct s2c_ctx *ctx, struct s2c_registry *registry, struct s2c_error **err)
+{
+	CLEAN_HTTP_RESPONSE struct s2c_http_response response = {0};
+	CLEAN_FREE char *url = xasprintf("%s/v2/", registry->base);
+	struct s2c_http_request request = {
+		.method = "GET", .url = url, .no_redirect = true};
+
+	if (registry->pinged)
+		return 0;
+	if (s2c_http_perform(ctx, registry->http, &request, &response, err) < 0)
+		return -1;
+	registry->pinged = true;
+	if (response.status == 401)
+		s2c_strv_add_all(&registry->ping_headers, &response.headers);
+	return 0;
+}
+
+/* Some registries say at /v2/ alone what they want (GCR did). */
+static int find_challenge(struct s2c_ctx *ctx, struct s2c_registry *registry,
+	struct s2c_http_response *out, struct s2c_error **err)
+{
+	s2c_monitor_enter(registry->lock);
+	int rc = ping(ctx, registry, err);
+	if (rc == 0)
+		s2c_strv_add_all(&out->headers, &registry->ping_headers);
+	s2c_monitor_leave(registry->lock);
+	return rc;
+}
+
 static int answer(struct s2c_ctx *ctx, struct s2c_registry *registry,
 	const struct s2c_auth_refusal *refusal, struct s2c_error **err)
 {
+	CLEAN_HTTP_RESPONSE struct s2c_http_response pinged = {0};
 	CLEAN_ERROR struct s2c_error *cause = NULL;
+	struct s2c_auth_refusal known = *refusal;
 
+	if (!s2c_http_header(refusal->response, "www-authenticate")) {
+		if (find_challenge(ctx, registry, &pinged, err) < 0)
+			return -1;
+		known.response = &pinged;
+	}
 	if (make_auth(ctx, registry, err) < 0)
 		return -1;
-	if (s2c_auth_answer(ctx, registry->auth, registry->http, refusal, &cause) == 0)
+	if (s2c_auth_answer(ctx, registry->auth, registry->http, &known, &cause) == 0)
 		return 0;
 	if (s2c_error_code(cause) == S2C_EAUTH && s2c_error_status(cause) &&
 		!registry->has_credentials)

@@ -80,6 +80,7 @@ void s2c_registry_close(struct s2c_registry *registry)
 	free(registry->secure);
 	free(registry->plain);
 	s2c_monitor_free(registry->lock);
+	s2c_strv_release(&registry->ping_headers);
 	free(registry->pull_scope);
 	free(registry->push_scope);
 	free(registry->authfile);

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Pull and push against everything that registries do differently: one case per quirk, and
-every profile. Each ends with the right image or with one clear sentence. What s2c does not do
-yet is in test_registry_todo.py."""
+every profile. Each ends with the right image or with one clear sentence."""
 import re
 
 import pytest
@@ -345,3 +344,27 @@ def test_build_and_push_to(remote, s2c, builder, make_registry, app, authfile, p
     remote.ok("build", "--push", "--authfile", authfile(target.host), app,
               f"{source.host}/builder/test:1", f"{target.host}/team/app:1")
     assert target.state.manifest("team/app", "1")[1] == MANIFEST
+
+
+# ---- who you are ----
+
+
+@pytest.mark.parametrize("options", [{"profile": "gcr"}, {"auth": "basic",
+                                                          "challenge_on": "ping"}])
+def test_challenge_only_at_the_ping(remote, make_registry, image, authfile, options):
+    registry = make_registry(**users(**options))
+    image.put(registry, "a/b", "1")
+    name, flags = f"{registry.host}/a/b:1", login(registry, authfile)
+    for args in (["pull", *flags, name], ["push", *flags, name, f"{registry.host}/c/d:1"]):
+        registry.log.clear()
+        remote.ok(*args)
+        assert len(registry.requests("GET", "/v2/$")) <= 1
+    image.there(registry, "c/d", "1")
+
+
+def test_token_server_is_down(remote, make_registry, image, authfile):
+    registry = make_registry(**users(**BEARER))
+    image.put(registry, "a/b", "1")
+    registry.fault("GET", "/token", "status", status=503, times=ALL)
+    remote.fails("pull", *login(registry, authfile), f"{registry.host}/a/b:1",
+                 status=1, match="token server.*status 503.*try again later")
