@@ -580,6 +580,45 @@ static int perform_hop(struct s2c_http *http, struct lane *lane, struct hop *hop
 	return s2c_fault_point("http.answer", err);
 }
 
+static int probe(struct s2c_ctx *ctx, struct lane *lane, const char *url, char *detail,
+	struct s2c_error **err)
+{
+	CURL *easy = s2c_must(curl_easy_init());
+	CURLcode result;
+
+	curl_easy_cleanup(lane->easy);
+	lane->easy = easy;
+	if (set_limits(easy, err) < 0)
+		return -1;
+	SET(easy, CURLOPT_SSL_VERIFYPEER, 0L);
+	SET(easy, CURLOPT_SSL_VERIFYHOST, 0L);
+	SET(easy, CURLOPT_CAINFO, NULL);
+	SET(easy, CURLOPT_CAPATH, NULL);
+	SET(easy, CURLOPT_CONNECT_ONLY, 1L);
+	SET(easy, CURLOPT_NOPROXY, "*");
+	SET(easy, CURLOPT_URL, url);
+	SET(easy, CURLOPT_ERRORBUFFER, detail);
+	if (curl_multi_add_handle(lane->multi, easy) != CURLM_OK)
+		return s2c_fail(err, S2C_EIO, "cannot start a transfer");
+	int rc = run(ctx, lane, &result, err);
+	(void)curl_multi_remove_handle(lane->multi, easy);
+	(void)curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, NULL);
+	return rc;
+}
+
+int s2c_http_is_plain(struct s2c_ctx *ctx, struct s2c_http *http, const char *url,
+	bool *out_plain, struct s2c_error **err)
+{
+	char detail[CURL_ERROR_SIZE] = "";
+	struct lane *lane = take_lane(http);
+	int rc = probe(ctx, lane, url, detail, err);
+
+	give_lane(http, lane);
+	if (rc == 0)
+		*out_plain = s2c_http_says_no_tls(detail);
+	return rc;
+}
+
 static bool is_redirect(int status)
 {
 	return status == 301 || status == 302 || status == 303 || status == 307 ||

@@ -99,6 +99,15 @@ S2C_CHECK int s2c_http_perform(struct s2c_ctx *ctx, struct s2c_http *http,
 	const struct s2c_http_request *request, struct s2c_http_response *response,
 	struct s2c_error **err);
 
+/*
+ * Whether the peer of an https URL answers a TLS handshake at all; nothing is sent over
+ * it and no certificate is looked at. *out_plain is true if it says something that is no
+ * TLS, and false for every other failure: the request will tell. It spares a peer that
+ * may be on plain http the loading of trusted certificates.
+ */
+S2C_CHECK int s2c_http_is_plain(struct s2c_ctx *ctx, struct s2c_http *http,
+	const char *url, bool *out_plain, struct s2c_error **err);
+
 /* A URL for messages: userinfo and query values removed. Caller frees. */
 char *s2c_http_redact(const char *url);
 

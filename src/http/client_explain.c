@@ -7,6 +7,11 @@
 
 #include "http/client_impl.h"
 
+bool s2c_http_says_no_tls(const char *detail)
+{
+	return strstr(detail, "wrong version number") || strstr(detail, "packet length");
+}
+
 int s2c_http_explain(
 	int rc, const struct s2c_url *url, const char *detail, struct s2c_error **err)
 {
@@ -33,7 +38,7 @@ int s2c_http_explain(
 			"the client certificate for '%s' cannot be used: %s", url->host,
 			text);
 	case CURLE_SSL_CONNECT_ERROR:
-		if (strstr(text, "wrong version number") || strstr(text, "packet length"))
+		if (s2c_http_says_no_tls(text))
 			return s2c_fail(err, S2C_EPROTO,
 				"'%s' port %u does not speak TLS; for a registry on "
 				"plain "

@@ -14,4 +14,7 @@
 int s2c_http_explain(
 	int rc, const struct s2c_url *url, const char *detail, struct s2c_error **err);
 
+/* True if curl's words about a failed handshake mean that the peer speaks no TLS. */
+bool s2c_http_says_no_tls(const char *detail);
+
 #endif

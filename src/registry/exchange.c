@@ -385,6 +385,39 @@ static int authenticate(struct s2c_ctx *ctx, struct s2c_registry *registry,
 	return 1;
 }
 
+/* Under the lock. */
+static int probe_tls(
+	struct s2c_ctx *ctx, struct s2c_registry *registry, struct s2c_error **err)
+{
+	bool plain = false;
+
+	if (registry->probed || registry->settled)
+		return 0;
+	if (s2c_http_is_plain(ctx, registry->http, registry->secure, &plain, err) < 0)
+		return -1;
+	registry->probed = true;
+	if (plain) {
+		registry->base = registry->plain;
+		registry->settled = true;
+	}
+	return 0;
+}
+
+/*
+ * A registry that may be on plain http, and mostly is, is asked for its scheme first:
+ * that takes a millisecond, and getting ready to trust somebody thirty.
+ */
+static int choose_scheme(
+	struct s2c_ctx *ctx, struct s2c_registry *registry, struct s2c_error **err)
+{
+	if (!registry->may_be_http)
+		return 0;
+	s2c_monitor_enter(registry->lock);
+	int rc = probe_tls(ctx, registry, err);
+	s2c_monitor_leave(registry->lock);
+	return rc;
+}
+
 /*
  * Sends, and looks at what came back: 0 when it stands, 1 when the same is to be sent
  * again at once, with a header or by another scheme.
@@ -418,6 +451,8 @@ int s2c_exchange(struct s2c_ctx *ctx, struct s2c_registry *registry,
 	struct counting sink = {.base.ops = &counting_ops, .next = call->sink};
 	unsigned attempt = 0, answers = 0;
 
+	if (choose_scheme(ctx, registry, err) < 0)
+		return -1;
 	for (;;) {
 		CLEAN_ERROR struct s2c_error *cause = NULL;
 		int rc = try_once(ctx, registry, call, &sink, &answers, response, &cause);

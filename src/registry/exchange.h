@@ -35,6 +35,7 @@ struct s2c_registry {
 	struct s2c_monitor *lock; /* of making auth */
 	struct s2c_auth *auth;    /* made at the first challenge, then it stays */
 	bool has_credentials;
+	bool probed;                  /* for TLS; under the lock */
 	bool pinged;                  /* under the lock, as what follows */
 	struct s2c_strv ping_headers; /* of /v2/, where other answers have no challenge */
 };

@@ -804,7 +804,8 @@ def test_killed_in_the_middle(remote, registry, image):
     registry.fault("GET", f"/blobs/{digest_of(image.layers[1])}", "slow", rate=1000)
     process = remote.start("pull", f"{registry.host}/a/b:1")
     deadline = time.monotonic() + 60
-    while not registry.requests("GET", digest_of(image.layers[1])):
+    while not (registry.requests("GET", digest_of(image.layers[1])) and
+               digest_of(image.layers[0]) in stored(remote)):
         assert process.poll() is None and time.monotonic() < deadline
         time.sleep(0.02)
     process.kill()
