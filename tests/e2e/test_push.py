@@ -835,18 +835,25 @@ def test_compressed_for_other_programs(remote, plain, fetch, docker_registry, tm
 # ---- indexes ----
 
 
-def put_index(remote, name, manifests):
-    """Puts an index into the store, as another tool that knows OCI layouts would."""
-    data = json.dumps({"schemaVersion": 2, "mediaType": INDEX, "manifests": manifests}).encode()
+def put_document(remote, name, media_type, document):
+    """Puts a document into the store under a name, as another tool that knows OCI layouts
+    would."""
+    data = json.dumps(document).encode()
     digest = digest_of(data)
     (remote.root / "blobs" / digest.replace(":", "/")).write_bytes(data)
     path = remote.root / "index.json"
-    document = json.loads(path.read_text())
-    document["manifests"].append({
-        "mediaType": INDEX, "digest": digest, "size": len(data),
+    index = json.loads(path.read_text())
+    index["manifests"].append({
+        "mediaType": media_type, "digest": digest, "size": len(data),
         "annotations": {"org.opencontainers.image.ref.name": name}})
-    path.write_text(json.dumps(document))
+    path.write_text(json.dumps(index))
     return digest
+
+
+def put_index(remote, name, manifests):
+    """The same for an index."""
+    return put_document(remote, name, INDEX, {
+        "schemaVersion": 2, "mediaType": INDEX, "manifests": manifests})
 
 
 def test_index(remote, make_registry, fetch):
@@ -879,6 +886,28 @@ def test_index_with_images_that_are_not_there(remote, make_registry, image, fetc
     done = remote.run("push", "both", f"{target.host}/c/d:1")
     assert done.returncode == 0 and "only the image for this machine" in done.stderr
     image.there(target, "c/d", "1")
+
+
+def test_artifact(remote, make_registry, pulled):
+    target, parts = make_registry(), {}
+    for name, data in (("config", b"{}"), ("layer", b"anything" * 1000)):
+        (remote.root / "blobs" / digest_of(data).replace(":", "/")).write_bytes(data)
+        parts[name] = {"mediaType": f"application/vnd.example.{name}",
+                       "digest": digest_of(data), "size": len(data)}
+    digest = put_document(remote, "artifact:latest", MANIFEST, {
+        "schemaVersion": 2, "mediaType": MANIFEST, "artifactType": "application/vnd.example",
+        "config": parts["config"], "layers": [parts["layer"]]})
+    assert remote.ok("push", "artifact", f"{target.host}/c/d:1") == f"{target.host}/c/d@{digest}"
+    assert target.state.manifest("c/d", "1")[0] == digest
+    assert target.state.blob("c/d", parts["layer"]["digest"]) == b"anything" * 1000
+    # Once more as something that refers to an image, which keeps what it says of itself.
+    remote.ok("push", pulled, f"{target.host}/c/d:image")
+    own = remote.ok("push", "artifact", "--subject", f"{target.host}/c/d:image")
+    document = json.loads(target.state.manifest("c/d", own.partition("@")[2])[2])
+    assert document["artifactType"] == "application/vnd.example"
+    assert document["subject"]["digest"] == target.state.tags["c/d"]["image"]
+    remote.fails("push", "artifact", "--compression", "zstd", f"{target.host}/c/d:2", status=1,
+                 match="no container image but an artifact")
 
 
 # ---- builds ----
