@@ -257,10 +257,6 @@ static int push_by(
 	for (size_t i = 0; i < parcel->n_blobs; i++) {
 		jobs[i] = (struct blob_job){
 			.job.run = run, .batch = &batch, .desc = &parcel->blobs[i]};
-		/* The store opens its directories when they are needed: not in threads.
-		 */
-		(void)s2c_blob_exists(
-			pushing->push->store, &jobs[i].desc->digest, jobs[i].desc->size);
 		/* Without threads it runs while it is waited for. */
 		(void)s2c_pool_submit(pool, &jobs[i].job);
 	}
