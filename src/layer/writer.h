@@ -35,4 +35,12 @@ S2C_CHECK int s2c_layer_write(struct s2c_ctx *ctx, struct s2c_entries *entries,
 	const struct s2c_layer_opts *opts, struct s2c_writer *out,
 	struct s2c_layer_result *result, struct s2c_error **err);
 
+/*
+ * Only looks what s2c_layer_write() would make a layer of: sets result->diff_id, tar_size
+ * and entries, and leaves the rest zero. opts->compression does not matter.
+ */
+S2C_CHECK int s2c_layer_hash(struct s2c_ctx *ctx, struct s2c_entries *entries,
+	const struct s2c_layer_opts *opts, struct s2c_layer_result *result,
+	struct s2c_error **err);
+
 #endif

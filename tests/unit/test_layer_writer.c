@@ -80,6 +80,25 @@ static void diff_ids_are_for_ever(void **state)
 	}
 }
 
+/* Looking alone finds the same diffID, and bounds times like writing does. */
+static void hashing_alone(void **state)
+{
+	struct s2c_layer_opts opts = {.newest = 0}, bounded = {.newest = 1};
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		struct s2c_ctx *ctx CLEAN_CTX = quiet_ctx();
+		struct s2c_entries *e CLEAN_ENTRIES = item_stream(
+			all_kinds, ARRAY_SIZE(all_kinds));
+		struct s2c_layer_result r;
+
+		assert_ok(s2c_layer_hash(ctx, e, i ? &bounded : &opts, &r, &terr));
+		assert_int_equal(r.entries, ARRAY_SIZE(all_kinds));
+		assert_int_equal(streq(r.diff_id.str, golden_all), i == 0);
+		assert_int_equal(r.size, 0);
+	}
+}
+
 /* C3, C4: a layer of nothing is known as such. */
 static void c4_empty_layer(void **state)
 {
@@ -196,6 +215,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(diff_ids_are_for_ever),
+		cmocka_unit_test(hashing_alone),
 		cmocka_unit_test(c4_empty_layer),
 		cmocka_unit_test(both_digests_in_one_pass),
 		cmocka_unit_test(w2_refuses_disorder),
