@@ -53,6 +53,7 @@ static const struct s2c_gate_field fields[] = {
 	S2C_GATE_FIELD(NUMBER, struct s2c_gate_ask, logs),
 	S2C_GATE_FIELD(NUMBER, struct s2c_gate_ask, follow),
 	S2C_GATE_FIELD(NUMBER, struct s2c_gate_ask, force),
+	S2C_GATE_FIELD(NUMBER, struct s2c_gate_ask, upgrade),
 	S2C_GATE_FIELD(TEXT, struct s2c_gate_ask, registry_auth),
 	S2C_GATE_FIELD(TEXT, struct s2c_gate_ask, image),
 	S2C_GATE_FIELD(TEXT, struct s2c_gate_ask, user),

@@ -53,7 +53,7 @@ struct s2c_gate_ask {
 	char *object;        /* container or image that the path names */
 	/* Query. */
 	char *name, *repo, *tag, *platform, *signal, *condition, *inside; /* path= */
-	uint64_t in, out, error, stream, logs, follow, force;
+	uint64_t in, out, error, stream, logs, follow, force, upgrade;
 	char *registry_auth; /* X-Registry-Auth as it came; a secret */
 	/* Body of create and commit; NULL strings and empty lists: not given. */
 	char *image, *user, *workdir, *network;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "gate/code.h"
 
+#include "util/mem.h"
+
 static const struct {
 	const char *name;
 	int status;
@@ -27,7 +29,8 @@ static const struct {
 	[S2C_GATE_FIELD_UNKNOWN] = {"field_unknown", 403},
 	[S2C_GATE_FIELD_DENIED] = {"field_denied", 403},
 	[S2C_GATE_FIELD_VALUE] = {"field_value", 400},
-	[S2C_GATE_SUBJECT_DENIED] = {"subject_denied", 403},
+	[S2C_GATE_SUBJECT_UNKNOWN] = {"subject_unknown", 403},
+	[S2C_GATE_COMMAND_DENIED] = {"command_denied", 403},
 	[S2C_GATE_USER_DENIED] = {"user_denied", 403},
 	[S2C_GATE_NETWORK_DENIED] = {"network_denied", 403},
 	[S2C_GATE_WORKDIR_DENIED] = {"workdir_denied", 403},
@@ -38,6 +41,8 @@ static const struct {
 	[S2C_GATE_AUTH_DENIED] = {"auth_denied", 403},
 	[S2C_GATE_ARCHIVE_PATH] = {"archive_path", 403},
 	[S2C_GATE_TAR] = {"tar", 403},
+	[S2C_GATE_QUOTA_MEMORY] = {"quota_memory", 403},
+	[S2C_GATE_QUOTA_ENV] = {"quota_env", 403},
 	[S2C_GATE_QUOTA] = {"quota", 429},
 	[S2C_GATE_DEADLINE] = {"deadline", 504},
 	[S2C_GATE_NOT_FOUND] = {"not_found", 404},
@@ -57,4 +62,12 @@ const char *s2c_gate_code_name(enum s2c_gate_code code)
 int s2c_gate_code_status(enum s2c_gate_code code)
 {
 	return codes[code].status;
+}
+
+enum s2c_gate_code s2c_gate_code_find(const char *name)
+{
+	for (int i = 0; i < S2C_GATE_CODES; i++)
+		if (streq(codes[i].name, name))
+			return (enum s2c_gate_code)i;
+	return S2C_GATE_INTERNAL;
 }

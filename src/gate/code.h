@@ -34,8 +34,9 @@ enum s2c_gate_code {
 	S2C_GATE_FIELD_DENIED,  /* known and not allowed */
 	S2C_GATE_FIELD_VALUE,   /* allowed, but not with this value */
 	/* The policy. */
-	S2C_GATE_SUBJECT_DENIED, /* no rule knows this user */
-	S2C_GATE_USER_DENIED,    /* of the container */
+	S2C_GATE_SUBJECT_UNKNOWN, /* no rule knows this user */
+	S2C_GATE_COMMAND_DENIED,
+	S2C_GATE_USER_DENIED, /* of the container */
 	S2C_GATE_NETWORK_DENIED,
 	S2C_GATE_WORKDIR_DENIED,
 	S2C_GATE_LABEL_RESERVED,
@@ -44,7 +45,9 @@ enum s2c_gate_code {
 	S2C_GATE_COMMIT_CONFIG,
 	S2C_GATE_AUTH_DENIED, /* credentials of the client's own */
 	S2C_GATE_ARCHIVE_PATH,
-	S2C_GATE_TAR,   /* an archive with what may not be in it */
+	S2C_GATE_TAR, /* an archive with what may not be in it */
+	S2C_GATE_QUOTA_MEMORY,
+	S2C_GATE_QUOTA_ENV,
 	S2C_GATE_QUOTA, /* of containers, connections, bytes */
 	S2C_GATE_DEADLINE,
 	/* State. */
@@ -61,6 +64,8 @@ enum s2c_gate_code {
 
 /* "route_denied"; "ok" for S2C_GATE_OK. */
 const char *s2c_gate_code_name(enum s2c_gate_code code);
+/* The code of that name; S2C_GATE_INTERNAL for none. */
+enum s2c_gate_code s2c_gate_code_find(const char *name);
 /* The HTTP status of the answer, 403 and so on. */
 int s2c_gate_code_status(enum s2c_gate_code code);
 

@@ -70,8 +70,8 @@ static int landlock(int *out_abi, struct s2c_error **err)
 {
 	struct ruleset all = {.fs = ACCESS_FS_ABI1};
 	size_t size = sizeof(all.fs);
-	long abi = syscall(SYS_landlock_create_ruleset, NULL, 0,
-		LANDLOCK_CREATE_RULESET_VERSION);
+	long abi = syscall(
+		SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
 
 	if (abi < 1)
 		return 0;

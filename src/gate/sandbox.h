@@ -18,7 +18,7 @@
 /* What holds after entering. */
 struct s2c_sandbox {
 	bool seccomp;
-	int landlock;  /* the kernel's ABI version; 0: not there */
+	int landlock;   /* the kernel's ABI version; 0: not there */
 	bool other_uid; /* not that of the core */
 };
 

@@ -8,6 +8,7 @@
 
 #define FRAME_HEAD 5
 #define HEADERS_MAX (32u * 1024)
+#define GRANT_MAX 64u
 
 /* The most that a frame of the type holds. */
 static size_t limit_of(enum s2c_gate_frame type)
@@ -19,9 +20,11 @@ static size_t limit_of(enum s2c_gate_frame type)
 		return S2C_FRAME_DATA_MAX;
 	case S2C_FRAME_HEAD:
 		return HEADERS_MAX;
-	case S2C_FRAME_END:
 	case S2C_FRAME_ABORT:
+		return S2C_FRAME_REASON_MAX;
 	case S2C_FRAME_CONTINUE:
+		return GRANT_MAX;
+	case S2C_FRAME_END:
 	case S2C_FRAME_READY:
 		break;
 	}
@@ -33,6 +36,13 @@ static const struct s2c_gate_field head_fields[] = {
 	S2C_GATE_FIELD(NUMBER, struct s2c_gate_head, follow),
 	S2C_GATE_FIELD(NUMBER, struct s2c_gate_head, close),
 	S2C_GATE_FIELD(LIST, struct s2c_gate_head, headers),
+};
+
+static const struct s2c_gate_field grant_fields[] = {
+	S2C_GATE_FIELD(NUMBER, struct s2c_gate_grant, uid),
+	S2C_GATE_FIELD(NUMBER, struct s2c_gate_grant, gid),
+	S2C_GATE_FIELD(NUMBER, struct s2c_gate_grant, entries),
+	S2C_GATE_FIELD(NUMBER, struct s2c_gate_grant, bytes),
 };
 
 void s2c_gate_head_release(struct s2c_gate_head *head)
@@ -91,6 +101,29 @@ int s2c_wire_send_head(
 		    head, head_fields, ARRAY_SIZE(head_fields), &bytes, err) < 0)
 		return -1;
 	return s2c_wire_send(wire, S2C_FRAME_HEAD, bytes.data, bytes.len, err);
+}
+
+int s2c_wire_send_grant(
+	struct s2c_wire *wire, const struct s2c_gate_grant *grant, struct s2c_error **err)
+{
+	CLEAN_BUF struct s2c_buf bytes = S2C_BUF_INIT(GRANT_MAX);
+
+	if (s2c_gate_fields_encode(
+		    grant, grant_fields, ARRAY_SIZE(grant_fields), &bytes, err) < 0)
+		return -1;
+	return s2c_wire_send(wire, S2C_FRAME_CONTINUE, bytes.data, bytes.len, err);
+}
+
+int s2c_gate_grant_decode(
+	const void *data, size_t len, struct s2c_gate_grant *out, struct s2c_error **err)
+{
+	struct s2c_gate_grant grant = {0};
+
+	if (s2c_gate_fields_decode(
+		    data, len, grant_fields, ARRAY_SIZE(grant_fields), &grant, err) < 0)
+		return -1;
+	*out = grant;
+	return 0;
 }
 
 int s2c_gate_head_decode(
@@ -183,6 +216,8 @@ static ssize_t body_read(
 		body->taken = 0;
 		if (rc < 0)
 			return -1;
+		if (rc > 0 && type == S2C_FRAME_ABORT)
+			return s2c_fail(err, S2C_EINVAL, "%s", s2c_buf_str(&body->held));
 		if (rc == 0 || (type != S2C_FRAME_DATA && type != S2C_FRAME_END))
 			return s2c_fail(err, S2C_EPROTO, "the body is not complete");
 		if (type == S2C_FRAME_END) {

@@ -16,13 +16,14 @@ enum s2c_gate_frame {
 	S2C_FRAME_ASK = 1,  /* struct s2c_gate_ask */
 	S2C_FRAME_DATA,     /* bytes of a body; never empty */
 	S2C_FRAME_END,      /* of a body; empty */
-	S2C_FRAME_ABORT,    /* of a body that is not complete; empty */
-	S2C_FRAME_CONTINUE, /* the body may come; empty */
+	S2C_FRAME_ABORT,    /* of a body that is not complete: why, for people */
+	S2C_FRAME_CONTINUE, /* the body may come: struct s2c_gate_grant */
 	S2C_FRAME_HEAD,     /* struct s2c_gate_head */
 	S2C_FRAME_READY,    /* the head is with the client; empty */
 };
 
 #define S2C_FRAME_DATA_MAX (128u * 1024)
+#define S2C_FRAME_REASON_MAX 1024u
 
 /* What follows a head that the core gives out. */
 enum s2c_gate_follow {
@@ -42,6 +43,14 @@ struct s2c_gate_head {
 void s2c_gate_head_release(struct s2c_gate_head *head);
 #define CLEAN_GATE_HEAD CLEAN(s2c_gate_head_release)
 
+/* What an archive has to be like. */
+struct s2c_gate_grant {
+	uint64_t uid, gid;
+	uint64_t entries, bytes; /* at most */
+};
+S2C_CHECK int s2c_gate_grant_decode(
+	const void *data, size_t len, struct s2c_gate_grant *out, struct s2c_error **err);
+
 /* One end. */
 struct s2c_wire {
 	struct s2c_ctx *ctx;
@@ -60,6 +69,9 @@ S2C_CHECK int s2c_wire_send_ask(
 S2C_CHECK int s2c_wire_send_head(
 	struct s2c_wire *wire, const struct s2c_gate_head *head, struct s2c_error **err);
 
+S2C_CHECK int s2c_wire_send_grant(struct s2c_wire *wire,
+	const struct s2c_gate_grant *grant, struct s2c_error **err);
+
 /*
  * The next frame, with its content in *payload (replaced; its maximum is set here). 1, or
  * 0 when the other side has closed between frames.
@@ -69,7 +81,8 @@ S2C_CHECK int s2c_wire_receive(struct s2c_wire *wire, enum s2c_gate_frame *out_t
 S2C_CHECK int s2c_gate_head_decode(
 	const void *data, size_t len, struct s2c_gate_head *out, struct s2c_error **err);
 
-/* The body that comes as DATA and END, up to END; S2C_EPROTO for ABORT. */
+/* The body that comes as DATA and END, up to END; S2C_EINVAL with the
+ * reason for ABORT. */
 struct s2c_reader *s2c_wire_body_reader(struct s2c_wire *wire);
 /* Sends what is written as DATA; finish sends END. */
 struct s2c_writer *s2c_wire_body_writer(struct s2c_wire *wire);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The mother of workers: a process without threads and secrets, forked before the core has
- * either, that forks a worker for each connection when the core asks.
+ * The mother of workers: a process without threads and secrets, forked before the core
+ * has either, that forks a worker for each connection when the core asks.
  */
 #ifndef S2C_GATE_ZYGOTE_H
 #define S2C_GATE_ZYGOTE_H
@@ -28,8 +28,8 @@ void s2c_zygote_stop(struct s2c_zygote *zygote);
  * A worker for the client's connection (borrowed). *out_wire is the core's end of the
  * channel (gate/wire.h), which the caller owns.
  */
-S2C_CHECK int s2c_zygote_spawn(struct s2c_zygote *zygote, int client, int *out_wire,
-	struct s2c_error **err);
+S2C_CHECK int s2c_zygote_spawn(
+	struct s2c_zygote *zygote, int client, int *out_wire, struct s2c_error **err);
 
 /*
  * The next worker that did not end by itself: 1 with the signal that ended it, 0 if there
