@@ -36,7 +36,7 @@ struct s2c_rules_values {
 	struct s2c_uids uids, gids;
 	struct s2c_strv networks; /* at least one; the first is for who names none */
 	uint64_t memory;          /* bytes */
-	uint32_t milli_cpus;
+	uint32_t milli_cpus;      /* only a private policy has that */
 	uint32_t pids;
 	uint32_t deadline;   /* seconds a container may run */
 	uint32_t containers; /* at a time */
