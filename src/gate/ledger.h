@@ -35,6 +35,7 @@ struct s2c_container_record {
 	char name[S2C_LEDGER_NAME_MAX]; /* the client's for it, or "" */
 	char id[65];
 	char image[72]; /* id of its image, "sha256:..." */
+	char destination[256]; /* where the builder image wants its source, or "" */
 	uint32_t uid, gid;
 	enum s2c_container_state state;
 	int64_t until;     /* monotonic milliseconds: killed then; 0: not started */

@@ -232,7 +232,7 @@ static int read_body(struct s2c_call *call, struct s2c_buf *out, struct s2c_erro
  * The answer as JSON. Keys of maps (labels) come in any case; a number that an engine
  * prints is a number.
  */
-static int take_json(struct s2c_call *call, struct s2c_json **out, struct s2c_error **err)
+int s2c_call_json(struct s2c_call *call, struct s2c_json **out, struct s2c_error **err)
 {
 	CLEAN_BUF struct s2c_buf text = S2C_BUF_INIT(S2C_UPSTREAM_JSON_MAX);
 	const char *type = s2c_http1_header(&call->response.headers, "content-type");
@@ -241,6 +241,7 @@ static int take_json(struct s2c_call *call, struct s2c_json **out, struct s2c_er
 
 	if (read_body(call, &text, err) < 0)
 		return s2c_wrap(err, "the engine's answer");
+	*out = NULL;
 	if (!text.len || !type || !starts_with(type, "application/json"))
 		return 0;
 	if (s2c_json_parse(text.data, text.len, limits, out, err) < 0)
@@ -256,7 +257,7 @@ int s2c_upstream_ask(struct s2c_ctx *ctx, const struct s2c_upstream *upstream,
 	struct s2c_json *json = NULL;
 
 	if (s2c_call_begin(ctx, upstream, opts, &call, err) < 0 ||
-		s2c_call_answer(&call, err) < 0 || take_json(&call, &json, err) < 0)
+		s2c_call_answer(&call, err) < 0 || s2c_call_json(&call, &json, err) < 0)
 		return -1;
 	*out_status = call.response.status;
 	*out_json = json;

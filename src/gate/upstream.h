@@ -59,6 +59,10 @@ S2C_CHECK int s2c_call_begin(struct s2c_ctx *ctx, const struct s2c_upstream *ups
 /* Receives the head into call->response and makes call->body ready. */
 S2C_CHECK int s2c_call_answer(struct s2c_call *call, struct s2c_error **err);
 
+/* The rest of the answer as JSON; NULL if it is none. Caller frees. */
+S2C_CHECK int s2c_call_json(
+	struct s2c_call *call, struct s2c_json **out, struct s2c_error **err);
+
 /*
  * A whole exchange. *out_status is set for every answer; *out_json for one with JSON in
  * it (NULL else; caller frees). S2C_EPROTO for garbage, S2C_ELIMIT for too much.
