@@ -257,7 +257,9 @@ static int take_member(const struct s2c_schema *schema, const struct s2c_json *v
 		return take_value(
 			(struct slot){field, out + field->offset}, value, place, report);
 	case S2C_SCHEMA_RULE_ZERO:
-		if (!is_empty(value))
+	case S2C_SCHEMA_RULE_ZEROS:
+		if (field->rule == S2C_SCHEMA_RULE_ZERO ? !is_empty(value)
+							: !s2c_schema_is_zero(value))
 			return refuse(report, S2C_SCHEMA_FIELD_DENIED, place,
 				"is not allowed and must be left out");
 		return 0;

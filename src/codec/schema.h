@@ -67,6 +67,9 @@ enum s2c_schema_rule {
 	 * (volumes, ports, networks) the name itself asks for something.
 	 */
 	S2C_SCHEMA_RULE_ZERO,
+	/* Denied unless s2c_schema_is_zero(): for a struct whose members all say nothing.
+	 */
+	S2C_SCHEMA_RULE_ZEROS,
 	S2C_SCHEMA_RULE_NULL,   /* denied unless null: where [] means something */
 	S2C_SCHEMA_RULE_IGNORE, /* whatever it is, it has no effect */
 };
@@ -139,6 +142,10 @@ struct s2c_schema {
 #define S2C_SCHEMA_ZERO(key)                                                             \
 	{                                                                                \
 		.name = (key), .rule = S2C_SCHEMA_RULE_ZERO                              \
+	}
+#define S2C_SCHEMA_ZEROS(key)                                                            \
+	{                                                                                \
+		.name = (key), .rule = S2C_SCHEMA_RULE_ZEROS                             \
 	}
 #define S2C_SCHEMA_NULL(key)                                                             \
 	{                                                                                \
