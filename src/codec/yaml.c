@@ -32,6 +32,7 @@ static int fail_at(yaml_mark_t mark, struct s2c_error **err, const char *fmt, ..
 	return s2c_fail(err, S2C_EPROTO, "line %zu, column %zu: %s", mark.line + 1,
 		mark.column + 1, what);
 }
+#define fail_at(...) s2c_failed(fail_at(__VA_ARGS__))
 
 /* --- the text --------------------------------------------------------------------- */
 
