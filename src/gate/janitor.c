@@ -21,7 +21,8 @@ static int tell(struct s2c_core *core, struct s2c_ctx *ctx, enum s2c_http1_metho
 	const char *target)
 {
 	CLEAN_JSON struct s2c_json *answer = NULL;
-	struct s2c_gate_call_opts opts = {.method = method, .target = target, .watch = -1};
+	struct s2c_gate_call_opts opts = {
+		.method = method, .target = target, .watch = -1};
 	int status;
 
 	if (s2c_upstream_ask(ctx, &core->upstream, &opts, &status, &answer, NULL) < 0)
@@ -43,8 +44,8 @@ void s2c_janitor_end_due(struct s2c_core *core, struct s2c_ctx *ctx)
 	char target[S2C_UPSTREAM_TARGET_MAX];
 
 	while (s2c_ledger_due(core->ledger, now_ms(), false, &container)) {
-		(void)snprintf(target, sizeof(target), CONTAINERS "/%s/kill?signal=SIGKILL",
-			container.id);
+		(void)snprintf(target, sizeof(target),
+			CONTAINERS "/%s/kill?signal=SIGKILL", container.id);
 		(void)tell(core, ctx, S2C_HTTP1_POST, target);
 		/* Once; that it has ended shows when somebody looks. */
 		s2c_ledger_deadline_passed(core->ledger, container.id);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Clears away: containers whose time is up, what is left when the gate ends, and what runs
- * that were killed have left on the engine.
+ * Clears away: containers whose time is up, what is left when the gate ends, and what
+ * runs that were killed have left on the engine.
  */
 #ifndef S2C_GATE_JANITOR_H
 #define S2C_GATE_JANITOR_H

@@ -32,24 +32,25 @@ static int clear_path(const struct sockaddr_un *address, struct s2c_error **err)
 	if (!S_ISSOCK(st.st_mode))
 		return s2c_fail(err, S2C_EEXIST, "'%s' is there and no socket", path);
 	if (is_served(address))
-		return s2c_fail(err, S2C_EEXIST, "'%s' is served by another process", path);
+		return s2c_fail(
+			err, S2C_EEXIST, "'%s' is served by another process", path);
 	if (unlink(path) < 0)
-		return s2c_fail_errno(err, errno, "cannot remove the old socket '%s'", path);
+		return s2c_fail_errno(
+			err, errno, "cannot remove the old socket '%s'", path);
 	return 0;
 }
 
-int s2c_listener_open(const char *path, unsigned mode, struct s2c_listener *out,
-	struct s2c_error **err)
+int s2c_listener_open(
+	const char *path, unsigned mode, struct s2c_listener *out, struct s2c_error **err)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	CLEAN_FD int fd = socket(
-		AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	CLEAN_FD int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
 	if (fd < 0)
 		return s2c_fail_errno(err, errno, "cannot make a socket");
 	if (strlen(path) >= sizeof(address.sun_path))
-		return s2c_fail(err, S2C_EINVAL, "the path '%s' is too long for a socket",
-			path);
+		return s2c_fail(
+			err, S2C_EINVAL, "the path '%s' is too long for a socket", path);
 	(void)snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
 	if (clear_path(&address, err) < 0)
 		return -1;
@@ -88,7 +89,8 @@ int s2c_listener_peer(int client, struct s2c_gate_peer *out, struct s2c_error **
 	out->gid = peer.gid;
 	len = sizeof(out->groups);
 	if (getsockopt(client, SOL_SOCKET, SO_PEERGROUPS, out->groups, &len) < 0)
-		return s2c_fail_errno(err, errno, "cannot tell the groups of who connects");
+		return s2c_fail_errno(
+			err, errno, "cannot tell the groups of who connects");
 	out->n_groups = len / sizeof(out->groups[0]);
 	return 0;
 }

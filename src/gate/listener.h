@@ -19,8 +19,8 @@ struct s2c_listener {
  * Listens at a path. A socket that nobody serves any more is replaced; S2C_EEXIST for one
  * that somebody does, and for what is no socket. `mode` as for chmod.
  */
-S2C_CHECK int s2c_listener_open(const char *path, unsigned mode,
-	struct s2c_listener *out, struct s2c_error **err);
+S2C_CHECK int s2c_listener_open(const char *path, unsigned mode, struct s2c_listener *out,
+	struct s2c_error **err);
 void s2c_listener_close(struct s2c_listener *listener);
 
 /* Who is at the other end of a connection (SO_PEERCRED, SO_PEERGROUPS). */

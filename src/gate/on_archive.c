@@ -67,8 +67,8 @@ static int ask_engine(struct s2c_session *session, enum s2c_http1_method method,
 		s2c_allow(session, container.id, NULL, err) < 0)
 		return -1;
 	opts.target = s2c_buf_str(&target);
-	if (s2c_gate_call_begin(session->ctx, &session->core->upstream, &opts, call, err) <
-			0 ||
+	if (s2c_gate_call_begin(
+		    session->ctx, &session->core->upstream, &opts, call, err) < 0 ||
 		s2c_gate_call_answer(call, err) < 0)
 		return -1;
 	if (call->response.status == 404)
@@ -170,10 +170,11 @@ static int put(struct s2c_session *session, const struct s2c_container_record *c
 	if (archive_target(session, container, true, &target, err) < 0)
 		return -1;
 	opts.target = s2c_buf_str(&target);
-	if (s2c_gate_call_begin(session->ctx, &session->core->upstream, &opts, &call, err) <
-			0 ||
+	if (s2c_gate_call_begin(
+		    session->ctx, &session->core->upstream, &opts, &call, err) < 0 ||
 		stream_in(session, &call, container, err) < 0 ||
-		s2c_gate_call_answer(&call, err) < 0 || s2c_gate_call_json(&call, &answer, err) < 0)
+		s2c_gate_call_answer(&call, err) < 0 ||
+		s2c_gate_call_json(&call, &answer, err) < 0)
 		return -1;
 	if (call.response.status == 404)
 		return s2c_deny(session, S2C_GATE_NOT_FOUND, err,

@@ -158,8 +158,8 @@ int s2c_on_attach(struct s2c_session *session, struct s2c_error **err)
 		take_stream(session, &container, err) < 0)
 		return -1;
 	opts.target = s2c_buf_str(&target);
-	if (s2c_gate_call_begin(session->ctx, &session->core->upstream, &opts, &call, err) <
-			0 ||
+	if (s2c_gate_call_begin(
+		    session->ctx, &session->core->upstream, &opts, &call, err) < 0 ||
 		s2c_gate_call_answer(&call, err) < 0)
 		return -1;
 	if (call.response.status != 101 && call.response.status != 200)
@@ -213,7 +213,8 @@ static int answer_exit(
 	return s2c_finish(out, err);
 }
 
-static int read_exit(struct s2c_gate_call *call, int64_t *out_status, struct s2c_error **err)
+static int read_exit(
+	struct s2c_gate_call *call, int64_t *out_status, struct s2c_error **err)
 {
 	CLEAN_JSON struct s2c_json *answer = NULL;
 
@@ -254,7 +255,8 @@ int s2c_on_wait(struct s2c_session *session, struct s2c_error **err)
 	target_of(target, &container,
 		streq(condition, "next-exit") ? "/wait?condition=next-exit"
 					      : "/wait?condition=not-running");
-	if (s2c_gate_call_begin(session->ctx, &session->core->upstream, &opts, &call, err) < 0)
+	if (s2c_gate_call_begin(
+		    session->ctx, &session->core->upstream, &opts, &call, err) < 0)
 		return -1;
 	call.seconds = 0; /* as long as the container runs */
 	if (s2c_gate_call_answer(&call, err) < 0)
@@ -289,7 +291,8 @@ int s2c_on_logs(struct s2c_session *session, struct s2c_error **err)
 	(void)snprintf(what, sizeof(what), "/logs?stdout=%d&stderr=%d&follow=%d",
 		ask->out != 0, ask->error != 0, ask->follow != 0);
 	target_of(target, &container, what);
-	if (s2c_gate_call_begin(session->ctx, &session->core->upstream, &opts, &call, err) < 0)
+	if (s2c_gate_call_begin(
+		    session->ctx, &session->core->upstream, &opts, &call, err) < 0)
 		return -1;
 	if (ask->follow)
 		call.seconds = 0;

@@ -110,7 +110,8 @@ static int follow(struct s2c_session *session, const struct s2c_gate_call_opts *
 	CLEAN_GATE_CALL struct s2c_gate_call call = {.fd = -1};
 	CLEAN_JSON struct s2c_json *answer = NULL;
 
-	if (s2c_gate_call_begin(session->ctx, &session->core->upstream, opts, &call, err) < 0)
+	if (s2c_gate_call_begin(
+		    session->ctx, &session->core->upstream, opts, &call, err) < 0)
 		return -1;
 	call.seconds = 0; /* a registry may take its time; the client is watched */
 	if (s2c_gate_call_answer(&call, err) < 0)
@@ -381,8 +382,8 @@ int s2c_on_image_export(struct s2c_session *session, struct s2c_error **err)
 		return -1;
 	(void)snprintf(target, sizeof(target), "/v" S2C_UPSTREAM_VERSION "/images/%s/get",
 		*name ? name : id);
-	if (s2c_gate_call_begin(session->ctx, &session->core->upstream, &opts, &call, err) <
-			0 ||
+	if (s2c_gate_call_begin(
+		    session->ctx, &session->core->upstream, &opts, &call, err) < 0 ||
 		s2c_gate_call_answer(&call, err) < 0)
 		return -1;
 	if (call.response.status != 200)

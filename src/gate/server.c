@@ -72,8 +72,9 @@ static unsigned count(const struct server *server, const struct s2c_gate_peer *p
 	unsigned n = 0;
 
 	for (const struct visit *v = server->visits; v; v = v->next)
-		n += !peer || (peer->socket ? v->peer.socket == peer->socket
-					    : !v->peer.socket && v->peer.uid == peer->uid);
+		n += !peer ||
+		     (peer->socket ? v->peer.socket == peer->socket
+				   : !v->peer.socket && v->peer.uid == peer->uid);
 	return n;
 }
 
@@ -151,8 +152,8 @@ static void accept_all(struct server *server, const struct s2c_listener *listene
 
 static int janitor_run(struct s2c_job *job, struct s2c_error **err)
 {
-	struct server *server =
-		(struct server *)((char *)job - offsetof(struct server, janitor));
+	struct server *server = (struct server *)((char *)job -
+						  offsetof(struct server, janitor));
 	int ready;
 
 	while (s2c_ctx_poll(server->ctx, NULL, 0, TICK_MS, &ready, err) == 0)
@@ -226,8 +227,8 @@ static int learn_flavor(struct server *server, struct s2c_error **err)
 	return 0;
 }
 
-static int add_listener(struct server *server, struct s2c_listener listener,
-	struct s2c_error **err)
+static int add_listener(
+	struct server *server, struct s2c_listener listener, struct s2c_error **err)
 {
 	if (server->n_listeners == S2C_LISTENERS_MAX)
 		return s2c_fail(
@@ -264,8 +265,8 @@ static int listen_everywhere(struct server *server, struct s2c_error **err)
 			listen_at(server, rules->subjects[i].socket, true, err) < 0)
 			return -1;
 	if (!server->n_listeners)
-		return s2c_fail(err, S2C_EINVAL,
-			"nowhere to listen: say --listen unix:///PATH");
+		return s2c_fail(
+			err, S2C_EINVAL, "nowhere to listen: say --listen unix:///PATH");
 	return 0;
 }
 
@@ -294,7 +295,7 @@ static int load(struct server *server, struct s2c_error **err)
 		return -1;
 	server->core.policy = policy_of(rules);
 	server->core.private_ = !opts->policy;
-	server->upstream = xstrdup(opts->upstream	   ? opts->upstream
+	server->upstream = xstrdup(opts->upstream           ? opts->upstream
 				   : rules->upstream.socket ? rules->upstream.socket
 							    : "/run/docker.sock");
 	server->core.upstream = (struct s2c_upstream){.socket = server->upstream,
@@ -333,7 +334,8 @@ static int look_after_workers(struct server *server, struct s2c_error **err)
 
 	while ((rc = s2c_zygote_reap(&server->zygote, &signal, err)) > 0)
 		s2c_emit_log(server->ctx, S2C_WARN,
-			"a worker was ended by signal %d; its connection is closed", signal);
+			"a worker was ended by signal %d; its connection is closed",
+			signal);
 	return rc;
 }
 
@@ -346,8 +348,7 @@ static int turn(struct server *server, bool *out_end, struct s2c_error **err)
 	int n_ready;
 
 	ready[ZYGOTE] = (struct pollfd){.fd = server->zygote.fd, .events = POLLIN};
-	ready[RELOAD] = (struct pollfd){
-		.fd = server->opts->reload_fd, .events = POLLIN};
+	ready[RELOAD] = (struct pollfd){.fd = server->opts->reload_fd, .events = POLLIN};
 	ready[LIFE] = (struct pollfd){
 		.fd = server->opts->life_fd, .events = POLLIN | POLLRDHUP};
 	for (size_t i = 0; i < server->n_listeners; i++)
@@ -406,8 +407,8 @@ static void stop(struct server *server, struct s2c_ctx *parent)
 	free(server->upstream);
 }
 
-int s2c_gate_server_run(struct s2c_ctx *ctx, const struct s2c_gate_server *opts,
-	struct s2c_error **err)
+int s2c_gate_server_run(
+	struct s2c_ctx *ctx, const struct s2c_gate_server *opts, struct s2c_error **err)
 {
 	CLEAN_CTX struct s2c_ctx *own = s2c_ctx_branch(ctx, 0);
 	struct server server = {

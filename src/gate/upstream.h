@@ -53,8 +53,9 @@ struct s2c_gate_call_opts {
  * Connects and sends the request. S2C_ENET when the engine is not there, S2C_EDENIED when
  * the socket is somebody else's. *call is initialised, and released by the caller.
  */
-S2C_CHECK int s2c_gate_call_begin(struct s2c_ctx *ctx, const struct s2c_upstream *upstream,
-	const struct s2c_gate_call_opts *opts, struct s2c_gate_call *call, struct s2c_error **err);
+S2C_CHECK int s2c_gate_call_begin(struct s2c_ctx *ctx,
+	const struct s2c_upstream *upstream, const struct s2c_gate_call_opts *opts,
+	struct s2c_gate_call *call, struct s2c_error **err);
 
 /* Receives the head into call->response and makes call->body ready. */
 S2C_CHECK int s2c_gate_call_answer(struct s2c_gate_call *call, struct s2c_error **err);
@@ -68,8 +69,8 @@ S2C_CHECK int s2c_gate_call_json(
  * it (NULL else; caller frees). S2C_EPROTO for garbage, S2C_ELIMIT for too much.
  */
 S2C_CHECK int s2c_upstream_ask(struct s2c_ctx *ctx, const struct s2c_upstream *upstream,
-	const struct s2c_gate_call_opts *opts, int *out_status, struct s2c_json **out_json,
-	struct s2c_error **err);
+	const struct s2c_gate_call_opts *opts, int *out_status,
+	struct s2c_json **out_json, struct s2c_error **err);
 
 /* What an engine said with an error: "message" of its JSON, or "". Borrowed. */
 const char *s2c_upstream_message(const struct s2c_json *answer);
