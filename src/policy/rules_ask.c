@@ -183,6 +183,7 @@ bool s2c_rules_builder(const struct s2c_rules *rules, const struct s2c_subject *
 	struct s2c_verdict *verdict)
 {
 	const struct s2c_rule_alias *alias = find_alias(rules, asked);
+	char name[S2C_REFERENCE_MAX + 1];
 
 	put_rule(verdict, "%s/builders", subject->path);
 	if (subject->any_builder) {
@@ -203,8 +204,9 @@ bool s2c_rules_builder(const struct s2c_rules *rules, const struct s2c_subject *
 		put_rule(verdict, "%s/builders.%s", subject->path, rule->name);
 		return check_builder(rule, asked, out, verdict);
 	}
-	return deny(verdict, S2C_DENY_BUILDER, "image '%.*s/%.*s' is no builder of %.*s",
-		64, asked->registry, 128, asked->repository, 80, subject->who);
+	s2c_reference_name(asked, name);
+	return deny(verdict, S2C_DENY_BUILDER, "image '%.*s' is no builder of %.*s", 192,
+		name, 80, subject->who);
 }
 
 static const struct s2c_rule_push *find_push(const struct s2c_rules *rules,
@@ -224,7 +226,9 @@ bool s2c_rules_push(const struct s2c_rules *rules, const struct s2c_subject *sub
 	struct s2c_verdict *verdict)
 {
 	const struct s2c_rule_push *rule = find_push(rules, subject, to);
+	char name[S2C_REFERENCE_MAX + 1];
 
+	s2c_reference_name(to, name);
 	if (rule)
 		put_rule(verdict, "%s/push.%s", subject->path, rule->name);
 	else
@@ -233,8 +237,8 @@ bool s2c_rules_push(const struct s2c_rules *rules, const struct s2c_subject *sub
 		return deny(verdict, S2C_DENY_OUTPUT,
 			"a destination is a name with a tag, and has no digest");
 	if (!rule && !subject->any_push)
-		return deny(verdict, S2C_DENY_OUTPUT, "%.*s may not push to '%.*s/%.*s'",
-			80, subject->who, 64, to->registry, 128, to->repository);
+		return deny(verdict, S2C_DENY_OUTPUT, "%.*s may not push to '%.*s'", 80,
+			subject->who, 192, name);
 	if (rule && !tag_matches(&rule->tags, to->tag))
 		return deny(verdict, S2C_DENY_OUTPUT,
 			"push rule '%s' does not allow tag '%s'", rule->name, to->tag);

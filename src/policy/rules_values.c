@@ -195,8 +195,11 @@ static int set_networks(
 
 static int set_cpus(const struct s2c_json *node, uint32_t *out, struct s2c_error **err)
 {
-	const char *number = s2c_json_number(node);
+	const char *number = s2c_json_str(node);
 
+	/* In YAML 2 is a number and 1.5 is a text: see codec/yaml.h. */
+	if (!number)
+		number = s2c_json_number(node);
 	if (!number)
 		return no_text("a number of CPUs, as in 1.5", err);
 	return s2c_cpus_parse(number, out, err);
