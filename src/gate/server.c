@@ -148,6 +148,16 @@ static void accept_all(struct server *server, const struct s2c_listener *listene
 	}
 }
 
+/* What is of the gate itself, and not of a client; that it cannot be written is said. */
+static void note_event(struct server *server, const struct s2c_audit_entry *entry)
+{
+	CLEAN_ERROR struct s2c_error *why = NULL;
+
+	if (server->core.audit && s2c_audit_write(server->core.audit, entry, &why) < 0)
+		s2c_emit_log(server->ctx, S2C_ERROR, "the audit log: %s",
+			s2c_error_message(why));
+}
+
 /* ---- the janitor ---- */
 
 static int janitor_run(struct s2c_job *job, struct s2c_error **err)
@@ -183,6 +193,9 @@ static void reload(struct server *server)
 	if (!server->opts->policy)
 		return;
 	if (s2c_policy_file_load(server->opts->policy, true, &rules, &why) < 0) {
+		note_event(server, &(struct s2c_audit_entry){.event = S2C_AUDIT_POLICY,
+					   .code = "refused",
+					   .detail = s2c_error_message(why)});
 		s2c_emit_log(server->ctx, S2C_ERROR,
 			"the policy stays as it was, the new one is bad: %s",
 			s2c_error_message(why));
@@ -194,6 +207,7 @@ static void reload(struct server *server)
 	server->core.policy = fresh;
 	s2c_monitor_leave(server->core.lock);
 	s2c_core_let_go(&server->core, old);
+	note_event(server, &(struct s2c_audit_entry){.event = S2C_AUDIT_POLICY});
 	s2c_emit_log(server->ctx, S2C_INFO, "the policy was loaded anew");
 }
 
@@ -270,6 +284,25 @@ static int listen_everywhere(struct server *server, struct s2c_error **err)
 	return 0;
 }
 
+/* A private gate has none: there is nobody to tell of whom. */
+static int open_audit(struct server *server, struct s2c_error **err)
+{
+	const struct s2c_rules *rules = server->core.policy->rules;
+	CLEAN_FREE char *note = NULL;
+	struct s2c_audit_opts opts = {.path = rules->audit.path,
+		.fsync = rules->audit.fsync,
+		.max = rules->audit.max};
+	struct s2c_audit_entry started = {.event = S2C_AUDIT_START};
+
+	if (!opts.path)
+		return 0;
+	if (s2c_audit_open(&opts, &server->core.audit, &note, err) < 0)
+		return s2c_wrap(err, "the audit log");
+	if (note)
+		s2c_emit_log(server->ctx, S2C_WARN, "%s", note);
+	return s2c_audit_write(server->core.audit, &started, err);
+}
+
 static void clear_orphans(struct server *server)
 {
 	CLEAN_CTX struct s2c_ctx *ctx = s2c_ctx_child(server->ctx, END_SECONDS);
@@ -314,7 +347,8 @@ static int start(struct server *server, struct s2c_error **err)
 	server->core.instance = &server->instance;
 	if (load(server, err) < 0 ||
 		s2c_gate_instance_open(opts->state, &server->instance, err) < 0 ||
-		learn_flavor(server, err) < 0 || listen_everywhere(server, err) < 0)
+		open_audit(server, err) < 0 || learn_flavor(server, err) < 0 ||
+		listen_everywhere(server, err) < 0)
 		return -1;
 	clear_orphans(server);
 	/* And one for the janitor. */
@@ -332,10 +366,13 @@ static int look_after_workers(struct server *server, struct s2c_error **err)
 {
 	int signal, rc;
 
-	while ((rc = s2c_zygote_reap(&server->zygote, &signal, err)) > 0)
+	while ((rc = s2c_zygote_reap(&server->zygote, &signal, err)) > 0) {
+		note_event(server, &(struct s2c_audit_entry){.event = S2C_AUDIT_WORKER,
+					   .signal = (uint64_t)signal});
 		s2c_emit_log(server->ctx, S2C_WARN,
 			"a worker was ended by signal %d; its connection is closed",
 			signal);
+	}
 	return rc;
 }
 
@@ -400,6 +437,8 @@ static void stop(struct server *server, struct s2c_ctx *parent)
 		s2c_janitor_remove_all(&server->core, last);
 	}
 	s2c_ledger_free(server->core.ledger);
+	note_event(server, &(struct s2c_audit_entry){.event = S2C_AUDIT_STOP});
+	s2c_audit_close(server->core.audit);
 	if (server->core.policy)
 		s2c_core_let_go(&server->core, server->core.policy);
 	s2c_monitor_free(server->core.lock);

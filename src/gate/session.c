@@ -73,15 +73,46 @@ static enum s2c_gate_code code_of(const struct s2c_error *error)
 
 /* ---- the audit log ---- */
 
+static struct s2c_peer peer_of(const struct s2c_session *session)
+{
+	return (struct s2c_peer){
+		.uid = session->peer.uid,
+		.gid = session->peer.gid,
+		.groups = session->peer.groups,
+		.n_groups = session->peer.n_groups,
+		.socket = session->peer.socket,
+	};
+}
+
 static int record(struct s2c_session *session, enum s2c_gate_code code,
 	const char *container, const char *image, struct s2c_error **err)
 {
-	(void)session;
-	(void)code;
-	(void)container;
-	(void)image;
-	(void)err;
-	return 0;
+	const struct s2c_gate_ask *ask = session->ask;
+	struct s2c_peer peer = peer_of(session);
+	char request[32];
+	struct s2c_audit_entry entry = {
+		.event = S2C_AUDIT_DECISION,
+		.request = request,
+		.connection = session->connection,
+		.peer = &peer,
+		.pid = (uint32_t)session->peer.pid,
+		.method = ask->method,
+		.path = ask->path,
+		.route = s2c_gate_op_name((enum s2c_gate_op)ask->op),
+		.code = code == S2C_GATE_OK ? NULL : s2c_gate_code_name(code),
+		.rule = *session->rule ? session->rule : NULL,
+		.detail = ask->detail,
+		.container = container ? container : ask->object,
+		.image_id = image,
+		.reference = ask->image ? ask->image : ask->name,
+		.user = ask->user,
+		.network = ask->network,
+	};
+
+	(void)snprintf(request, sizeof(request), "%lu", session->request);
+	if (!session->core->audit)
+		return 0;
+	return s2c_audit_write(session->core->audit, &entry, err);
 }
 
 int s2c_allow(struct s2c_session *session, const char *container, const char *image,
@@ -313,13 +344,7 @@ static int decide(struct s2c_session *session, struct s2c_error **err)
 {
 	const struct s2c_rules *rules = session->policy->rules;
 	struct s2c_verdict verdict = {0};
-	struct s2c_peer peer = {
-		.uid = session->peer.uid,
-		.gid = session->peer.gid,
-		.groups = session->peer.groups,
-		.n_groups = session->peer.n_groups,
-		.socket = session->peer.socket,
-	};
+	struct s2c_peer peer = peer_of(session);
 
 	/* Anew for each request: the policy may be another one by now. */
 	if (session->ask->op != S2C_GATE_REFUSED &&

@@ -10,6 +10,7 @@
 #include <stdatomic.h>
 #include <sys/types.h>
 
+#include "gate/audit.h"
 #include "gate/instance.h"
 #include "gate/ledger.h"
 #include "gate/upstream.h"
