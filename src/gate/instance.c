@@ -11,6 +11,8 @@
 #include "codec/digest.h"
 #include "util/fs.h"
 
+#define PROOF_DIGITS 32
+
 static int random_bytes(void *out, size_t len, struct s2c_error **err)
 {
 	if (getrandom(out, len, 0) != (ssize_t)len)
@@ -114,10 +116,38 @@ bool s2c_gate_instance_lives(const struct s2c_gate_instance *instance, const cha
 	return false;
 }
 
-void s2c_gate_instance_mac(const struct s2c_gate_instance *instance, const char *id,
-	const char *owner, char out[65])
+/* "s2c-gate-INSTANCE-NUMBER", to which the proof is added. */
+static void sign(const struct s2c_gate_instance *instance, const char *stem, char mac[65])
 {
-	CLEAN_FREE char *text = xasprintf("%s\n%s", id, owner);
+	s2c_hmac_sha256(instance->key, sizeof(instance->key), stem, strlen(stem), mac);
+	mac[PROOF_DIGITS] = '\0';
+}
 
-	s2c_hmac_sha256(instance->key, sizeof(instance->key), text, strlen(text), out);
+void s2c_gate_instance_name(const struct s2c_gate_instance *instance,
+	unsigned long number, char out[S2C_GATE_NAME_MAX])
+{
+	char stem[80], mac[65];
+
+	(void)snprintf(
+		stem, sizeof(stem), S2C_GATE_NAME_PREFIX "%s-%lu", instance->id, number);
+	sign(instance, stem, mac);
+	(void)snprintf(out, S2C_GATE_NAME_MAX, "%s-%s", stem, mac);
+}
+
+bool s2c_gate_instance_known(const struct s2c_gate_instance *instance, const char *name,
+	char out_id[S2C_GATE_INSTANCE_DIGITS + 1])
+{
+	const char *proof = strrchr(name, '-');
+	size_t prefix = strlen(S2C_GATE_NAME_PREFIX);
+	char mac[65];
+
+	if (!starts_with(name, S2C_GATE_NAME_PREFIX) || !proof ||
+		(size_t)(proof - name) < prefix + S2C_GATE_INSTANCE_DIGITS)
+		return false;
+	CLEAN_FREE char *stem = xstrndup(name, (size_t)(proof - name));
+	sign(instance, stem, mac);
+	if (!streq(proof + 1, mac))
+		return false;
+	(void)snprintf(out_id, S2C_GATE_INSTANCE_DIGITS + 1, "%s", name + prefix);
+	return true;
 }

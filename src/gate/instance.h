@@ -38,8 +38,19 @@ void s2c_gate_instance_close(struct s2c_gate_instance *instance);
 /* Whether another run of that name lives; its file is removed if not. */
 bool s2c_gate_instance_lives(const struct s2c_gate_instance *instance, const char *id);
 
-/* The label that proves that a container of `owner` is of the run `id`. */
-void s2c_gate_instance_mac(const struct s2c_gate_instance *instance, const char *id,
-	const char *owner, char out[65]);
+/*
+ * The name of a container: with the run and a proof that this gate made it up. (Labels
+ * would do as well, but engines hand them on to the images that are committed.)
+ */
+#define S2C_GATE_NAME_MAX 128
+#define S2C_GATE_NAME_PREFIX "s2c-gate-"
+void s2c_gate_instance_name(const struct s2c_gate_instance *instance,
+	unsigned long number, char out[S2C_GATE_NAME_MAX]);
+
+/*
+ * Whether a name is one that a gate with this key made up; then *out_id has the run's id.
+ */
+bool s2c_gate_instance_known(const struct s2c_gate_instance *instance, const char *name,
+	char out_id[S2C_GATE_INSTANCE_DIGITS + 1]);
 
 #endif

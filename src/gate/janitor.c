@@ -4,8 +4,6 @@
 #include <stdio.h>
 #include <time.h>
 
-#include "gate/template.h"
-
 #define CONTAINERS "/v" S2C_UPSTREAM_VERSION "/containers"
 
 static int64_t now_ms(void)
@@ -64,17 +62,17 @@ void s2c_janitor_remove_all(struct s2c_core *core, struct s2c_ctx *ctx)
 
 static bool is_orphan(struct s2c_core *core, const struct s2c_json *container)
 {
-	const struct s2c_json *labels = s2c_json_get(container, "Labels");
-	const char *instance = s2c_json_str(
-		s2c_json_get(labels, S2C_GATE_LABEL_INSTANCE));
-	const char *owner = s2c_json_str(s2c_json_get(labels, S2C_GATE_LABEL_OWNER));
-	const char *mac = s2c_json_str(s2c_json_get(labels, S2C_GATE_LABEL_MAC));
-	char expected[65];
+	char instance[S2C_GATE_INSTANCE_DIGITS + 1];
 
-	if (!instance || !owner || !mac)
-		return false;
-	s2c_gate_instance_mac(core->instance, instance, owner, expected);
-	return streq(mac, expected) && !s2c_gate_instance_lives(core->instance, instance);
+	s2c_json_foreach (item, s2c_json_get(container, "Names")) {
+		const char *name = s2c_json_str(item);
+
+		if (name && *name == '/')
+			name++;
+		if (name && s2c_gate_instance_known(core->instance, name, instance))
+			return !s2c_gate_instance_lives(core->instance, instance);
+	}
+	return false;
 }
 
 int s2c_janitor_remove_orphans(struct s2c_core *core, struct s2c_ctx *ctx,
@@ -88,7 +86,7 @@ int s2c_janitor_remove_orphans(struct s2c_core *core, struct s2c_ctx *ctx,
 	*out_n = 0;
 	if (s2c_buf_puts(&target, CONTAINERS "/json?all=1", err) < 0 ||
 		s2c_http1_query_add(&target, "filters",
-			"{\"label\":[\"" S2C_GATE_LABEL_INSTANCE "\"]}", err) < 0)
+			"{\"name\":[\"" S2C_GATE_NAME_PREFIX "\"]}", err) < 0)
 		return -1;
 	opts.target = s2c_buf_str(&target);
 	if (s2c_upstream_ask(ctx, &core->upstream, &opts, &status, &list, err) < 0)

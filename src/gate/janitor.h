@@ -15,8 +15,8 @@ void s2c_janitor_end_due(struct s2c_core *core, struct s2c_ctx *ctx);
 void s2c_janitor_remove_all(struct s2c_core *core, struct s2c_ctx *ctx);
 
 /*
- * Removes containers that bear the label of a run that does not live any more; *out_n is
- * their number. Others' containers are left alone, whatever labels they have.
+ * Removes containers that bear the name of a run that does not live any more; *out_n is
+ * their number. Others' containers are left alone, whatever they are called.
  */
 S2C_CHECK int s2c_janitor_remove_orphans(struct s2c_core *core, struct s2c_ctx *ctx,
 	unsigned *out_n, struct s2c_error **err);

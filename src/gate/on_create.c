@@ -18,7 +18,6 @@
 struct wish {
 	struct s2c_gate_image image;
 	struct s2c_gate_spec spec;
-	char mac[65];
 };
 
 static void wish_release(struct wish *wish)
@@ -198,13 +197,7 @@ static int decide_labels(
 		if (starts_with(labels->items[i], S2C_GATE_LABEL))
 			return s2c_deny(session, S2C_GATE_LABEL_RESERVED, err,
 				"label '%s'", labels->items[i]);
-	const struct s2c_gate_instance *instance = session->core->instance;
-
-	s2c_gate_instance_mac(instance, instance->id, session->owner, wish->mac);
 	wish->spec.labels = labels;
-	wish->spec.owner = session->owner;
-	wish->spec.instance = instance->id;
-	wish->spec.mac = wish->mac;
 	return 0;
 }
 
@@ -241,12 +234,12 @@ static int make(struct s2c_session *session, const struct wish *wish,
 {
 	CLEAN_JSON struct s2c_json *body = s2c_gate_template_create(&wish->spec);
 	CLEAN_JSON struct s2c_json *answer = NULL;
-	char target[256];
+	char target[256], name[S2C_GATE_NAME_MAX];
 	const char *id;
 
+	s2c_gate_instance_name(session->core->instance, session->request, name);
 	(void)snprintf(target, sizeof(target),
-		"/v" S2C_UPSTREAM_VERSION "/containers/create?name=s2c-%.12s-%lu",
-		session->core->instance->id, session->request);
+		"/v" S2C_UPSTREAM_VERSION "/containers/create?name=%s", name);
 	if (s2c_engine(session, S2C_HTTP1_POST, target, body, &answer, err) < 0)
 		return -1;
 	id = s2c_json_str(s2c_json_get(answer, "Id"));

@@ -173,8 +173,11 @@ static int send_text(struct s2c_session *session, struct s2c_gate_head *head,
 {
 	CLEAN_WRITER struct s2c_writer *out = s2c_wire_body_writer(&session->wire);
 
-	head->follow = S2C_FOLLOW_BODY;
 	s2c_strv_add(&head->headers, "Content-Type: application/json");
+	/* The answer to HEAD ends with its head. */
+	if (session->ask->method && streq(session->ask->method, "HEAD"))
+		return send_head(session, head, err);
+	head->follow = S2C_FOLLOW_BODY;
 	if (send_head(session, head, err) < 0 ||
 		s2c_write(out, text, strlen(text), err) < 0)
 		return -1;
