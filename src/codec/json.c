@@ -11,6 +11,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "codec/json_keys.h"
 #include "codec/json_lex.h"
 
 /* A struct s2c_json is a cJSON that nobody else sees. */
@@ -66,79 +67,20 @@ struct s2c_json *s2c_json_copy(const struct s2c_json *node)
 
 /* --- keys ------------------------------------------------------------------------- */
 
-struct key {
-	const char *name; /* of the node */
-	const char *at;   /* in the text, or NULL */
-};
-
-/* The next byte of a name with case folded; 0 at its end. */
-static int fold(const char **p)
-{
-	int c = (unsigned char)**p;
-
-	if (c == 0)
-		return 0;
-	if (strncmp(*p, "\xe2\x84\xaa", 3) == 0) { /* KELVIN SIGN */
-		*p += 3;
-		return 'k';
-	}
-	if (strncmp(*p, "\xc5\xbf", 2) == 0) { /* LONG S */
-		*p += 2;
-		return 's';
-	}
-	(*p)++;
-	return c >= 'A' && c <= 'Z' ? c + 'a' - 'A' : c;
-}
-
-static int key_compare_folded(const void *a, const void *b)
-{
-	const char *p = ((const struct key *)a)->name, *q = ((const struct key *)b)->name;
-	int x, y;
-
-	do {
-		x = fold(&p);
-		y = fold(&q);
-	} while (x == y && x);
-	return x - y;
-}
-
-static int key_compare(const void *a, const void *b)
-{
-	return strcmp(((const struct key *)a)->name, ((const struct key *)b)->name);
-}
-
-/* Sorts the keys; the second of two equal ones (in the text, too), or NULL. */
-static const struct key *duplicate(struct key *keys, size_t n, bool mixed_case)
-{
-	int (*compare)(const void *, const void *) = mixed_case ? key_compare
-								: key_compare_folded;
-
-	if (n < 2)
-		return NULL;
-	qsort(keys, n, sizeof(*keys), compare);
-	for (size_t i = 1; i < n; i++)
-		if (compare(&keys[i - 1], &keys[i]) == 0)
-			return keys[i].at > keys[i - 1].at ? &keys[i] : &keys[i - 1];
-	return NULL;
-}
-
 /* The known key that `key` is in other case, or NULL. */
 static const char *misspelt(const char *key, const char *const *known)
 {
-	for (; known && *known; known++) {
-		struct key a = {key, NULL}, b = {*known, NULL};
-
-		if (key_compare_folded(&a, &b) == 0 && !streq(key, *known))
+	for (; known && *known; known++)
+		if (s2c_json_name_compare_folded(key, *known) == 0 && !streq(key, *known))
 			return *known;
-	}
 	return NULL;
 }
 
 int s2c_json_check_keys(
 	const struct s2c_json *object, const char *const *known, struct s2c_error **err)
 {
-	CLEAN_FREE struct key *keys = NULL;
-	const struct key *twice;
+	CLEAN_FREE struct s2c_json_name *keys = NULL;
+	const struct s2c_json_name *twice;
 	size_t n = 0;
 
 	if (!s2c_json_is_object(object))
@@ -152,7 +94,7 @@ int s2c_json_check_keys(
 				key, right);
 		keys[n++].name = key;
 	}
-	twice = duplicate(keys, n, false);
+	twice = s2c_json_name_twice(keys, n, false);
 	if (twice)
 		return s2c_fail(err, S2C_EPROTO,
 			"key '%s' is there twice, in upper or lower case", twice->name);
@@ -166,7 +108,7 @@ struct parser {
 	struct s2c_json_limits limits;
 	unsigned nodes, depth;
 	/* Names of the objects that are open, outermost first. */
-	struct key *keys;
+	struct s2c_json_name *keys;
 	size_t n_keys, cap_keys;
 };
 
@@ -188,7 +130,7 @@ static void push_key(struct parser *p, const char *name, const char *at)
 		p->cap_keys = p->cap_keys ? p->cap_keys * 2 : 64;
 		p->keys = xreallocarray(p->keys, p->cap_keys, sizeof(*p->keys));
 	}
-	p->keys[p->n_keys++] = (struct key){name, at};
+	p->keys[p->n_keys++] = (struct s2c_json_name){name, at};
 }
 
 /* `"key": value`, put into the object. */
@@ -234,7 +176,7 @@ static int parse_container(
 		struct s2c_error **) = object ? parse_member : parse_element;
 	const char close = object ? '}' : ']';
 	size_t first_key = p->n_keys;
-	const struct key *twice;
+	const struct s2c_json_name *twice;
 
 	if (++p->depth > p->limits.depth)
 		return s2c_fail(
@@ -253,7 +195,7 @@ static int parse_container(
 	/* No array of keys yet means nothing to compare, nor to point into. */
 	twice = p->n_keys == first_key
 			? NULL
-			: duplicate(p->keys + first_key, p->n_keys - first_key,
+			: s2c_json_name_twice(p->keys + first_key, p->n_keys - first_key,
 				  p->limits.mixed_case);
 	if (twice)
 		return s2c_json_lex_fail(
@@ -559,12 +501,22 @@ struct s2c_json *s2c_json_new_str(const char *value)
 	return wrap(must(cJSON_CreateString(value)));
 }
 
-static struct s2c_json *new_int(int64_t value)
+struct s2c_json *s2c_json_new_int(int64_t value)
 {
 	char text[32];
 
 	(void)snprintf(text, sizeof(text), "%" PRId64, value);
 	return wrap(must(cJSON_CreateRaw(text)));
+}
+
+struct s2c_json *s2c_json_new_bool(bool value)
+{
+	return wrap(must(cJSON_CreateBool(value)));
+}
+
+struct s2c_json *s2c_json_new_null(void)
+{
+	return wrap(must(cJSON_CreateNull()));
 }
 
 void s2c_json_set_str(struct s2c_json *object, const char *key, const char *value)
@@ -574,12 +526,12 @@ void s2c_json_set_str(struct s2c_json *object, const char *key, const char *valu
 
 void s2c_json_set_int(struct s2c_json *object, const char *key, int64_t value)
 {
-	s2c_json_set(object, key, new_int(value));
+	s2c_json_set(object, key, s2c_json_new_int(value));
 }
 
 void s2c_json_set_bool(struct s2c_json *object, const char *key, bool value)
 {
-	s2c_json_set(object, key, wrap(must(cJSON_CreateBool(value))));
+	s2c_json_set(object, key, s2c_json_new_bool(value));
 }
 
 void s2c_json_set_strv(
@@ -624,7 +576,7 @@ void s2c_json_add_str(struct s2c_json *array, const char *value)
 
 void s2c_json_add_int(struct s2c_json *array, int64_t value)
 {
-	s2c_json_add(array, new_int(value));
+	s2c_json_add(array, s2c_json_new_int(value));
 }
 
 /* --- order ------------------------------------------------------------------------ */

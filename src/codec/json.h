@@ -106,6 +106,9 @@ S2C_CHECK int s2c_json_get_strv(const struct s2c_json *object, const char *key,
 struct s2c_json *s2c_json_new_object(void);
 struct s2c_json *s2c_json_new_array(void);
 struct s2c_json *s2c_json_new_str(const char *value);
+struct s2c_json *s2c_json_new_int(int64_t value);
+struct s2c_json *s2c_json_new_bool(bool value);
+struct s2c_json *s2c_json_new_null(void);
 void s2c_json_set(struct s2c_json *object, const char *key, struct s2c_json *value);
 void s2c_json_set_str(struct s2c_json *object, const char *key, const char *value);
 void s2c_json_set_int(struct s2c_json *object, const char *key, int64_t value);

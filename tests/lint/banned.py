@@ -22,6 +22,7 @@ BANNED = [
     (r"(v?printf|v?fprintf|v?dprintf|puts|fputs|putchar|fputc|perror|errx|warnx?)\s*\(",
      "the library does not print: emit an event or an error", ["cli/*"]),
     (r"cJSON_", "use codec/json.h", ["codec/json.c"]),
+    (r"yaml_", "use codec/yaml.h", ["codec/yaml.c"]),
     (r"curl_", "use http/client.h", ["http/client*.c", "http/client_lane.h"]),
     (r"archive_(read|write|entry|error|errno)", "use codec/tar.h", []),
     (r"EVP_", "use codec/digest.h", ["codec/digest.c"]),
