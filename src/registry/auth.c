@@ -11,7 +11,7 @@
 
 #include "codec/json.h"
 #include "http/url.h"
-#include "registry/base64.h"
+#include "codec/base64.h"
 #include "registry/registry.h"
 #include "util/pool.h"
 

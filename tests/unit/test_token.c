@@ -3,7 +3,7 @@
 #include "helper.h"
 
 #include "registry/auth.h"
-#include "registry/base64.h"
+#include "codec/base64.h"
 #include "registry/exchange.h"
 
 static void test_token_good(void **state)
