@@ -26,13 +26,15 @@ static const struct row exit_rows[] = {
 
 static const struct row environment_rows[] = {
 	{"S2C_ROOT", "the store, as --root"},
+	{"S2C_ENGINE", "the engine of s2c build, as its --engine"},
 	{"S2C_TRACE",
 		"components whose details are logged: http,registry,runtime or all"},
 	{"SOURCE_DATE_EPOCH", "seconds since 1970 to use as creation time of images; "
 			      "later times of files "
 			      "in new layers become it too"},
 	{"DOCKER_CONFIG, REGISTRY_AUTH_FILE", "where registry credentials are looked up"},
-	{"CONTAINERS_REGISTRIES_CONF", "mirrors, aliases and the like, as registries-conf"},
+	{"CONTAINERS_REGISTRIES_CONF",
+		"mirrors, aliases and the like, as registries-conf"},
 	{"http_proxy, https_proxy, no_proxy", "proxies for transfers by s2c itself"},
 };
 
