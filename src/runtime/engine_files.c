@@ -42,7 +42,6 @@ static int make_target(
 /* What one HEAD says: the path itself, no link followed at its end. */
 struct look {
 	bool there;
-	int status;
 	unsigned mode; /* Go's */
 	uint64_t size;
 	char *target; /* of a link: where all of it leads */
@@ -89,20 +88,25 @@ static int look_at(struct s2c_ctx *ctx, struct s2c_engine *engine, const char *i
 	struct s2c_engine_request request = {
 		.method = "HEAD", .what = "cannot look into the container"};
 	const char *header;
+	int status = 0;
 
 	if (make_target(&target, id, path, err) < 0)
 		return -1;
 	request.target = s2c_buf_str(&target);
 	*out = (struct look){0};
-	if (s2c_engine_call(ctx, engine, &request, &response, &cause) < 0) {
-		out->status = s2c_error_status(cause);
-		/* dockerd says 500 for what lies below a file: the parent will tell. */
-		if (out->status == 404 || out->status == 500)
-			return 0;
+	if (s2c_engine_call(ctx, engine, &request, &response, &cause) < 0)
+		status = s2c_error_status(cause);
+	header = s2c_http_header(&response, STAT_HEADER);
+	/*
+	 * dockerd says 500 for what lies below a file: the parent will tell. podman says
+	 * 404 for a link that leads nowhere, and all the same where that is.
+	 */
+	if (cause && status != 404 && status != 500) {
 		s2c_error_move(err, &cause);
 		return -1;
 	}
-	header = s2c_http_header(&response, STAT_HEADER);
+	if (cause && !header)
+		return 0;
 	if (!header)
 		return s2c_fail(err, S2C_EPROTO,
 			"the engine at '%s' does not say what '%s' is", engine->socket,
@@ -111,6 +115,7 @@ static int look_at(struct s2c_ctx *ctx, struct s2c_engine *engine, const char *i
 		return s2c_wrap(err,
 			"what the engine at '%s' says of '%s' makes no sense",
 			engine->socket, path);
+	out->there = out->there && (!cause || out->target);
 	return 0;
 }
 

@@ -8,6 +8,9 @@ import pytest
 
 from support import ASSEMBLE, S2C, clean_env
 
+# Mount points that podman makes in a container and commits.
+PODMAN_MAKES = {"etc", "etc/hostname", "etc/hosts", "etc/mtab", "etc/resolv.conf", "run",
+                "run/.containerenv", "run/secrets", "dev", "proc", "sys"}
 SAME = ("User", "Env", "Cmd", "Entrypoint", "WorkingDir", "Labels")
 
 
@@ -34,6 +37,9 @@ def test_same_as_native(s2c, engine, made, app):
         found = {m.name.rstrip("/"): (m.uid, m.gid, m.mode & 0o7777, m.size) for m in theirs}
         # Files were there and are gone, so that /tmp is newer than it was.
         found.pop("tmp", None)
+        if engine.name == "podman":
+            assert not any(m.size for m in theirs if m.name.rstrip("/") in PODMAN_MAKES)
+            found = {n: m for n, m in found.items() if n not in PODMAN_MAKES}
         assert found == files
         assert theirs.extractfile("srv/uid").read() == b"1001\n"
 
@@ -114,9 +120,13 @@ def test_build_files_do_not_stay(engine, made, app):
     (app / "locked").mkdir(mode=0o755)
     (app / "locked" / "file").write_text("x")
     (app / "locked").chmod(0o555)
-    made.build(app, "builder/test", "myapp", "--destination", "/opt/build")
+    made.make("builder/opt", assemble=ASSEMBLE.replace("/tmp", "/opt/build"))
+    done = made.s2c.run("build", app, "builder/opt", "myapp", "--destination", "/opt/build",
+                        "--engine", engine.url)
+    # Its parent is root's, so that nothing but the directory itself is left.
+    assert done.returncode == 0 and "'/opt/build/src' could not be removed" in done.stderr, done.stderr
     names = engine.names_in_layer("myapp")
-    assert not [n for n in names if n.startswith("opt/build/src")], names
+    assert [n.rstrip("/") for n in names if n.startswith("opt/build/src")] == ["opt/build/src"], names
     made.build(app, "builder/test", "kept", "--keep-build-files")
     assert "tmp/src/index.html" in engine.names_in_layer("kept")
 
@@ -181,7 +191,6 @@ def test_names_and_ids(s2c, engine, made, app):
     assert engine.image(untagged)["Id"] == untagged
     by_id = engine.image("builder/test")["Id"]
     made.build(app, by_id, "from-id")
-    made.build(app, by_id.split(":")[1], "from-hex")
 
 
 def test_no_such_builder(s2c, engine, made, app):
