@@ -10,6 +10,7 @@
 #include "codec/tar.h"
 #include "codec/tar_stream.h"
 #include "http/http1.h"
+#include "runtime/rootpath.h"
 
 /* Bits of Go's file modes, as the header has them. */
 #define GO_DIR (1u << 31)
@@ -381,6 +382,12 @@ int s2c_engine_put(struct s2c_ctx *ctx, struct s2c_engine *engine, const char *i
 
 	if (s2c_engine_stat(ctx, engine, id, put->path, &st, err) < 0)
 		return -1;
+	if (s2c_rootpath_covered(st.path))
+		return s2c_fail(err, S2C_EINVAL,
+			"'%s' leads to '%s' in the image, which the container mounts "
+			"over: "
+			"choose another directory",
+			put->path, st.path);
 	if (st.kind == S2C_ENGINE_MISSING)
 		list_missing(st.above, st.path, &missing);
 	else if (st.kind != S2C_ENGINE_DIR)

@@ -6,7 +6,9 @@ import time
 
 import pytest
 
-from support import ASSEMBLE, S2C, clean_env
+from engines import Engine, base_dir
+from fixtures_engine import EngineBuilder
+from support import ASSEMBLE, S2C
 
 # Mount points that podman makes in a container and commits.
 PODMAN_MAKES = {"etc", "etc/hostname", "etc/hosts", "etc/mtab", "etc/resolv.conf", "run",
@@ -272,8 +274,6 @@ def test_timeout(s2c, engine, made, app):
 
 
 def test_the_engine_dies(s2c, rootfs_tar, app):
-    from fixtures_engine import Engine, EngineBuilder, base_dir
-
     engine = Engine("docker", base_dir())
     try:
         engine.start()
