@@ -96,7 +96,7 @@ static int print_control(struct s2c_buf *out, const struct s2c_engine_script *sc
 	struct s2c_error **err)
 {
 	return s2c_buf_printf(out, err,
-		VAR "c() { printf '%%s %%s\\n' '%s' \"$1\" >&2; }\n" VAR "f() { " VAR
+		VAR "c() { printf '%%s %%s\\n' '%s' \"$1\" >&4; }\n" VAR "f() { " VAR
 		    "c \"$1\"; exit 125; }\n",
 		script->nonce);
 }
@@ -178,7 +178,7 @@ static int print_run(
 	if (print_argv(out, exec->argv, err) < 0)
 		return -1;
 	return s2c_buf_printf(out, err,
-		"<%s 3<&- &\n" VAR "p=$!\n"
+		"<%s 3<&- 2>&4 4>&- &\n" VAR "p=$!\n"
 		"while :; do wait \"$" VAR "p\"; " VAR "s=$?; "
 		"kill -0 \"$" VAR "p\" 2>/dev/null || break; done\n",
 		input ? "&3" : "/dev/null");
@@ -192,7 +192,7 @@ static int print_kept(
 		return -1;
 	return s2c_buf_puts(out,
 		"\nif [ -f \"$" VAR "k\" ]; then\n" VAR "c file\n"
-		"cat \"$" VAR "k\" >&2 2>/dev/null\n" VAR "c end\n"
+		"cat \"$" VAR "k\" >&4\n" VAR "c end\n"
 		"else\n" VAR "c none\nfi\n",
 		err);
 }
@@ -223,6 +223,8 @@ int s2c_engine_script_print(const struct s2c_engine_script *script, struct s2c_b
 
 	if (s2c_buf_puts(out, VAR "n='\n'\n", err) < 0 ||
 		(script->merged && s2c_buf_puts(out, "exec 2>&1\n", err) < 0) ||
+		/* Shells tell on standard error which of their jobs was killed. */
+		s2c_buf_puts(out, "exec 4>&2 2>/dev/null\n", err) < 0 ||
 		print_control(out, script, err) < 0 || print_check(out, c, err) < 0 ||
 		print_env(out, script->exec->env, err) < 0 ||
 		print_cwd(out, script->exec, err) < 0 ||

@@ -56,6 +56,7 @@ UNUSED static const struct file base_files[] = {
 	{"dev", S2C_ENTRY_DIR, 0755, 0, 0, NULL},
 	{"dev/null", S2C_ENTRY_FILE, 0666, 0, 0, ""},
 	{"etc", S2C_ENTRY_DIR, 0755, 0, 0, NULL},
+	{"etc/issue", S2C_ENTRY_FILE, 0644, 0, 0, "the image's"},
 	{"etc/passwd", S2C_ENTRY_FILE, 0644, 0, 0, "root:x:0:0::/:/bin/sh\n"},
 	{"tmp", S2C_ENTRY_DIR, 01777, 0, 0, NULL},
 };

@@ -109,7 +109,7 @@ static void files_go_in_and_can_be_read(void **state)
 static void copies_merge(void **state)
 {
 	static const struct file first[] = {
-		{"passwd", S2C_ENTRY_FILE, 0600, 5, 5, "mine"},
+		{"issue", S2C_ENTRY_FILE, 0600, 5, 5, "mine"},
 		{"new", S2C_ENTRY_FILE, 0644, 5, 5, "new"},
 	};
 	struct fixture *f = *state;
@@ -123,7 +123,7 @@ static void copies_merge(void **state)
 		s2c_entries_free(e);
 	}
 	expect_script(f, c,
-		"cat /etc/passwd /etc/new /srv/x/new; echo; stat -c '%a' /etc /tmp", 0);
+		"cat /etc/issue /etc/new /srv/x/new; echo; stat -c '%a' /etc /tmp", 0);
 	assert_string_equal(s2c_buf_str(&f->output), "minenewnew\n755\n1777\n");
 	s2c_container_destroy(c);
 }
@@ -141,7 +141,8 @@ static void commit(struct fixture *f, struct s2c_container *c,
 		.created_by = "contract",
 	};
 
-	/* Every image that a build makes has a command. */
+	/* Every image that a build makes has a user and a command. */
+	s2c_config_set_user(config, "1001");
 	s2c_strv_add(&cmd, "/bin/sh");
 	s2c_config_set_cmd(config, &cmd);
 	assert_ok(s2c_container_commit(f->ctx, c, &opts, out, &terr));
