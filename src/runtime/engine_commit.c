@@ -276,11 +276,8 @@ int s2c_engine_rt_commit(struct s2c_ctx *ctx, struct s2c_container *container,
 		return -1;
 	id = xasprintf("sha256:%s", hex);
 	if (check_committed(ctx, c, opts->config, id, err) < 0) {
-		CLEAN_CTX struct s2c_ctx *own = s2c_ctx_detached(
-			ctx, S2C_ENGINE_CLEANUP_SECONDS);
-		CLEAN_ERROR struct s2c_error *ignored = NULL;
-
-		(void)!s2c_engine_remove_image(own, c->runtime->engine, id, &ignored);
+		free(c->bad_image);
+		c->bad_image = TAKE(id);
 		return -1;
 	}
 	*out = (struct s2c_commit_result){.layer_size = 0};

@@ -374,12 +374,25 @@ void s2c_engine_remove_container(
 			s2c_error_message(cause), id);
 }
 
+static void remove_bad_image(const struct s2c_engine_container *c)
+{
+	CLEAN_CTX struct s2c_ctx *own = s2c_ctx_detached(
+		c->runtime->ctx, S2C_ENGINE_CLEANUP_SECONDS);
+	CLEAN_ERROR struct s2c_error *cause = NULL;
+
+	if (c->bad_image &&
+		s2c_engine_remove_image(own, c->runtime->engine, c->bad_image, &cause))
+		s2c_emit_log(own, S2C_WARN, "%s", s2c_error_message(cause));
+}
+
 void s2c_engine_rt_destroy(struct s2c_container *container)
 {
 	struct s2c_engine_container *c = s2c_engine_container_of(container);
 
 	if (*c->id)
 		s2c_engine_remove_container(c->runtime->ctx, c->runtime->engine, c->id);
+	remove_bad_image(c);
+	free(c->bad_image);
 	s2c_config_free(c->config);
 	s2c_strv_release(&c->argv);
 	s2c_strv_release(&c->excludes);

@@ -102,6 +102,9 @@ struct s2c_engine_container {
 	struct s2c_strv own;      /* files copied in that no image may have */
 	struct s2c_strv left;     /* what could not be removed */
 	struct s2c_engine_kept kept;
+	/* A committed image that is not what was asked for; goes with the container,
+	 * since podman removes no image that a container made. NULL: none. */
+	char *bad_image;
 };
 
 static inline struct s2c_engine_runtime *s2c_engine_runtime_of(

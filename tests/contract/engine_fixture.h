@@ -58,7 +58,6 @@ UNUSED static void engine_fetch(struct fixture *f, const char *socket,
 	out = s2c_writer_fd(fd, true);
 	assert_ok(s2c_engine_open(f->ctx, socket, &engine, &terr));
 	assert_ok(s2c_engine_save(f->ctx, engine, id->str, out, &terr));
-	assert_ok(s2c_engine_remove_image(f->ctx, engine, id->str, &terr));
 	s2c_engine_close(engine);
 	s2c_writer_free(out);
 	assert_ok(s2c_archive_load(f->ctx, f->store, &spec, &names, &terr));
