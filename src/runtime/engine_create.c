@@ -400,6 +400,8 @@ void s2c_engine_rt_destroy(struct s2c_container *container)
 	s2c_strv_release(&c->left);
 	free(c->kept.path);
 	s2c_buf_release(&c->kept.text);
+	for (size_t i = 0; i < S2C_ENGINE_ACCOUNTS; i++)
+		s2c_buf_release(&c->accounts[i].text);
 	free(c);
 }
 
@@ -488,69 +490,25 @@ int s2c_engine_rt_create(struct s2c_ctx *ctx, struct s2c_runtime *runtime,
 
 /* ---- files ---- */
 
-struct one_file {
-	struct s2c_entries base;
-	struct s2c_entry entry;
-	const struct s2c_buf *text;
-	size_t done;
-	bool given;
-};
-
-static int one_file_next(struct s2c_entries *e, struct s2c_ctx *ctx,
-	const struct s2c_entry **out, struct s2c_error **err)
-{
-	struct one_file *f = (struct one_file *)e;
-
-	*out = f->given ? NULL : &f->entry;
-	f->given = true;
-	return 0;
-}
-
-static ssize_t one_file_read(
-	struct s2c_entries *e, void *buf, size_t len, struct s2c_error **err)
-{
-	struct one_file *f = (struct one_file *)e;
-	size_t left = f->text->len - f->done;
-
-	len = len < left ? len : left;
-	memcpy(buf, f->text->data + f->done, len);
-	f->done += len;
-	return (ssize_t)len;
-}
-
-static void one_file_free(struct s2c_entries *e)
-{
-	s2c_entry_release(&((struct one_file *)e)->entry);
-}
-
 static int copy_mount(struct s2c_ctx *ctx, struct s2c_engine_container *c,
 	const struct s2c_mount *mount, struct s2c_error **err)
 {
-	static const struct s2c_entries_ops ops = {
-		.next = one_file_next, .read = one_file_read, .free = one_file_free};
 	CLEAN_BUF struct s2c_buf text = S2C_BUF_INIT(MOUNT_BYTES_MAX);
 	CLEAN_ENGINE_STAT struct s2c_engine_stat st = {.kind = S2C_ENGINE_MISSING};
 	const char *slash = strrchr(mount->destination, '/');
-	CLEAN_FREE char *dir = slash == mount->destination
-				       ? xstrdup("/")
-				       : xstrndup(mount->destination,
-						 (size_t)(slash - mount->destination));
-	struct one_file file = {.base.ops = &ops, .text = &text};
-	struct s2c_engine_put put = {
-		.path = dir, .entries = &file.base, .uid = c->uid, .gid = c->gid};
-	int rc;
+	CLEAN_FREE char *dir = xstrndup(
+		mount->destination, (size_t)(slash - mount->destination));
+	struct s2c_engine_file file = {
+		.path = mount->destination, .mode = 0444, .uid = c->uid, .gid = c->gid};
 
 	if (s2c_fs_read_file(AT_FDCWD, mount->source, &text, err) < 0 ||
-		s2c_engine_stat(ctx, c->runtime->engine, c->id, dir, &st, err) < 0)
+		s2c_engine_stat(
+			ctx, c->runtime->engine, c->id, *dir ? dir : "/", &st, err) < 0)
 		return -1;
-	file.entry = (struct s2c_entry){.path = xstrdup(slash + 1),
-		.type = S2C_ENTRY_FILE,
-		.mode = 0444,
-		.size = text.len};
-	rc = s2c_engine_put(ctx, c->runtime->engine, c->id, &put, err);
-	one_file_free(&file.base);
+	file.data = s2c_buf_str(&text);
+	file.len = text.len;
 	s2c_strv_add(&c->own, st.kind == S2C_ENGINE_MISSING ? dir : mount->destination);
-	return rc;
+	return s2c_engine_put_file(ctx, c->runtime->engine, c->id, &file, err);
 }
 
 int s2c_engine_rt_copy_in(struct s2c_ctx *ctx, struct s2c_container *container,

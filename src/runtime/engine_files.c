@@ -407,3 +407,64 @@ int s2c_engine_put(struct s2c_ctx *ctx, struct s2c_engine *engine, const char *i
 	placed_free(&placed.base);
 	return rc < 0 ? s2c_wrap(err, "'%s'", put->path) : 0;
 }
+
+/* ---- one file ---- */
+
+struct one_file {
+	struct s2c_entries base;
+	struct s2c_entry entry;
+	const struct s2c_engine_file *file;
+	size_t done;
+	bool given;
+};
+
+static int one_file_next(struct s2c_entries *e, struct s2c_ctx *ctx,
+	const struct s2c_entry **out, struct s2c_error **err)
+{
+	struct one_file *f = (struct one_file *)e;
+
+	*out = f->given ? NULL : &f->entry;
+	f->given = true;
+	return 0;
+}
+
+static ssize_t one_file_read(
+	struct s2c_entries *e, void *buf, size_t len, struct s2c_error **err)
+{
+	struct one_file *f = (struct one_file *)e;
+	size_t left = f->file->len - f->done;
+
+	len = len < left ? len : left;
+	memcpy(buf, f->file->data + f->done, len);
+	f->done += len;
+	return (ssize_t)len;
+}
+
+static void one_file_free(struct s2c_entries *e)
+{
+	s2c_entry_release(&((struct one_file *)e)->entry);
+}
+
+int s2c_engine_put_file(struct s2c_ctx *ctx, struct s2c_engine *engine, const char *id,
+	const struct s2c_engine_file *file, struct s2c_error **err)
+{
+	static const struct s2c_entries_ops ops = {
+		.next = one_file_next, .read = one_file_read, .free = one_file_free};
+	const char *slash = strrchr(file->path, '/');
+	CLEAN_FREE char *dir = slash == file->path
+				       ? xstrdup("/")
+				       : xstrndup(file->path,
+						 (size_t)(slash - file->path));
+	struct one_file one = {.base.ops = &ops,
+		.file = file,
+		.entry = {.path = xstrdup(slash + 1),
+			.type = S2C_ENTRY_FILE,
+			.mode = file->mode,
+			.size = file->len}};
+	struct s2c_engine_put put = {
+		.path = dir, .entries = &one.base, .uid = file->uid, .gid = file->gid};
+	int rc = s2c_engine_put(ctx, engine, id, &put, err);
+
+	one_file_free(&one.base);
+	return rc;
+}

@@ -79,6 +79,14 @@ struct s2c_engine_probe {
 	char id[S2C_ENGINE_ID_MAX + 1];
 };
 
+/* See engine_passwd.c. */
+#define S2C_ENGINE_ACCOUNTS 2
+struct s2c_engine_account {
+	struct s2c_buf text;
+	unsigned mode;
+	bool there;
+};
+
 struct s2c_engine_runtime {
 	struct s2c_runtime base;
 	struct s2c_engine *engine;
@@ -102,6 +110,8 @@ struct s2c_engine_container {
 	struct s2c_strv own;      /* files copied in that no image may have */
 	struct s2c_strv left;     /* what could not be removed */
 	struct s2c_engine_kept kept;
+	struct s2c_engine_account accounts[S2C_ENGINE_ACCOUNTS];
+	bool accounts_matter;
 	/* A committed image that is not what was asked for; goes with the container,
 	 * since podman removes no image that a container made. NULL: none. */
 	char *bad_image;
@@ -158,6 +168,26 @@ struct s2c_engine_put {
 };
 S2C_CHECK int s2c_engine_put(struct s2c_ctx *ctx, struct s2c_engine *engine,
 	const char *id, const struct s2c_engine_put *put, struct s2c_error **err);
+
+/* A regular file; directories on the way as in s2c_engine_put(). */
+struct s2c_engine_file {
+	const char *path; /* absolute, its parent resolved inside */
+	const char *data;
+	size_t len;
+	unsigned mode;
+	uint32_t uid, gid;
+};
+S2C_CHECK int s2c_engine_put_file(struct s2c_ctx *ctx, struct s2c_engine *engine,
+	const char *id, const struct s2c_engine_file *file, struct s2c_error **err);
+
+/* ---- what podman adds to (engine_passwd.c) ---- */
+
+/* Before the first start; does nothing where the engine is not podman. */
+S2C_CHECK int s2c_engine_accounts_note(
+	struct s2c_ctx *ctx, struct s2c_engine_container *c, struct s2c_error **err);
+/* Before a commit. */
+S2C_CHECK int s2c_engine_accounts_restore(struct s2c_ctx *ctx,
+	const struct s2c_engine_container *c, struct s2c_error **err);
 
 /* ---- slots, one file each; see backend.h ---- */
 

@@ -510,7 +510,8 @@ int s2c_engine_rt_run(struct s2c_ctx *ctx, struct s2c_container *container,
 		.opts = opts,
 		.channel = S2C_CHANNEL_INIT,
 		.input = S2C_BUF_INIT(SCRIPT_MAX)};
-	if (check_run(c, opts, err) < 0 || make_cwd(ctx, c, opts->cwd, err) < 0)
+	if (check_run(c, opts, err) < 0 || make_cwd(ctx, c, opts->cwd, err) < 0 ||
+		s2c_engine_accounts_note(ctx, c, err) < 0)
 		return -1;
 	begin(run);
 	if (carry_out(run, err) < 0 || ask_status(run, &status, &oom, err) < 0)

@@ -153,9 +153,9 @@ static void commit(struct fixture *f, struct s2c_container *c,
 /* What podman makes in every container, and commits. */
 static bool is_podmans(const struct fixture *f, const char *path)
 {
-	static const char *const paths[] = {"dev", "etc", "etc/hostname", "etc/hosts",
-		"etc/mtab", "etc/resolv.conf", "proc", "run", "run/.containerenv",
-		"run/secrets", "sys"};
+	static const char *const paths[] = {"dev", "etc", "etc/group", "etc/hostname",
+		"etc/hosts", "etc/mtab", "etc/passwd", "etc/resolv.conf", "proc", "run",
+		"run/.containerenv", "run/secrets", "sys"};
 
 	for (size_t i = 0; f->engine && i < ARRAY_SIZE(paths); i++)
 		if (streq(paths[i], path))

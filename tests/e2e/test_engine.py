@@ -97,6 +97,15 @@ def test_users(engine, made, app, user, uid):
         assert tar.extractfile("tmp/uid").read().split()[0].decode() == uid
 
 
+def test_a_user_without_account(s2c, engine, made, app):
+    """podman gives it a line in /etc/passwd, which must not be in the image."""
+    made.make("builder/tmp", assemble="#!/bin/sh\nset -e\ncp -R /tmp/src/. /tmp/out\n")
+    made.build(app, "builder/tmp", "myapp", "--assemble-user", "3333:4444")
+    assert engine.run("myapp", "cat", "/etc/passwd") == engine.run("builder/test", "cat", "/etc/passwd")
+    with engine.layer("myapp") as tar:
+        assert (tar.getmember("tmp/out/index.html").uid, tar.getmember("tmp/out/index.html").gid) == (3333, 4444)
+
+
 @pytest.mark.parametrize("user", ["0", "root", "sneaky", "00", ""])
 def test_root_is_refused(s2c, engine, made, app, user):
     made.make("builder/root", user=user)
