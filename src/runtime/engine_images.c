@@ -151,6 +151,19 @@ static void take_progress(struct feed *feed, const struct s2c_json *object)
 			feed->ctx, feed->phase, id, (uint64_t)current, (uint64_t)total);
 }
 
+/* "v1: digest: sha256:... size: 427", which is all that podman 4.3 says. */
+static void take_status(struct feed *feed, const char *status)
+{
+	static const char mark[] = ": digest: ";
+	const char *at = status ? strstr(status, mark) : NULL;
+
+	if (!at || *feed->digest)
+		return;
+	at += strlen(mark);
+	(void)snprintf(
+		feed->digest, sizeof(feed->digest), "%.*s", (int)strcspn(at, " "), at);
+}
+
 /* One object of the stream. A failure is one of them, in an answer of status 200. */
 static int take_object(void *self, const struct s2c_json *object, struct s2c_error **err)
 {
@@ -166,6 +179,7 @@ static int take_object(void *self, const struct s2c_json *object, struct s2c_err
 		feed->failure = xstrdup(words ? words : "it does not say why");
 	if (digest)
 		(void)snprintf(feed->digest, sizeof(feed->digest), "%s", digest);
+	take_status(feed, s2c_json_str(s2c_json_get(object, "status")));
 	take_progress(feed, object);
 	return 0;
 }
@@ -198,12 +212,21 @@ static int transfer(struct s2c_ctx *ctx, struct s2c_engine *engine,
 	CLEAN_HTTP_RESPONSE struct s2c_http_response response = {0};
 	CLEAN_WRITER struct s2c_writer *values = s2c_json_values(take_object, feed);
 
+	CLEAN_ERROR struct s2c_error *cause = NULL;
+
 	feed->ctx = ctx;
 	request->sink = values;
 	request->max_body = STREAM_MAX;
 	request->patient = true;
-	if (s2c_engine_call(ctx, engine, request, &response, err) < 0)
+	if (s2c_engine_call(ctx, engine, request, &response, &cause) < 0) {
+		/* What goes wrong before the first byte has a status, but the same one.
+		 */
+		if (response.status >= 500)
+			return s2c_fail(err, code_of_words(s2c_error_message(cause)),
+				"%s", s2c_error_message(cause));
+		s2c_error_move(err, &cause);
 		return -1;
+	}
 	if (s2c_finish(values, err) < 0)
 		return s2c_wrap(err, "%s", request->what);
 	if (feed->failure)

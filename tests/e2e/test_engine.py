@@ -1,4 +1,6 @@
 """Builds by real container engines: the same results as s2c's own."""
+import base64
+import hashlib
 import json
 import signal
 import tarfile
@@ -8,6 +10,7 @@ import pytest
 
 from engines import Engine, base_dir
 from fixtures_engine import EngineBuilder
+from fixtures_registry import PASSWORD, USER, http_get
 from support import ASSEMBLE, S2C
 
 # Mount points that podman makes in a container and commits.
@@ -321,3 +324,79 @@ def test_many_files(engine, made, app):
     with engine.layer("myapp") as tar:
         assert tar.extractfile("srv/file299").read() == b"299\n" * 299
         assert tar.getmember("srv/big").size == 5_000_000
+
+
+# ---- registries ----
+
+
+@pytest.fixture(params=["docker", "podman"])
+def place(request, s2c, rootfs_tar, docker_registry, authfile):
+    """(engine, host, flags): a registry that wants a login and has builder/test as b/test:1."""
+    host = docker_registry(users=True)
+    flags = ["--authfile", authfile(host)]
+    if request.param == "docker":
+        found = request.getfixturevalue("dockerd")
+    else:
+        found = Engine("podman", base_dir(), plain=[host])
+        request.addfinalizer(found.stop)
+        found.start()
+    EngineBuilder(found, s2c, rootfs_tar).local.make("builder/test")
+    s2c.ok("push", "builder/test", f"{host}/b/test:1", *flags)
+    yield found, host, flags
+    assert not found.containers()
+
+
+def digest_in(host, name, tag):
+    login = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
+    status, body = http_get(f"http://{host}/v2/{name}/manifests/{tag}", Authorization=f"Basic {login}",
+                            Accept="application/vnd.docker.distribution.manifest.v2+json, "
+                                   "application/vnd.oci.image.manifest.v1+json")
+    assert status == 200, body
+    return "sha256:" + hashlib.sha256(body).hexdigest()
+
+
+def test_pull_and_push(s2c, place, app, tmp_path):
+    engine, host, flags = place
+    out = s2c.ok("build", app, f"{host}/b/test:1", f"{host}/team/app:v1", "--tag", f"{host}/team/app:v2",
+                 "--push", "--engine", engine.url, "--digest-file", tmp_path / "digest", *flags)
+    digest = digest_in(host, "team/app", "v1")
+    assert digest_in(host, "team/app", "v2") == digest == (tmp_path / "digest").read_text()
+    assert out == f"{host}/team/app@{digest}"
+    labels = engine.config(f"{host}/team/app:v1")["Labels"]
+    assert labels["io.openshift.s2i.build.image"] == f"{host}/b/test:1"
+
+
+def test_push_with_s2c(s2c, place, app, tmp_path):
+    engine, host, flags = place
+    done = s2c.run("build", app, f"{host}/b/test:1", f"{host}/team/own:v1", "--push", "--push-with", "s2c",
+                   "--engine", engine.url, "--digest-file", tmp_path / "digest", *flags)
+    assert done.returncode == 0, done.stderr
+    assert digest_in(host, "team/own", "v1") == (tmp_path / "digest").read_text()
+
+
+def test_wrong_credentials(s2c, place, app, authfile):
+    engine, host, flags = place
+    wrong = ["--authfile", authfile(host, password="wrong", name="wrong.json")]
+    s2c.fails("build", app, f"{host}/b/test:1", "--engine", engine.url, "--pull-policy", "always", *wrong,
+              status=4, match="pull '.*unauthorized|pull '.*auth")
+    s2c.ok("build", app, f"{host}/b/test:1", "--engine", engine.url, *flags)
+    done = s2c.fails("build", app, f"{host}/b/test:1", f"{host}/team/no:1", "--push", "--engine", engine.url,
+                     *wrong, status=4, match="in the engine, but not pushed")
+    assert PASSWORD not in done.stderr and "wrong\"" not in done.stderr
+
+
+def test_pull_policies(s2c, place, app):
+    engine, host, flags = place
+    engine.remove(f"{host}/b/test:1")
+    s2c.fails("build", app, f"{host}/b/test:1", "--engine", engine.url, "--pull-policy", "never", *flags,
+              status=1, match="not in the engine")
+    s2c.fails("build", app, f"{host}/b/none:1", "--engine", engine.url, *flags, status=1, match="pull '")
+    first = s2c.run("build", app, f"{host}/b/test:1", "--engine", engine.url, *flags)
+    again = s2c.run("build", app, f"{host}/b/test:1", "--engine", engine.url, *flags)
+    always = s2c.run("build", app, f"{host}/b/test:1", "--engine", engine.url, "--pull-policy", "always", *flags)
+    assert [done.returncode for done in (first, again, always)] == [0, 0, 0], again.stderr + always.stderr
+    assert ["pull " in done.stderr for done in (first, again, always)] == [True, False, True]
+
+
+def test_registry_is_gone(s2c, engine, made, app):
+    s2c.fails("build", app, "127.0.0.1:1/b/test:1", "--engine", engine.url, status=1, match="cannot be reached")
