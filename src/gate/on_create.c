@@ -184,7 +184,10 @@ static int decide_resources(
 		    &wish->spec.network, &verdict) ||
 		!s2c_rules_limits(session->subject, &asked, &wish->spec.limits, &verdict))
 		return s2c_deny_by(session, &verdict, err);
-	wish->spec.log_bytes = session->subject->values.log_bytes;
+	/* A build of its own reads along, and nobody asks later. */
+	wish->spec.log_bytes = session->core->private_
+				       ? 0
+				       : session->subject->values.log_bytes;
 	return 0;
 }
 

@@ -465,7 +465,8 @@ int s2c_gate_server_run(
 	if (rc == 0) {
 		s2c_emit_log(own, S2C_INFO, "the gate is open: %s at '%s'",
 			server.core.podman ? "podman" : "docker", server.upstream);
-		s2c_gate_notify_ready();
+		if (opts->ready)
+			opts->ready(opts->ready_self);
 		rc = serve(&server, err);
 	}
 	stop(&server, ctx);

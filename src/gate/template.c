@@ -33,6 +33,10 @@ static void set_logs(struct s2c_json *host, uint64_t bytes)
 	struct s2c_json *config = s2c_json_object_at(log, "Config");
 	char size[32];
 
+	if (!bytes) {
+		s2c_json_set_str(log, "Type", "none");
+		return;
+	}
 	(void)snprintf(size, sizeof(size), "%" PRIu64, bytes);
 	s2c_json_set_str(log, "Type", "json-file");
 	s2c_json_set_str(config, "max-size", size);
@@ -202,6 +206,16 @@ static bool drops_all(const struct s2c_json *host, const struct s2c_json *inspec
 	       (effective ? s2c_json_len(effective) == 0 : s2c_json_len(drop) >= 11);
 }
 
+/* "default" is what an engine calls something else; but never one of these. */
+static bool is_network(const struct s2c_json *node, const char *asked)
+{
+	const char *is = s2c_json_str(node);
+
+	if (!is || !streq(asked, "default"))
+		return is && streq(is, asked);
+	return !streq(is, "host") && !strchr(is, ':');
+}
+
 int s2c_gate_template_check(const struct s2c_gate_spec *spec,
 	const struct s2c_json *inspect, struct s2c_error **err)
 {
@@ -225,7 +239,7 @@ int s2c_gate_template_check(const struct s2c_gate_spec *spec,
 		return differs("CapDrop", err);
 	if (!has_only(s2c_json_get(host, "SecurityOpt"), nnp))
 		return differs("SecurityOpt", err);
-	if (!same_text(s2c_json_get(host, "NetworkMode"), spec->network))
+	if (!is_network(s2c_json_get(host, "NetworkMode"), spec->network))
 		return differs("NetworkMode", err);
 	if (!same_text(s2c_json_get(config, "User"), user))
 		return differs("User", err);

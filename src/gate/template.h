@@ -22,7 +22,7 @@ struct s2c_gate_spec {
 	const char *workdir;               /* "": that of the image */
 	const char *network;
 	struct s2c_limits limits;
-	uint64_t log_bytes;
+	uint64_t log_bytes;            /* kept by the engine; 0: none */
 	const struct s2c_strv *labels; /* key, value, ... */
 };
 
