@@ -10,6 +10,32 @@
 
 #include <s2c/context.h>
 
+#define S2C_GATE_LISTEN "unix:///run/s2c/gate.sock"
+#define S2C_GATE_STATE "/var/lib/s2c-gate"
+
+struct s2c_gate_options {
+	const char *policy;
+	const char *listen;   /* "unix:///PATH"; NULL: S2C_GATE_LISTEN, unless a service
+				 manager has opened sockets */
+	const char *upstream; /* "unix:///PATH" of the engine; NULL: as the policy says */
+	const char *state; /* directory for what survives a crash; NULL: S2C_GATE_STATE */
+	int reload_fd;     /* an eventfd: load the policy anew; -1: never */
+};
+
+/*
+ * Serves clients until the context is cancelled; then ends what is under way and removes
+ * the containers that it made. For a process with one thread.
+ */
+int s2c_gate_serve(struct s2c_ctx *ctx, const struct s2c_gate_options *options,
+	struct s2c_error **err);
+
+/*
+ * Proves the sandbox of the gate's workers on this kernel: for each thing that a worker
+ * must not be able to do, a process enters it and tries. *out_held is false if something
+ * could be done. Caller frees *out_text, a line for each.
+ */
+int s2c_gate_selftest(char **out_text, bool *out_held, struct s2c_error **err);
+
 /*
  * Loads a policy as the gate would. S2C_EINVAL names what is wrong with it and where.
  * What is allowed but hardly meant (a builder that nobody may use, credentials that

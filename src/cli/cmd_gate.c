@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * s2c gate: the commands that look at policies and audit logs.
+ * s2c gate: serving, and the commands that look at policies and audit logs.
  */
+#include <errno.h>
+#include <signal.h>
 #include <stdio.h>
+#include <sys/eventfd.h>
 
 #include <s2c/gate.h>
 
@@ -157,6 +160,89 @@ static const struct s2c_command gate_audit = {
 	.run = audit,
 };
 
+/* ---- selftest ---- */
+
+static int selftest(struct s2c_call *call, struct s2c_error **err)
+{
+	CLEAN_FREE char *text = NULL;
+	bool held = false;
+
+	(void)call;
+	if (s2c_gate_selftest(&text, &held, err))
+		return -1;
+	fputs(text, stdout);
+	return held ? S2C_EXIT_DONE : S2C_EXIT_FAILED;
+}
+
+static const struct s2c_command gate_selftest = {
+	.name = "gate selftest",
+	.summary = "prove the sandbox of a gate's workers",
+	.operands = "",
+	.description =
+		"What clients send is read by processes that can do nothing but read, "
+		"write and ask the gate. This starts such processes, lets each try one "
+		"thing that it must not be able to do, and says what came of it on this "
+		"kernel.",
+	.run = selftest,
+};
+
+/* ---- serving ---- */
+
+struct serve_args {
+	const char *policy, *listen, *upstream, *state;
+};
+
+#define SERVE(field) offsetof(struct serve_args, field)
+
+static const struct s2c_option serve_options[] = {
+	{"policy", 0, S2C_OPT_STR, SERVE(policy), "FILE",
+		"who may build with what, and push where", NULL},
+	{"listen", 0, S2C_OPT_STR, SERVE(listen), "URL",
+		"where clients come (default: " S2C_GATE_LISTEN
+		", or what systemd has opened)",
+		NULL},
+	{"upstream", 0, S2C_OPT_STR, SERVE(upstream), "URL",
+		"where the engine is (default: as the policy says)", NULL},
+	{"state", 0, S2C_OPT_STR, SERVE(state), "DIR",
+		"what the gate must know after a crash (default: " S2C_GATE_STATE ")",
+		NULL},
+	{0},
+};
+
+/* An eventfd that SIGHUP writes to. */
+static int reload_fd = -1;
+
+static void on_hangup(int number)
+{
+	uint64_t one = 1;
+
+	(void)number;
+	(void)!write(reload_fd, &one, sizeof(one));
+}
+
+static int serve(struct s2c_call *call, struct s2c_error **err)
+{
+	const struct serve_args *args = call->args;
+	struct sigaction hangup = {.sa_handler = on_hangup, .sa_flags = SA_RESTART};
+	struct s2c_gate_options options = {
+		.policy = args->policy,
+		.listen = args->listen,
+		.upstream = args->upstream,
+		.state = args->state,
+	};
+
+	if (!args->policy)
+		return s2c_fail(err, S2C_EINVAL,
+			"gate needs --policy FILE, or one of its commands; see 's2c gate "
+			"--help'");
+	reload_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (reload_fd < 0)
+		return s2c_fail_errno(err, errno, "cannot make an eventfd");
+	(void)sigaction(SIGHUP, &hangup, NULL);
+	options.reload_fd = reload_fd;
+	return s2c_gate_serve(call->ctx, &options, err);
+}
+
 /* ---- all of them ---- */
 
 static const struct s2c_command *const gate_commands[] = {
@@ -164,23 +250,26 @@ static const struct s2c_command *const gate_commands[] = {
 	&gate_explain,
 	&gate_diff,
 	&gate_audit,
+	&gate_selftest,
 	NULL,
 };
 
-static int gate(struct s2c_call *call, struct s2c_error **err)
-{
-	(void)call;
-	return s2c_fail(
-		err, S2C_EINVAL, "gate needs one of its commands; see 's2c gate --help'");
-}
-
 const struct s2c_command s2c_cmd_gate = {
 	.name = "gate",
-	.summary = "look at the policy and audit log of a gate",
-	.operands = "COMMAND ...",
+	.summary = "let users build with a container engine, and nothing else",
+	.operands = "",
 	.description =
-		"A gate stands in front of a container engine and lets users build "
-		"with it, and nothing else. What they may do is in its policy.",
+		"Stands in front of a container engine, whose socket is as good as root, "
+		"and offers another socket: a part of the engine's own protocol, enough "
+		"to build images as a fixed user that is not root. What users may do is "
+		"in a policy, and what they did in an audit log. Clients such as docker "
+		"and s2i need no more than DOCKER_HOST.\n\n"
+		"SIGHUP loads the policy anew; a bad one leaves all as it was. When the "
+		"gate ends it removes the containers that it made.",
+	.examples = "  s2c gate --policy /etc/s2c/policy.yaml\n"
+		    "  DOCKER_HOST=unix:///run/s2c/gate.sock docker version\n",
+	.options = serve_options,
+	.args_size = sizeof(struct serve_args),
 	.subcommands = gate_commands,
-	.run = gate,
+	.run = serve,
 };

@@ -201,7 +201,8 @@ static int check_host(const struct host *host, struct s2c_gate_ask *ask,
 	if (!is_one_of(host->ipc, ipc))
 		return no(ask, code, S2C_GATE_FIELD_DENIED, "HostConfig.IpcMode", err);
 	if (!is_one_of(host->cgroupns, private_))
-		return no(ask, code, S2C_GATE_FIELD_DENIED, "HostConfig.CgroupnsMode", err);
+		return no(
+			ask, code, S2C_GATE_FIELD_DENIED, "HostConfig.CgroupnsMode", err);
 	s2c_strv_foreach (option, &host->security)
 		if (!*option || !is_one_of(option, security))
 			return no(ask, code, S2C_GATE_FIELD_DENIED,
@@ -265,8 +266,8 @@ static int take_names(const struct s2c_json *object, const char *field,
 static int decode(enum s2c_gate_body kind, const struct s2c_json *root,
 	struct s2c_gate_ask *ask, enum s2c_gate_code *code, struct s2c_error **err)
 {
-	const struct s2c_schema *schema =
-		kind == S2C_GATE_BODY_CREATE ? &create_schema : &commit_schema;
+	const struct s2c_schema *schema = kind == S2C_GATE_BODY_CREATE ? &create_schema
+								       : &commit_schema;
 	enum s2c_schema_fault fault = S2C_SCHEMA_OK;
 	struct body body = {0};
 

@@ -12,8 +12,8 @@ static void copy_members(
 	}
 }
 
-static void copy_object(struct s2c_json *to, const struct s2c_json *from, const char *name,
-	const char *const *keys)
+static void copy_object(struct s2c_json *to, const struct s2c_json *from,
+	const char *name, const char *const *keys)
 {
 	copy_members(s2c_json_object_at(to, name), s2c_json_get(from, name), keys);
 }
@@ -23,7 +23,8 @@ struct s2c_json *s2c_filtered_container(const struct s2c_json *inspect)
 	static const char *const top[] = {
 		"Id", "Created", "Path", "Args", "Image", "Name", NULL};
 	static const char *const state[] = {"Status", "Running", "Paused", "Restarting",
-		"OOMKilled", "Dead", "ExitCode", "Error", "StartedAt", "FinishedAt", NULL};
+		"OOMKilled", "Dead", "ExitCode", "Error", "StartedAt", "FinishedAt",
+		NULL};
 	static const char *const config[] = {"Hostname", "User", "AttachStdin",
 		"AttachStdout", "AttachStderr", "Tty", "OpenStdin", "StdinOnce", "Env",
 		"Cmd", "Entrypoint", "Image", "WorkingDir", "Labels", NULL};
@@ -63,8 +64,8 @@ bool s2c_filtered_has_exited(const struct s2c_json *inspect, int *out_status)
 
 struct s2c_json *s2c_filtered_image(const struct s2c_json *inspect, const char *name)
 {
-	static const char *const top[] = {"Id", "Created", "Os", "Architecture", "Variant",
-		"Size", "VirtualSize", "RootFS", "RepoDigests", NULL};
+	static const char *const top[] = {"Id", "Created", "Os", "Architecture",
+		"Variant", "Size", "VirtualSize", "RootFS", "RepoDigests", NULL};
 	static const char *const config[] = {"User", "Env", "Cmd", "Entrypoint", "Labels",
 		"WorkingDir", "ExposedPorts", "OnBuild", "Volumes", "StopSignal", "Shell",
 		"Healthcheck", NULL};

@@ -67,8 +67,8 @@ static int find_builder(struct s2c_session *session, const struct s2c_reference 
 	struct s2c_builder_choice choice;
 	char name[S2C_REFERENCE_MAX + 1];
 
-	if (!s2c_rules_builder(session->policy->rules, session->subject, ref, &choice,
-		    &verdict))
+	if (!s2c_rules_builder(
+		    session->policy->rules, session->subject, ref, &choice, &verdict))
 		return s2c_deny_by(session, &verdict, err);
 	(void)snprintf(session->rule, sizeof(session->rule), "%s", verdict.rule);
 	/* Engines find an image by digest without its tag only. */

@@ -28,8 +28,12 @@ bool s2c_gate_path_allowed(const char *path)
 	if (path[0] != '/')
 		return false;
 	for (const char *p = path; *p; p++)
-		if (*p == '/' && (p[1] == '/' || (p[1] == '.' && (p[2] == '/' || !p[2] ||
-				     (p[2] == '.' && (p[3] == '/' || !p[3]))))))
+		if (*p == '/' &&
+			(p[1] == '/' ||
+				(p[1] == '.' &&
+					(p[2] == '/' || !p[2] ||
+						(p[2] == '.' &&
+							(p[3] == '/' || !p[3]))))))
 			return false;
 	for (size_t i = 0; i < ARRAY_SIZE(hosts); i++)
 		if (s2c_gate_path_within(path, hosts[i]))

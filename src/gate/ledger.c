@@ -333,6 +333,15 @@ bool s2c_ledger_due(struct s2c_ledger *ledger, int64_t now, bool all,
 	return due != NULL;
 }
 
+void s2c_ledger_deadline_passed(struct s2c_ledger *ledger, const char *id)
+{
+	s2c_monitor_enter(ledger->lock);
+	struct container *c = by_id(ledger, id);
+	if (c)
+		c->record.until = 0;
+	s2c_monitor_leave(ledger->lock);
+}
+
 unsigned s2c_ledger_count(struct s2c_ledger *ledger)
 {
 	unsigned n = 0;

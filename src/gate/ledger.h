@@ -34,7 +34,7 @@ struct s2c_container_record {
 	char owner[S2C_LEDGER_OWNER_MAX];
 	char name[S2C_LEDGER_NAME_MAX]; /* the client's for it, or "" */
 	char id[65];
-	char image[72]; /* id of its image, "sha256:..." */
+	char image[72];        /* id of its image, "sha256:..." */
 	char destination[256]; /* where the builder image wants its source, or "" */
 	uint32_t uid, gid;
 	enum s2c_container_state state;
@@ -89,6 +89,8 @@ void s2c_ledger_remove(struct s2c_ledger *ledger, const char *id);
  */
 bool s2c_ledger_due(struct s2c_ledger *ledger, int64_t now, bool all,
 	struct s2c_container_record *out);
+/* Its time was up and it was told to end: it is not due again. */
+void s2c_ledger_deadline_passed(struct s2c_ledger *ledger, const char *id);
 unsigned s2c_ledger_count(struct s2c_ledger *ledger);
 
 /* Images: "sha256:..." ids of what the owner committed, and names that were given. */

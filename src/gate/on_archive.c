@@ -29,13 +29,14 @@ static int check_path(struct s2c_session *session, struct s2c_error **err)
 
 	if (path && s2c_gate_path_allowed(path))
 		return 0;
-	return s2c_deny(session, S2C_GATE_ARCHIVE_PATH, err, "path '%s'", path ? path : "");
+	return s2c_deny(
+		session, S2C_GATE_ARCHIVE_PATH, err, "path '%s'", path ? path : "");
 }
 
 /* ---- out ---- */
 
 /* The engine's word about a file is base64 of JSON; other bytes are not passed on. */
-static void pass_stat(const struct s2c_call *call, struct s2c_gate_head *head)
+static void pass_stat(const struct s2c_gate_call *call, struct s2c_gate_head *head)
 {
 	const char *stat = s2c_http1_header(&call->response.headers, STAT_HEADER);
 
@@ -46,11 +47,11 @@ static void pass_stat(const struct s2c_call *call, struct s2c_gate_head *head)
 }
 
 static int ask_engine(struct s2c_session *session, enum s2c_http1_method method,
-	struct s2c_call *call, struct s2c_error **err)
+	struct s2c_gate_call *call, struct s2c_error **err)
 {
 	CLEAN_BUF struct s2c_buf target = S2C_BUF_INIT(S2C_UPSTREAM_TARGET_MAX);
 	struct s2c_container_record container;
-	struct s2c_call_opts opts = {.method = method, .watch = session->wire_fd};
+	struct s2c_gate_call_opts opts = {.method = method, .watch = session->wire_fd};
 
 	if (check_path(session, err) < 0 ||
 		s2c_own_container(session,
@@ -60,13 +61,15 @@ static int ask_engine(struct s2c_session *session, enum s2c_http1_method method,
 		return -1;
 	if (container.state == S2C_CONTAINER_RUNNING)
 		return s2c_deny(session, S2C_GATE_STATE, err,
-			"the container is running; its files can be had before and after");
+			"the container is running; its files can be had before and "
+			"after");
 	if (archive_target(session, &container, false, &target, err) < 0 ||
 		s2c_allow(session, container.id, NULL, err) < 0)
 		return -1;
 	opts.target = s2c_buf_str(&target);
-	if (s2c_call_begin(session->ctx, &session->core->upstream, &opts, call, err) < 0 ||
-		s2c_call_answer(call, err) < 0)
+	if (s2c_gate_call_begin(
+		    session->ctx, &session->core->upstream, &opts, call, err) < 0 ||
+		s2c_gate_call_answer(call, err) < 0)
 		return -1;
 	if (call->response.status == 404)
 		return s2c_deny(session, S2C_GATE_NOT_FOUND, err,
@@ -81,7 +84,7 @@ int s2c_on_archive_stat(struct s2c_session *session, struct s2c_error **err)
 {
 	CLEAN_GATE_HEAD struct s2c_gate_head head = {
 		.status = 200, .follow = S2C_FOLLOW_NOTHING};
-	CLEAN_CALL struct s2c_call call = {.fd = -1};
+	CLEAN_GATE_CALL struct s2c_gate_call call = {.fd = -1};
 
 	if (ask_engine(session, S2C_HTTP1_HEAD, &call, err) < 0)
 		return -1;
@@ -94,14 +97,14 @@ int s2c_on_archive_get(struct s2c_session *session, struct s2c_error **err)
 {
 	CLEAN_GATE_HEAD struct s2c_gate_head head = {
 		.status = 200, .follow = S2C_FOLLOW_BODY};
-	CLEAN_CALL struct s2c_call call = {.fd = -1};
+	CLEAN_GATE_CALL struct s2c_gate_call call = {.fd = -1};
 
 	if (ask_engine(session, S2C_HTTP1_GET, &call, err) < 0)
 		return -1;
 	pass_stat(&call, &head);
 	s2c_strv_add(&head.headers, "Content-Type: application/x-tar");
-	return s2c_answer_stream(session, &head, call.body,
-		session->subject->values.copy_out_bytes, err);
+	return s2c_answer_stream(
+		session, &head, call.body, session->subject->values.copy_out_bytes, err);
 }
 
 /* ---- in ---- */
@@ -125,7 +128,7 @@ static int check_place(struct s2c_session *session,
 }
 
 /* What the worker makes of the client's archive, to the engine. */
-static int stream_in(struct s2c_session *session, struct s2c_call *call,
+static int stream_in(struct s2c_session *session, struct s2c_gate_call *call,
 	const struct s2c_container_record *container, struct s2c_error **err)
 {
 	const struct s2c_rules_values *values = &session->subject->values;
@@ -159,19 +162,19 @@ static int put(struct s2c_session *session, const struct s2c_container_record *c
 	struct s2c_error **err)
 {
 	CLEAN_BUF struct s2c_buf target = S2C_BUF_INIT(S2C_UPSTREAM_TARGET_MAX);
-	CLEAN_CALL struct s2c_call call = {.fd = -1};
+	CLEAN_GATE_CALL struct s2c_gate_call call = {.fd = -1};
 	CLEAN_JSON struct s2c_json *answer = NULL;
-	struct s2c_call_opts opts = {
+	struct s2c_gate_call_opts opts = {
 		.method = S2C_HTTP1_PUT, .archive = true, .watch = session->wire_fd};
 
 	if (archive_target(session, container, true, &target, err) < 0)
 		return -1;
 	opts.target = s2c_buf_str(&target);
-	if (s2c_call_begin(session->ctx, &session->core->upstream, &opts, &call, err) <
-			0 ||
+	if (s2c_gate_call_begin(
+		    session->ctx, &session->core->upstream, &opts, &call, err) < 0 ||
 		stream_in(session, &call, container, err) < 0 ||
-		s2c_call_answer(&call, err) < 0 ||
-		s2c_call_json(&call, &answer, err) < 0)
+		s2c_gate_call_answer(&call, err) < 0 ||
+		s2c_gate_call_json(&call, &answer, err) < 0)
 		return -1;
 	if (call.response.status == 404)
 		return s2c_deny(session, S2C_GATE_NOT_FOUND, err,
@@ -194,7 +197,8 @@ int s2c_on_archive_put(struct s2c_session *session, struct s2c_error **err)
 		s2c_allow(session, container.id, NULL, err) < 0)
 		return -1;
 	if (put(session, &container, err) < 0) {
-		/* Nobody knows how much of it is there. A missing directory leaves none. */
+		/* Nobody knows how much of it is there. A missing directory leaves none.
+		 */
 		if (session->code != S2C_GATE_NOT_FOUND)
 			(void)s2c_ledger_move(session->core->ledger, container.id,
 				S2C_CONTAINER_FRESH, S2C_CONTAINER_BROKEN);

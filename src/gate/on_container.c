@@ -113,7 +113,8 @@ static int hand_over(struct s2c_session *session, struct s2c_error **err)
 	return 0;
 }
 
-static int pump(struct s2c_session *session, struct s2c_call *call, struct s2c_error **err)
+static int pump(
+	struct s2c_session *session, struct s2c_gate_call *call, struct s2c_error **err)
 {
 	const struct s2c_rules_values *values = &session->subject->values;
 	char early[S2C_HTTP1_RESPONSE_MAX];
@@ -141,9 +142,9 @@ static int pump(struct s2c_session *session, struct s2c_call *call, struct s2c_e
 int s2c_on_attach(struct s2c_session *session, struct s2c_error **err)
 {
 	CLEAN_BUF struct s2c_buf target = S2C_BUF_INIT(S2C_UPSTREAM_TARGET_MAX);
-	CLEAN_CALL struct s2c_call call = {.fd = -1};
+	CLEAN_GATE_CALL struct s2c_gate_call call = {.fd = -1};
 	struct s2c_container_record container;
-	struct s2c_call_opts opts = {
+	struct s2c_gate_call_opts opts = {
 		.method = S2C_HTTP1_POST, .upgrade = true, .watch = session->wire_fd};
 	int rc;
 
@@ -157,9 +158,9 @@ int s2c_on_attach(struct s2c_session *session, struct s2c_error **err)
 		take_stream(session, &container, err) < 0)
 		return -1;
 	opts.target = s2c_buf_str(&target);
-	if (s2c_call_begin(session->ctx, &session->core->upstream, &opts, &call, err) <
-			0 ||
-		s2c_call_answer(&call, err) < 0)
+	if (s2c_gate_call_begin(
+		    session->ctx, &session->core->upstream, &opts, &call, err) < 0 ||
+		s2c_gate_call_answer(&call, err) < 0)
 		return -1;
 	if (call.response.status != 101 && call.response.status != 200)
 		return s2c_deny(session, S2C_GATE_UPSTREAM_REFUSED, err,
@@ -183,10 +184,10 @@ int s2c_on_start(struct s2c_session *session, struct s2c_error **err)
 		s2c_allow(session, container.id, NULL, err) < 0)
 		return -1;
 	/* Of two that ask at the same time one gets it. */
-	if (!s2c_ledger_move(ledger, container.id, S2C_CONTAINER_FRESH,
-		    S2C_CONTAINER_RUNNING))
-		return s2c_deny(session, S2C_GATE_STATE, err,
-			"the container has been started");
+	if (!s2c_ledger_move(
+		    ledger, container.id, S2C_CONTAINER_FRESH, S2C_CONTAINER_RUNNING))
+		return s2c_deny(
+			session, S2C_GATE_STATE, err, "the container has been started");
 	s2c_ledger_started(ledger, container.id);
 	target_of(target, &container, "/start");
 	if (s2c_engine(session, S2C_HTTP1_POST, target, NULL, NULL, err) < 0) {
@@ -212,11 +213,12 @@ static int answer_exit(
 	return s2c_finish(out, err);
 }
 
-static int read_exit(struct s2c_call *call, int64_t *out_status, struct s2c_error **err)
+static int read_exit(
+	struct s2c_gate_call *call, int64_t *out_status, struct s2c_error **err)
 {
 	CLEAN_JSON struct s2c_json *answer = NULL;
 
-	if (s2c_call_json(call, &answer, err) < 0)
+	if (s2c_gate_call_json(call, &answer, err) < 0)
 		return -1;
 	if (!answer)
 		return s2c_fail(err, S2C_EPROTO, "the engine says nothing");
@@ -231,13 +233,12 @@ int s2c_on_wait(struct s2c_session *session, struct s2c_error **err)
 {
 	CLEAN_GATE_HEAD struct s2c_gate_head head = {
 		.status = 200, .follow = S2C_FOLLOW_BODY};
-	CLEAN_CALL struct s2c_call call = {.fd = -1};
+	CLEAN_GATE_CALL struct s2c_gate_call call = {.fd = -1};
 	struct s2c_container_record container;
 	const char *condition = session->ask->condition;
 	char target[S2C_UPSTREAM_TARGET_MAX];
-	struct s2c_call_opts opts = {.method = S2C_HTTP1_POST,
-		.target = target,
-		.watch = session->wire_fd};
+	struct s2c_gate_call_opts opts = {
+		.method = S2C_HTTP1_POST, .target = target, .watch = session->wire_fd};
 	int64_t status;
 
 	if (!condition || !*condition)
@@ -254,10 +255,11 @@ int s2c_on_wait(struct s2c_session *session, struct s2c_error **err)
 	target_of(target, &container,
 		streq(condition, "next-exit") ? "/wait?condition=next-exit"
 					      : "/wait?condition=not-running");
-	if (s2c_call_begin(session->ctx, &session->core->upstream, &opts, &call, err) < 0)
+	if (s2c_gate_call_begin(
+		    session->ctx, &session->core->upstream, &opts, &call, err) < 0)
 		return -1;
 	call.seconds = 0; /* as long as the container runs */
-	if (s2c_call_answer(&call, err) < 0)
+	if (s2c_gate_call_answer(&call, err) < 0)
 		return -1;
 	if (call.response.status != 200)
 		return s2c_deny(session, S2C_GATE_UPSTREAM_REFUSED, err,
@@ -276,12 +278,11 @@ int s2c_on_wait(struct s2c_session *session, struct s2c_error **err)
 int s2c_on_logs(struct s2c_session *session, struct s2c_error **err)
 {
 	const struct s2c_gate_ask *ask = session->ask;
-	CLEAN_CALL struct s2c_call call = {.fd = -1};
+	CLEAN_GATE_CALL struct s2c_gate_call call = {.fd = -1};
 	struct s2c_container_record container;
 	char target[S2C_UPSTREAM_TARGET_MAX];
-	struct s2c_call_opts opts = {.method = S2C_HTTP1_GET,
-		.target = target,
-		.watch = session->wire_fd};
+	struct s2c_gate_call_opts opts = {
+		.method = S2C_HTTP1_GET, .target = target, .watch = session->wire_fd};
 	char what[64];
 
 	if (s2c_own_container(session, S2C_CONTAINER_ANY, &container, err) < 0 ||
@@ -290,11 +291,12 @@ int s2c_on_logs(struct s2c_session *session, struct s2c_error **err)
 	(void)snprintf(what, sizeof(what), "/logs?stdout=%d&stderr=%d&follow=%d",
 		ask->out != 0, ask->error != 0, ask->follow != 0);
 	target_of(target, &container, what);
-	if (s2c_call_begin(session->ctx, &session->core->upstream, &opts, &call, err) < 0)
+	if (s2c_gate_call_begin(
+		    session->ctx, &session->core->upstream, &opts, &call, err) < 0)
 		return -1;
 	if (ask->follow)
 		call.seconds = 0;
-	if (s2c_call_answer(&call, err) < 0)
+	if (s2c_gate_call_answer(&call, err) < 0)
 		return -1;
 	if (call.response.status != 200)
 		return s2c_deny(session, S2C_GATE_UPSTREAM_REFUSED, err,
@@ -308,8 +310,8 @@ int s2c_on_logs(struct s2c_session *session, struct s2c_error **err)
 /* The signal by the name that is written, or NULL for one that nobody may send. */
 static const char *signal_name(const char *asked)
 {
-	static const char *const names[][2] = {{"KILL", "9"}, {"TERM", "15"},
-		{"INT", "2"}, {"QUIT", "3"}, {"HUP", "1"}};
+	static const char *const names[][2] = {
+		{"KILL", "9"}, {"TERM", "15"}, {"INT", "2"}, {"QUIT", "3"}, {"HUP", "1"}};
 	static const char *const written[] = {
 		"SIGKILL", "SIGTERM", "SIGINT", "SIGQUIT", "SIGHUP"};
 
@@ -349,7 +351,8 @@ int s2c_on_kill(struct s2c_session *session, struct s2c_error **err)
 	return s2c_answer_status(session, 204, err);
 }
 
-int s2c_session_remove(struct s2c_session *session, const char *id, struct s2c_error **err)
+int s2c_session_remove(
+	struct s2c_session *session, const char *id, struct s2c_error **err)
 {
 	char target[S2C_UPSTREAM_TARGET_MAX];
 

@@ -18,7 +18,6 @@
 struct wish {
 	struct s2c_gate_image image;
 	struct s2c_gate_spec spec;
-	char mac[65];
 };
 
 static void wish_release(struct wish *wish)
@@ -92,7 +91,8 @@ static int choose_user(struct s2c_session *session, struct wish *wish,
 	return 0;
 }
 
-static int decide_user(struct s2c_session *session, struct wish *wish, struct s2c_error **err)
+static int decide_user(
+	struct s2c_session *session, struct wish *wish, struct s2c_error **err)
 {
 	struct s2c_verdict verdict = {0};
 	const char *from;
@@ -132,7 +132,8 @@ static bool is_env_name(const char *assignment)
 	if (!len || len > ENV_NAME_MAX || isdigit((unsigned char)*assignment))
 		return false;
 	for (size_t i = 0; i < len; i++)
-		if (!isalnum((unsigned char)assignment[i]) && !strchr("_.-", assignment[i]))
+		if (!isalnum((unsigned char)assignment[i]) &&
+			!strchr("_.-", assignment[i]))
 			return false;
 	return true;
 }
@@ -181,8 +182,7 @@ static int decide_resources(
 
 	if (!s2c_rules_network(session->subject, wish->image.builder, ask->network,
 		    &wish->spec.network, &verdict) ||
-		!s2c_rules_limits(
-			session->subject, &asked, &wish->spec.limits, &verdict))
+		!s2c_rules_limits(session->subject, &asked, &wish->spec.limits, &verdict))
 		return s2c_deny_by(session, &verdict, err);
 	wish->spec.log_bytes = session->subject->values.log_bytes;
 	return 0;
@@ -197,15 +197,12 @@ static int decide_labels(
 		if (starts_with(labels->items[i], S2C_GATE_LABEL))
 			return s2c_deny(session, S2C_GATE_LABEL_RESERVED, err,
 				"label '%s'", labels->items[i]);
-	s2c_core_mac(session->core, session->owner, wish->mac);
 	wish->spec.labels = labels;
-	wish->spec.owner = session->owner;
-	wish->spec.instance = session->core->instance;
-	wish->spec.mac = wish->mac;
 	return 0;
 }
 
-static int decide_all(struct s2c_session *session, struct wish *wish, struct s2c_error **err)
+static int decide_all(
+	struct s2c_session *session, struct wish *wish, struct s2c_error **err)
 {
 	const char *image = session->ask->image;
 
@@ -237,12 +234,12 @@ static int make(struct s2c_session *session, const struct wish *wish,
 {
 	CLEAN_JSON struct s2c_json *body = s2c_gate_template_create(&wish->spec);
 	CLEAN_JSON struct s2c_json *answer = NULL;
-	char target[256];
+	char target[256], name[S2C_GATE_NAME_MAX];
 	const char *id;
 
+	s2c_gate_instance_name(session->core->instance, session->request, name);
 	(void)snprintf(target, sizeof(target),
-		"/v" S2C_UPSTREAM_VERSION "/containers/create?name=s2c-%.12s-%lu",
-		session->core->instance, session->request);
+		"/v" S2C_UPSTREAM_VERSION "/containers/create?name=%s", name);
 	if (s2c_engine(session, S2C_HTTP1_POST, target, body, &answer, err) < 0)
 		return -1;
 	id = s2c_json_str(s2c_json_get(answer, "Id"));
@@ -284,8 +281,8 @@ static void describe(struct s2c_session *session, const struct wish *wish,
 		session->ask->name ? session->ask->name : "");
 	(void)snprintf(out->image, sizeof(out->image), "%s", wish->image.id);
 	if (destination && s2c_gate_path_allowed(destination))
-		(void)snprintf(out->destination, sizeof(out->destination), "%s",
-			destination);
+		(void)snprintf(
+			out->destination, sizeof(out->destination), "%s", destination);
 	out->uid = wish->spec.uid;
 	out->gid = wish->spec.gid;
 	out->state = S2C_CONTAINER_CREATED;

@@ -6,8 +6,8 @@
 
 #include "gate/filtered.h"
 #include "gate/images.h"
-#include "gate/registry_auth.h"
 #include "gate/template.h"
+#include "registry/engine_auth.h"
 
 /* Bytes of what an engine tells about the progress of a pull or push. */
 #define PROGRESS_MAX (64ull * 1024 * 1024)
@@ -32,8 +32,8 @@ static int join_name(struct s2c_session *session, const char *repo, const char *
 }
 
 /*
- * Whether the name may be given to an image of the client's: not if it is a builder's, and
- * not if the engine has it for an image that is not the client's.
+ * Whether the name may be given to an image of the client's: not if it is a builder's,
+ * and not if the engine has it for an image that is not the client's.
  */
 static int check_output(struct s2c_session *session, const struct s2c_reference *name,
 	struct s2c_error **err)
@@ -48,8 +48,7 @@ static int check_output(struct s2c_session *session, const struct s2c_reference 
 	if (*name->digest)
 		return s2c_deny(session, S2C_GATE_OUTPUT_NOT_ALLOWED, err,
 			"a digest is no name to give");
-	if (!s2c_rules_output(
-		    session->policy->rules, session->subject, name, &verdict))
+	if (!s2c_rules_output(session->policy->rules, session->subject, name, &verdict))
 		return s2c_deny_by(session, &verdict, err);
 	if (session->core->private_)
 		return 0;
@@ -105,21 +104,22 @@ int s2c_on_image_inspect(struct s2c_session *session, struct s2c_error **err)
 }
 
 /* Passes on what the engine tells, once it has begun to. */
-static int follow(struct s2c_session *session, const struct s2c_call_opts *opts,
+static int follow(struct s2c_session *session, const struct s2c_gate_call_opts *opts,
 	struct s2c_error **err)
 {
-	CLEAN_CALL struct s2c_call call = {.fd = -1};
+	CLEAN_GATE_CALL struct s2c_gate_call call = {.fd = -1};
 	CLEAN_JSON struct s2c_json *answer = NULL;
 
-	if (s2c_call_begin(session->ctx, &session->core->upstream, opts, &call, err) < 0)
+	if (s2c_gate_call_begin(
+		    session->ctx, &session->core->upstream, opts, &call, err) < 0)
 		return -1;
 	call.seconds = 0; /* a registry may take its time; the client is watched */
-	if (s2c_call_answer(&call, err) < 0)
+	if (s2c_gate_call_answer(&call, err) < 0)
 		return -1;
 	if (call.response.status == 200)
 		return s2c_answer_body(
 			session, "application/json", call.body, PROGRESS_MAX, err);
-	if (s2c_call_json(&call, &answer, err) < 0)
+	if (s2c_gate_call_json(&call, &answer, err) < 0)
 		return -1;
 	return s2c_deny(session,
 		call.response.status == 404 ? S2C_GATE_NOT_FOUND
@@ -128,14 +128,15 @@ static int follow(struct s2c_session *session, const struct s2c_call_opts *opts,
 		s2c_upstream_message(answer));
 }
 
-/* What a client may log in with by itself, if the policy lets it; *out is NULL without. */
+/* What a client may log in with by itself, if the policy lets it; *out is NULL without.
+ */
 static int client_auth(struct s2c_session *session, char **out, struct s2c_error **err)
 {
 	const char *given = session->ask->registry_auth;
 
 	if (!given || session->subject->values.client_auth != S2C_CLIENT_AUTH_ALLOW)
 		return 0;
-	if (s2c_registry_auth_rewrite(given, out, err) < 0) {
+	if (s2c_engine_auth_rewrite(given, out, err) < 0) {
 		session->code = S2C_GATE_AUTH_DENIED;
 		return -1;
 	}
@@ -167,12 +168,12 @@ int s2c_on_image_pull(struct s2c_session *session, struct s2c_error **err)
 			0 ||
 		s2c_http1_query_add(&target, "fromImage", repo, err) < 0 ||
 		s2c_http1_query_add(&target, "tag",
-			*choice.ref.digest ? choice.ref.digest : choice.ref.tag, err) <
-			0 ||
+			*choice.ref.digest ? choice.ref.digest : choice.ref.tag,
+			err) < 0 ||
 		s2c_allow(session, NULL, repo, err) < 0)
 		return -1;
 	return follow(session,
-		&(struct s2c_call_opts){.method = S2C_HTTP1_POST,
+		&(struct s2c_gate_call_opts){.method = S2C_HTTP1_POST,
 			.target = s2c_buf_str(&target),
 			.auth = auth,
 			.watch = session->wire_fd},
@@ -263,8 +264,7 @@ int s2c_on_commit(struct s2c_session *session, struct s2c_error **err)
 		s2c_session_refresh(session, &container, err) < 0)
 		return -1;
 	if (container.state == S2C_CONTAINER_RUNNING)
-		return s2c_deny(
-			session, S2C_GATE_STATE, err, "the container is running");
+		return s2c_deny(session, S2C_GATE_STATE, err, "the container is running");
 	if (container.exit_code)
 		return s2c_deny(session, S2C_GATE_STATE, err,
 			"the container failed with status %d, and what fails is not kept",
@@ -328,7 +328,7 @@ static int push_auth(struct s2c_session *session, const struct s2c_reference *na
 	const struct s2c_rule_push *rule, char **out, struct s2c_error **err)
 {
 	if (rule && rule->auth)
-		return s2c_registry_auth_find(session->ctx, rule->auth, name, out, err);
+		return s2c_engine_auth_find(session->ctx, rule->auth, name, out, err);
 	return client_auth(session, out, err);
 }
 
@@ -359,7 +359,7 @@ int s2c_on_image_push(struct s2c_session *session, struct s2c_error **err)
 		s2c_allow(session, NULL, id, err) < 0)
 		return -1;
 	return follow(session,
-		&(struct s2c_call_opts){.method = S2C_HTTP1_POST,
+		&(struct s2c_gate_call_opts){.method = S2C_HTTP1_POST,
 			.target = s2c_buf_str(&target),
 			/* dockerd 20.10 refuses a push without: "{}" */
 			.auth = auth ? auth : "e30=",
@@ -369,23 +369,22 @@ int s2c_on_image_push(struct s2c_session *session, struct s2c_error **err)
 
 int s2c_on_image_export(struct s2c_session *session, struct s2c_error **err)
 {
-	CLEAN_CALL struct s2c_call call = {.fd = -1};
+	CLEAN_GATE_CALL struct s2c_gate_call call = {.fd = -1};
 	char id[72], name[S2C_REFERENCE_MAX + 1];
 	char target[S2C_UPSTREAM_TARGET_MAX];
-	struct s2c_call_opts opts = {
+	struct s2c_gate_call_opts opts = {
 		.method = S2C_HTTP1_GET, .target = target, .watch = session->wire_fd};
-	uint64_t most = session->core->private_
-				? UINT64_MAX
-				: session->subject->values.copy_out_bytes;
+	uint64_t most = session->core->private_ ? UINT64_MAX
+						: session->subject->values.copy_out_bytes;
 
 	if (find_own(session, session->ask->object, id, name, err) < 0 ||
 		s2c_allow(session, NULL, id, err) < 0)
 		return -1;
 	(void)snprintf(target, sizeof(target), "/v" S2C_UPSTREAM_VERSION "/images/%s/get",
 		*name ? name : id);
-	if (s2c_call_begin(session->ctx, &session->core->upstream, &opts, &call, err) <
-			0 ||
-		s2c_call_answer(&call, err) < 0)
+	if (s2c_gate_call_begin(
+		    session->ctx, &session->core->upstream, &opts, &call, err) < 0 ||
+		s2c_gate_call_answer(&call, err) < 0)
 		return -1;
 	if (call.response.status != 200)
 		return s2c_deny(session, S2C_GATE_UPSTREAM_REFUSED, err,

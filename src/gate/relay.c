@@ -96,15 +96,14 @@ static short wanted(const struct way *in, const struct way *out, int fd)
 	return events;
 }
 
-static int run(struct s2c_ctx *ctx, struct way *in, struct way *out,
-	struct s2c_error **err)
+static int run(
+	struct s2c_ctx *ctx, struct way *in, struct way *out, struct s2c_error **err)
 {
 	while (!(out->ended && out->done == out->len)) {
 		/* A descriptor of which nothing is wanted must not wake by its end. */
 		short client = wanted(in, out, in->from);
 		short engine = wanted(out, in, out->from);
-		struct pollfd ready[] = {
-			{.fd = client ? in->from : -1, .events = client},
+		struct pollfd ready[] = {{.fd = client ? in->from : -1, .events = client},
 			{.fd = engine ? out->from : -1, .events = engine}};
 		int n;
 

@@ -202,6 +202,10 @@ static int check_body(const struct route *route, const struct s2c_http1_request 
 			       ? no(ask, code, S2C_GATE_BODY_NOT_ALLOWED, route->prefix,
 					 err)
 			       : 0;
+	/* A commit without changes of the config comes without a body. */
+	if (json && !request->chunked && !request->content_length &&
+		route->body == S2C_GATE_BODY_COMMIT)
+		return 0;
 	if (json && !(type && streq(type, "application/json")))
 		return no(ask, code, S2C_GATE_CONTENT_TYPE, type ? type : "none", err);
 	return 0;

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <sys/socket.h>
 
-#include "codec/digest.h"
+#include "image/manifest.h"
 #include "util/escape.h"
 
 /* Bytes of a sentence for the client. */
@@ -32,13 +32,6 @@ void s2c_core_let_go(struct s2c_core *core, struct s2c_gate_policy *policy)
 	}
 }
 
-void s2c_core_mac(const struct s2c_core *core, const char *owner, char out[65])
-{
-	CLEAN_FREE char *text = xasprintf("%s\n%s", core->instance, owner);
-
-	s2c_hmac_sha256(core->key, sizeof(core->key), text, strlen(text), out);
-}
-
 /* ---- no ---- */
 
 int s2c_deny(struct s2c_session *session, enum s2c_gate_code code, struct s2c_error **err,
@@ -59,8 +52,8 @@ int s2c_deny_by(struct s2c_session *session, const struct s2c_verdict *verdict,
 	struct s2c_error **err)
 {
 	(void)snprintf(session->rule, sizeof(session->rule), "%s", verdict->rule);
-	return s2c_deny(session, s2c_gate_code_find(verdict->code), err, "%s",
-		verdict->reason);
+	return s2c_deny(
+		session, s2c_gate_code_find(verdict->code), err, "%s", verdict->reason);
 }
 
 /* What an error that nobody gave a code to means. */
@@ -80,15 +73,46 @@ static enum s2c_gate_code code_of(const struct s2c_error *error)
 
 /* ---- the audit log ---- */
 
+static struct s2c_peer peer_of(const struct s2c_session *session)
+{
+	return (struct s2c_peer){
+		.uid = session->peer.uid,
+		.gid = session->peer.gid,
+		.groups = session->peer.groups,
+		.n_groups = session->peer.n_groups,
+		.socket = session->peer.socket,
+	};
+}
+
 static int record(struct s2c_session *session, enum s2c_gate_code code,
 	const char *container, const char *image, struct s2c_error **err)
 {
-	(void)session;
-	(void)code;
-	(void)container;
-	(void)image;
-	(void)err;
-	return 0;
+	const struct s2c_gate_ask *ask = session->ask;
+	struct s2c_peer peer = peer_of(session);
+	char request[32];
+	struct s2c_audit_entry entry = {
+		.event = S2C_AUDIT_DECISION,
+		.request = request,
+		.connection = session->connection,
+		.peer = &peer,
+		.pid = (uint32_t)session->peer.pid,
+		.method = ask->method,
+		.path = ask->path,
+		.route = s2c_gate_op_name((enum s2c_gate_op)ask->op),
+		.code = code == S2C_GATE_OK ? NULL : s2c_gate_code_name(code),
+		.rule = *session->rule ? session->rule : NULL,
+		.detail = ask->detail,
+		.container = container ? container : ask->object,
+		.image_id = image,
+		.reference = ask->image ? ask->image : ask->name,
+		.user = ask->user,
+		.network = ask->network,
+	};
+
+	(void)snprintf(request, sizeof(request), "%lu", session->request);
+	if (!session->core->audit)
+		return 0;
+	return s2c_audit_write(session->core->audit, &entry, err);
 }
 
 int s2c_allow(struct s2c_session *session, const char *container, const char *image,
@@ -104,8 +128,8 @@ int s2c_allow(struct s2c_session *session, const char *container, const char *im
 
 /* ---- answers ---- */
 
-static int send_head(struct s2c_session *session, struct s2c_gate_head *head,
-	struct s2c_error **err)
+static int send_head(
+	struct s2c_session *session, struct s2c_gate_head *head, struct s2c_error **err)
 {
 	session->answered = true;
 	return s2c_wire_send_head(&session->wire, head, err);
@@ -149,8 +173,11 @@ static int send_text(struct s2c_session *session, struct s2c_gate_head *head,
 {
 	CLEAN_WRITER struct s2c_writer *out = s2c_wire_body_writer(&session->wire);
 
-	head->follow = S2C_FOLLOW_BODY;
 	s2c_strv_add(&head->headers, "Content-Type: application/json");
+	/* The answer to HEAD ends with its head. */
+	if (session->ask->method && streq(session->ask->method, "HEAD"))
+		return send_head(session, head, err);
+	head->follow = S2C_FOLLOW_BODY;
 	if (send_head(session, head, err) < 0 ||
 		s2c_write(out, text, strlen(text), err) < 0)
 		return -1;
@@ -166,7 +193,8 @@ int s2c_answer_json(struct s2c_session *session, int status, const struct s2c_js
 	return send_text(session, &head, text, err);
 }
 
-/* {"message": "..."} and the code, as a header for programs and in the text for people. */
+/* {"message": "..."} and the code, as a header for programs and in the text for people.
+ */
 static int answer_no(
 	struct s2c_session *session, const struct s2c_error *why, struct s2c_error **err)
 {
@@ -191,7 +219,7 @@ static int refused(struct s2c_session *session, int status, const struct s2c_jso
 {
 	CLEAN_FREE char *words = s2c_escape(s2c_upstream_message(answer),
 		strlen(s2c_upstream_message(answer)), MESSAGE_MAX / 2, false);
-	enum s2c_gate_code code = status == 404	  ? S2C_GATE_NOT_FOUND
+	enum s2c_gate_code code = status == 404   ? S2C_GATE_NOT_FOUND
 				  : status == 409 ? S2C_GATE_STATE
 						  : S2C_GATE_UPSTREAM_REFUSED;
 
@@ -205,7 +233,7 @@ int s2c_engine(struct s2c_session *session, enum s2c_http1_method method,
 {
 	CLEAN_FREE char *text = body ? s2c_json_print(body, S2C_JSON_COMPACT) : NULL;
 	CLEAN_JSON struct s2c_json *answer = NULL;
-	struct s2c_call_opts opts = {.method = method,
+	struct s2c_gate_call_opts opts = {.method = method,
 		.target = target,
 		.json = text,
 		.watch = session->wire_fd};
@@ -227,10 +255,9 @@ int s2c_own_container(struct s2c_session *session, unsigned states,
 	struct s2c_core *core = session->core;
 
 	/* The same words for what is not there and for what is another one's. */
-	if (!session->ask->object || !s2c_ledger_find(core->ledger, session->owner,
-					     session->ask->object, out))
-		return s2c_deny(session, S2C_GATE_NOT_FOUND, err,
-			"no such container: %s",
+	if (!session->ask->object ||
+		!s2c_ledger_find(core->ledger, session->owner, session->ask->object, out))
+		return s2c_deny(session, S2C_GATE_NOT_FOUND, err, "no such container: %s",
 			session->ask->object ? session->ask->object : "");
 	if (!(out->state & states))
 		return s2c_deny(session, S2C_GATE_STATE, err,
@@ -276,14 +303,16 @@ static int on_ping(struct s2c_session *session, struct s2c_error **err)
 static int on_version(struct s2c_session *session, struct s2c_error **err)
 {
 	CLEAN_JSON struct s2c_json *root = s2c_json_new_object();
+	struct s2c_platform host;
 
+	s2c_platform_host(&host);
 	if (s2c_allow(session, NULL, NULL, err) < 0)
 		return -1;
 	s2c_json_set_str(root, "Version", "s2c-gate");
 	s2c_json_set_str(root, "ApiVersion", S2C_UPSTREAM_VERSION);
 	s2c_json_set_str(root, "MinAPIVersion", "1.24");
 	s2c_json_set_str(root, "Os", "linux");
-	s2c_json_set_str(root, "Arch", S2C_ARCHITECTURE);
+	s2c_json_set_str(root, "Arch", host.architecture);
 	return s2c_answer_json(session, 200, root, err);
 }
 
@@ -318,13 +347,7 @@ static int decide(struct s2c_session *session, struct s2c_error **err)
 {
 	const struct s2c_rules *rules = session->policy->rules;
 	struct s2c_verdict verdict = {0};
-	struct s2c_peer peer = {
-		.uid = session->peer.uid,
-		.gid = session->peer.gid,
-		.groups = session->peer.groups,
-		.n_groups = session->peer.n_groups,
-		.socket = session->peer.socket,
-	};
+	struct s2c_peer peer = peer_of(session);
 
 	/* Anew for each request: the policy may be another one by now. */
 	if (session->ask->op != S2C_GATE_REFUSED &&
@@ -338,16 +361,15 @@ static void name_owner(struct s2c_session *session)
 	const struct s2c_gate_peer *peer = &session->peer;
 
 	if (peer->socket)
-		(void)snprintf(session->owner, sizeof(session->owner), "s:%s",
-			peer->socket);
-	else
 		(void)snprintf(
-			session->owner, sizeof(session->owner), "u:%u", peer->uid);
+			session->owner, sizeof(session->owner), "s:%s", peer->socket);
+	else
+		(void)snprintf(session->owner, sizeof(session->owner), "u:%u", peer->uid);
 }
 
 /* 0 when the connection may go on. */
-static int handle(
-	struct s2c_session *session, const struct s2c_gate_ask *ask, struct s2c_error **err)
+static int handle(struct s2c_session *session, const struct s2c_gate_ask *ask,
+	struct s2c_error **err)
 {
 	CLEAN_ERROR struct s2c_error *why = NULL;
 	int rc;
@@ -391,8 +413,8 @@ static int next_ask(struct s2c_session *session, struct s2c_error **err)
 	return session->client < 0 ? 0 : 1;
 }
 
-void s2c_session_run(struct s2c_core *core, const struct s2c_gate_peer *peer, int client,
-	int wire)
+void s2c_session_run(
+	struct s2c_core *core, const struct s2c_gate_peer *peer, int client, int wire)
 {
 	struct s2c_session session = {
 		.core = core,

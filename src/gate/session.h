@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The core's side of one connection: takes asks from its worker, decides by the policy and
- * the ledger, writes down what it decided, does it, and answers. One thread each; what
- * they share (struct s2c_core) is thread-safe or does not change.
+ * The core's side of one connection: takes asks from its worker, decides by the policy
+ * and the ledger, writes down what it decided, does it, and answers. One thread each;
+ * what they share (struct s2c_core) is thread-safe or does not change.
  */
 #ifndef S2C_GATE_SESSION_H
 #define S2C_GATE_SESSION_H
@@ -10,13 +10,14 @@
 #include <stdatomic.h>
 #include <sys/types.h>
 
+#include "gate/audit.h"
+#include "gate/instance.h"
 #include "gate/ledger.h"
 #include "gate/upstream.h"
 #include "gate/wire.h"
 #include "policy/rules.h"
 #include "util/pool.h"
 
-#define S2C_GATE_KEY_BYTES 32
 #define S2C_PEER_GROUPS_MAX 256
 
 /* A policy that is in use; the last who lets it go frees it. */
@@ -36,16 +37,13 @@ struct s2c_core {
 	struct s2c_metrics *metrics;
 	struct s2c_monitor *lock; /* of `policy` */
 	struct s2c_gate_policy *policy;
-	char instance[33]; /* of this run of the gate */
-	unsigned char key[S2C_GATE_KEY_BYTES];
+	struct s2c_gate_instance *instance;
 	atomic_ulong requests, connections; /* numbers for the audit log */
 };
 
 /* The policy as it is now, to be let go. */
 struct s2c_gate_policy *s2c_core_policy(struct s2c_core *core);
 void s2c_core_let_go(struct s2c_core *core, struct s2c_gate_policy *policy);
-/* The label that proves that a container is this gate's. */
-void s2c_core_mac(const struct s2c_core *core, const char *owner, char out[65]);
 
 /* Who is at the other end, as the kernel says. */
 struct s2c_gate_peer {
@@ -76,14 +74,14 @@ struct s2c_session {
 };
 
 /* Serves the worker behind `wire` (owned) until either is gone. Borrows the rest. */
-void s2c_session_run(struct s2c_core *core, const struct s2c_gate_peer *peer, int client,
-	int wire);
+void s2c_session_run(
+	struct s2c_core *core, const struct s2c_gate_peer *peer, int client, int wire);
 
 /* ---- for handlers ---- */
 
 /*
- * One for each op of an ask: does it, answers, and returns 0; -1 with session->code and *err
- * when it cannot be done and nothing has been answered yet.
+ * One for each op of an ask: does it, answers, and returns 0; -1 with session->code and
+ * *err when it cannot be done and nothing has been answered yet.
  */
 S2C_CHECK int s2c_on_create(struct s2c_session *session, struct s2c_error **err);
 S2C_CHECK int s2c_on_inspect(struct s2c_session *session, struct s2c_error **err);

@@ -94,7 +94,6 @@ static void set_labels(struct s2c_json *root, const struct s2c_strv *labels)
 struct s2c_json *s2c_gate_template_create(const struct s2c_gate_spec *spec)
 {
 	struct s2c_json *root = s2c_json_new_object();
-	struct s2c_json *labels;
 	char user[24];
 
 	(void)snprintf(user, sizeof(user), "%" PRIu32 ":%" PRIu32, spec->uid, spec->gid);
@@ -115,10 +114,6 @@ struct s2c_json *s2c_gate_template_create(const struct s2c_gate_spec *spec)
 		s2c_json_array_at(s2c_json_object_at(root, "Healthcheck"), "Test"),
 		"NONE");
 	set_labels(root, spec->labels);
-	labels = s2c_json_object_at(root, "Labels");
-	s2c_json_set_str(labels, S2C_GATE_LABEL_OWNER, spec->owner);
-	s2c_json_set_str(labels, S2C_GATE_LABEL_INSTANCE, spec->instance);
-	s2c_json_set_str(labels, S2C_GATE_LABEL_MAC, spec->mac);
 	s2c_json_set(root, "HostConfig", host_config(spec));
 	return root;
 }

@@ -11,10 +11,7 @@
 #include "gate/ask.h"
 #include "policy/policy.h"
 
-#define S2C_GATE_LABEL "dev.s2c.gate." /* prefix of labels that are ours alone */
-#define S2C_GATE_LABEL_OWNER S2C_GATE_LABEL "owner"
-#define S2C_GATE_LABEL_INSTANCE S2C_GATE_LABEL "instance"
-#define S2C_GATE_LABEL_MAC S2C_GATE_LABEL "mac"
+#define S2C_GATE_LABEL "dev.s2c.gate." /* prefix of labels that nobody else may set */
 
 /* A container, decided. Everything is borrowed. */
 struct s2c_gate_spec {
@@ -26,8 +23,7 @@ struct s2c_gate_spec {
 	const char *network;
 	struct s2c_limits limits;
 	uint64_t log_bytes;
-	const char *owner, *instance, *mac; /* labels */
-	const struct s2c_strv *labels;      /* the client's: key, value, ... */
+	const struct s2c_strv *labels; /* key, value, ... */
 };
 
 /* The body of POST /containers/create. */

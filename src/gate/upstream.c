@@ -12,7 +12,7 @@
 
 /* ---- the connection ---- */
 
-static int await(struct s2c_call *call, short events, struct s2c_error **err)
+static int await(struct s2c_gate_call *call, short events, struct s2c_error **err)
 {
 	struct pollfd ready[] = {{.fd = call->fd, .events = events},
 		{.fd = call->watch, .events = POLLRDHUP}};
@@ -32,8 +32,8 @@ static int await(struct s2c_call *call, short events, struct s2c_error **err)
 static ssize_t call_read(
 	struct s2c_reader *r, void *buf, size_t len, struct s2c_error **err)
 {
-	struct s2c_call *call = (struct s2c_call *)((char *)r -
-						    offsetof(struct s2c_call, in));
+	struct s2c_gate_call *call =
+		(struct s2c_gate_call *)((char *)r - offsetof(struct s2c_gate_call, in));
 
 	for (;;) {
 		ssize_t n = recv(call->fd, buf, len, MSG_DONTWAIT);
@@ -51,8 +51,8 @@ static ssize_t call_read(
 static int call_write(
 	struct s2c_writer *w, const void *buf, size_t len, struct s2c_error **err)
 {
-	struct s2c_call *call = (struct s2c_call *)((char *)w -
-						    offsetof(struct s2c_call, out));
+	struct s2c_gate_call *call =
+		(struct s2c_gate_call *)((char *)w - offsetof(struct s2c_gate_call, out));
 	const char *at = buf;
 
 	while (len) {
@@ -83,14 +83,14 @@ static void part_of_writer(struct s2c_writer *w)
 	(void)w;
 }
 
-void s2c_call_release(struct s2c_call *call)
+void s2c_gate_call_release(struct s2c_gate_call *call)
 {
 	s2c_reader_free(call->body);
 	s2c_http1_stream_free(call->stream);
 	s2c_http1_response_release(&call->response);
 	if (call->fd >= 0)
 		(void)close(call->fd);
-	*call = (struct s2c_call){.fd = -1, .watch = -1};
+	*call = (struct s2c_gate_call){.fd = -1, .watch = -1};
 }
 
 static int check_owner(
@@ -135,8 +135,8 @@ static int dial(const struct s2c_upstream *upstream, int *out_fd, struct s2c_err
 
 /* ---- requests ---- */
 
-static int send_request(
-	struct s2c_call *call, const struct s2c_call_opts *opts, struct s2c_error **err)
+static int send_request(struct s2c_gate_call *call, const struct s2c_gate_call_opts *opts,
+	struct s2c_error **err)
 {
 	CLEAN_BUF_SECRET struct s2c_buf text = S2C_BUF_INIT(
 		S2C_HTTP1_REQUEST_MAX + S2C_UPSTREAM_TARGET_MAX);
@@ -168,15 +168,16 @@ static int send_request(
 			  : 0;
 }
 
-int s2c_call_begin(struct s2c_ctx *ctx, const struct s2c_upstream *upstream,
-	const struct s2c_call_opts *opts, struct s2c_call *call, struct s2c_error **err)
+int s2c_gate_call_begin(struct s2c_ctx *ctx, const struct s2c_upstream *upstream,
+	const struct s2c_gate_call_opts *opts, struct s2c_gate_call *call,
+	struct s2c_error **err)
 {
 	static const struct s2c_reader_ops in = {
 		.read = call_read, .free = part_of_reader};
 	static const struct s2c_writer_ops out = {
 		.write = call_write, .free = part_of_writer};
 
-	*call = (struct s2c_call){
+	*call = (struct s2c_gate_call){
 		.ctx = ctx,
 		.fd = -1,
 		.watch = opts->watch,
@@ -191,7 +192,7 @@ int s2c_call_begin(struct s2c_ctx *ctx, const struct s2c_upstream *upstream,
 	return send_request(call, opts, err);
 }
 
-int s2c_call_answer(struct s2c_call *call, struct s2c_error **err)
+int s2c_gate_call_answer(struct s2c_gate_call *call, struct s2c_error **err)
 {
 	const char *head;
 
@@ -212,7 +213,8 @@ int s2c_call_answer(struct s2c_call *call, struct s2c_error **err)
 	return 0;
 }
 
-static int read_body(struct s2c_call *call, struct s2c_buf *out, struct s2c_error **err)
+static int read_body(
+	struct s2c_gate_call *call, struct s2c_buf *out, struct s2c_error **err)
 {
 	char piece[8192];
 
@@ -232,7 +234,8 @@ static int read_body(struct s2c_call *call, struct s2c_buf *out, struct s2c_erro
  * The answer as JSON. Keys of maps (labels) come in any case; a number that an engine
  * prints is a number.
  */
-int s2c_call_json(struct s2c_call *call, struct s2c_json **out, struct s2c_error **err)
+int s2c_gate_call_json(
+	struct s2c_gate_call *call, struct s2c_json **out, struct s2c_error **err)
 {
 	CLEAN_BUF struct s2c_buf text = S2C_BUF_INIT(S2C_UPSTREAM_JSON_MAX);
 	const char *type = s2c_http1_header(&call->response.headers, "content-type");
@@ -250,14 +253,15 @@ int s2c_call_json(struct s2c_call *call, struct s2c_json **out, struct s2c_error
 }
 
 int s2c_upstream_ask(struct s2c_ctx *ctx, const struct s2c_upstream *upstream,
-	const struct s2c_call_opts *opts, int *out_status, struct s2c_json **out_json,
-	struct s2c_error **err)
+	const struct s2c_gate_call_opts *opts, int *out_status,
+	struct s2c_json **out_json, struct s2c_error **err)
 {
-	CLEAN_CALL struct s2c_call call = {.fd = -1};
+	CLEAN_GATE_CALL struct s2c_gate_call call = {.fd = -1};
 	struct s2c_json *json = NULL;
 
-	if (s2c_call_begin(ctx, upstream, opts, &call, err) < 0 ||
-		s2c_call_answer(&call, err) < 0 || s2c_call_json(&call, &json, err) < 0)
+	if (s2c_gate_call_begin(ctx, upstream, opts, &call, err) < 0 ||
+		s2c_gate_call_answer(&call, err) < 0 ||
+		s2c_gate_call_json(&call, &json, err) < 0)
 		return -1;
 	*out_status = call.response.status;
 	*out_json = json;
