@@ -3,9 +3,11 @@ import hashlib
 import json
 import os
 import pwd
+import re
 
 import pytest
 
+from support import TOP
 from test_cli import call
 
 ME = pwd.getpwuid(os.geteuid())
@@ -190,3 +192,37 @@ def test_unknown_word():
     assert call("gate", "frob").returncode == 2
     assert call("help", "gate", "frob").returncode == 2
     assert call("help", "build", "frob").returncode == 2
+
+
+def test_documented_values(policy):
+    """The reference has every value, and the default that holds."""
+    text = (TOP / "docs/gate.md").read_text()
+    rows = dict(re.findall(r"^\| `(\w+)` \| `([^`]+)` \|", text, re.M))
+    bare = policy(f"version: 1\naudit: {{path: /a}}\nsubjects: [{{uid: {ME.pw_uid}}}]\n")
+    shown = dict(re.findall(r"^  (\w+) +(\S+)  \(defaults\)$", call("gate", "explain", bare, "--as", ME.pw_name).stdout, re.M))
+    assert len(shown) > 10 and set(shown) <= set(rows)
+    written = policy(f"version: 1\naudit: {{path: /a}}\nsubjects: [{{uid: {ME.pw_uid}}}]\ndefaults:\n"
+                     + "".join(f"  {key}: {rows[key]}\n" for key in shown), "written")
+    assert call("gate", "diff", bare, written).stdout == "nobody gains or loses anything\n"
+
+
+def test_documented_codes():
+    text = (TOP / "docs/gate.md").read_text()
+    table = text.split("## Denials")[1].split("\n## ")[0]
+    codes = dict(re.findall(r'= \{"(\w+)", (\d+)\}', (TOP / "src/gate/code.c").read_text()))
+    documented = {name: status for names, status in re.findall(r"^\| (`[^|]+`) \| (\d+) \|", table, re.M)
+                  for name in re.findall(r"`(\w+)`", names)}
+    assert documented == {name: status for name, status in codes.items() if name != "ok"}
+
+
+def test_documented_metrics():
+    text = (TOP / "docs/gate.md").read_text()
+    names = set(re.findall(r'\{"(s2c_gate_\w+)"', (TOP / "src/gate/metrics.c").read_text()))
+    assert len(names) > 10 and names == set(re.findall(r"`(s2c_gate_\w+)`", text.split("## Metrics")[1]))
+
+
+def test_the_example_is_sound(policy):
+    text = (TOP / "docs/gate.md").read_text().split("```yaml\n")[1].split("```")[0]
+    example = text.replace("sha256:…", DIGEST).replace("alice", ME.pw_name).replace("group: team-a", "gid: 54321")
+    done = call("gate", "check", policy(example))
+    assert done.returncode == 0 and "3 subjects, 2 builders, 1 aliases, 2 push rules" in done.stdout, done.stderr
