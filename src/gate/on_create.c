@@ -176,8 +176,9 @@ static int decide_resources(
 {
 	const struct s2c_gate_ask *ask = session->ask;
 	struct s2c_verdict verdict = {0};
+	uint64_t milli_cpus = ask->nano_cpus / 1000000;
 	struct s2c_limits asked = {.memory = ask->memory,
-		.milli_cpus = (uint32_t)(ask->nano_cpus / 1000000),
+		.milli_cpus = milli_cpus > UINT32_MAX ? UINT32_MAX : (uint32_t)milli_cpus,
 		.pids = ask->pids > UINT32_MAX ? UINT32_MAX : (uint32_t)ask->pids};
 
 	if (!s2c_rules_network(session->subject, wish->image.builder, ask->network,

@@ -222,9 +222,10 @@ int s2c_gate_template_check(const struct s2c_gate_spec *spec,
 	static const char *const nnp[] = {"no-new-privileges", "no-new-privileges=true",
 		"no-new-privileges:true", NULL};
 	static const char *const nothing[] = {"Binds", "CapAdd", "Privileged", "Devices",
-		"DeviceCgroupRules", "GroupAdd", "PidMode", "UTSMode", "UsernsMode",
-		"VolumesFrom", "PortBindings", "PublishAllPorts", "AutoRemove", "Sysctls",
-		"Cgroup", "CgroupParent", "ExtraHosts", "Links", "Tmpfs"};
+		"DeviceCgroupRules", "GroupAdd", "VolumesFrom", "PortBindings",
+		"PublishAllPorts", "AutoRemove", "Sysctls", "Cgroup", "CgroupParent",
+		"ExtraHosts", "Links", "Tmpfs"};
+	static const char *const own[] = {"PidMode", "UTSMode", "UsernsMode"};
 	const struct s2c_json *host = s2c_json_get(inspect, "HostConfig");
 	const struct s2c_json *config = s2c_json_get(inspect, "Config");
 	char user[24];
@@ -235,6 +236,11 @@ int s2c_gate_template_check(const struct s2c_gate_spec *spec,
 	for (size_t i = 0; i < ARRAY_SIZE(nothing); i++)
 		if (!is_empty(s2c_json_get(host, nothing[i])))
 			return differs(nothing[i], err);
+	/* podman says what docker leaves out. */
+	for (size_t i = 0; i < ARRAY_SIZE(own); i++)
+		if (!is_empty(s2c_json_get(host, own[i])) &&
+			!same_text(s2c_json_get(host, own[i]), "private"))
+			return differs(own[i], err);
 	if (!drops_all(host, inspect))
 		return differs("CapDrop", err);
 	if (!has_only(s2c_json_get(host, "SecurityOpt"), nnp))
