@@ -96,6 +96,7 @@ int s2c_engine_call(struct s2c_ctx *ctx, struct s2c_engine *engine,
 		.max_body = request->max_body,
 		.no_redirect = true,
 		.patient = request->patient,
+		.once = streq(request->method, "POST"),
 	};
 
 	if (body)
