@@ -133,6 +133,26 @@ static void push_key(struct parser *p, const char *name, const char *at)
 	p->keys[p->n_keys++] = (struct s2c_json_name){name, at};
 }
 
+/* What limits say of the string whose text starts at `at` and that was just read. */
+static int check_string(const struct parser *p, const char *at, const char *value,
+	bool key, struct s2c_error **err)
+{
+	size_t len = (size_t)(p->lex.at - at);
+
+	if (p->limits.string_bytes && strlen(value) > p->limits.string_bytes)
+		return s2c_fail(err, S2C_ELIMIT, "a string of more than %zu bytes",
+			p->limits.string_bytes);
+	if (!key || !p->limits.plain_keys)
+		return 0;
+	if (memchr(at, '\\', len))
+		return s2c_json_lex_fail(&p->lex, at, err, "an escape in a key");
+	for (size_t i = 0; i < len; i++)
+		if ((unsigned char)at[i] >= 0x7f)
+			return s2c_json_lex_fail(
+				&p->lex, at, err, "a key that is not ASCII");
+	return 0;
+}
+
 /* `"key": value`, put into the object. */
 static int parse_member(struct parser *p, cJSON *object, struct s2c_error **err)
 {
@@ -142,7 +162,8 @@ static int parse_member(struct parser *p, cJSON *object, struct s2c_error **err)
 
 	s2c_json_lex_space(&p->lex);
 	at = p->lex.at;
-	if (s2c_json_lex_string(&p->lex, &key, err) < 0)
+	if (s2c_json_lex_string(&p->lex, &key, err) < 0 ||
+		check_string(p, at, key, true, err) < 0)
 		return -1;
 	s2c_json_lex_space(&p->lex);
 	if (!s2c_json_lex_take(&p->lex, ':'))
@@ -218,6 +239,7 @@ static int parse_scalar(struct parser *p, cJSON **out, struct s2c_error **err)
 	};
 	char number[S2C_JSON_NUMBER_MAX + 1];
 	struct s2c_json_lex *lex = &p->lex;
+	const char *at;
 
 	for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
 		if (s2c_json_lex_word(lex, words[i].word)) {
@@ -230,15 +252,20 @@ static int parse_scalar(struct parser *p, cJSON **out, struct s2c_error **err)
 			lex, lex->at, err, "the document ends too early");
 	if (*lex->at != '-' && (*lex->at < '0' || *lex->at > '9'))
 		return s2c_json_lex_fail(lex, lex->at, err, "a value was expected");
+	at = lex->at;
 	if (s2c_json_lex_number(lex, number, err) < 0)
 		return -1;
+	if (p->limits.integers && !s2c_json_plain_integer(number))
+		return s2c_json_lex_fail(
+			lex, at, err, "a number that is no integer of at most 16 digits");
 	*out = must(cJSON_CreateRaw(number));
 	return 0;
 }
 
 static int parse_value(struct parser *p, cJSON **out, struct s2c_error **err)
 {
-	char *string = NULL;
+	CLEAN_FREE char *string = NULL;
+	const char *at;
 
 	if (p->nodes++ == p->limits.nodes)
 		return s2c_fail(err, S2C_ELIMIT, "more than %u values", p->limits.nodes);
@@ -249,11 +276,13 @@ static int parse_value(struct parser *p, cJSON **out, struct s2c_error **err)
 		return parse_container(p, false, out, err);
 	if (p->lex.at == p->lex.end || *p->lex.at != '"')
 		return parse_scalar(p, out, err);
-	if (s2c_json_lex_string(&p->lex, &string, err) < 0)
+	at = p->lex.at;
+	if (s2c_json_lex_string(&p->lex, &string, err) < 0 ||
+		check_string(p, at, string, false, err) < 0)
 		return -1;
 	*out = must(cJSON_CreateNull());
 	(*out)->type = cJSON_String;
-	(*out)->valuestring = string;
+	(*out)->valuestring = TAKE(string);
 	return 0;
 }
 
@@ -318,6 +347,14 @@ bool s2c_json_is_bool(const struct s2c_json *node, bool *out)
 const char *s2c_json_number(const struct s2c_json *node)
 {
 	return cJSON_IsRaw(raw(node)) ? raw(node)->valuestring : NULL;
+}
+
+bool s2c_json_plain_integer(const char *text)
+{
+	const char *p = text + (*text == '-');
+	size_t digits = strspn(p, "0123456789");
+
+	return digits && digits <= 16 && !p[digits] && (*p != '0' || digits == 1);
 }
 
 const char *s2c_json_str(const struct s2c_json *node)

@@ -32,6 +32,7 @@ static int fail_at(yaml_mark_t mark, struct s2c_error **err, const char *fmt, ..
 	return s2c_fail(err, S2C_EPROTO, "line %zu, column %zu: %s", mark.line + 1,
 		mark.column + 1, what);
 }
+#define fail_at(...) s2c_failed(fail_at(__VA_ARGS__))
 
 /* --- the text --------------------------------------------------------------------- */
 
@@ -123,16 +124,6 @@ static int check_plain_event(const yaml_event_t *event, struct s2c_error **err)
 
 /* --- scalars ---------------------------------------------------------------------- */
 
-/* -?(0|[1-9][0-9]{0,15}) */
-static bool is_integer(const char *text, size_t len)
-{
-	const char *p = text + (*text == '-');
-	size_t digits = strspn(p, "0123456789");
-
-	return digits && digits <= 16 && p + digits == text + len &&
-	       (*p != '0' || digits == 1);
-}
-
 /* The text of a scalar event; libyaml puts a NUL behind it. */
 static int scalar_text(
 	const yaml_event_t *event, const char **out, size_t *len, struct s2c_error **err)
@@ -173,7 +164,7 @@ static int parse_scalar(
 		*out = s2c_json_new_null();
 	else if (streq(text, "true") || streq(text, "false"))
 		*out = s2c_json_new_bool(*text == 't');
-	else if (is_integer(text, len))
+	else if (s2c_json_plain_integer(text))
 		*out = s2c_json_new_int(strtoll(text, NULL, 10));
 	else
 		*out = s2c_json_new_str(text);

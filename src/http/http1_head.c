@@ -44,7 +44,7 @@ const char *s2c_http1_method_name(enum s2c_http1_method method)
 	return (size_t)method < ARRAY_SIZE(method_names) ? method_names[method] : "";
 }
 
-int s2c_http1_refuse(
+int(s2c_http1_refuse)(
 	struct s2c_http1_report report, enum s2c_http1_fault fault, const char *fmt, ...)
 {
 	char what[512];

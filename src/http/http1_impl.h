@@ -14,6 +14,7 @@ struct s2c_http1_report {
 /* Sets fault and error; S2C_ELIMIT for TOO_LARGE, else S2C_EPROTO. Always -1. */
 int s2c_http1_refuse(struct s2c_http1_report report, enum s2c_http1_fault fault,
 	const char *fmt, ...) S2C_PRINTF(3, 4);
+#define s2c_http1_refuse(...) s2c_failed(s2c_http1_refuse(__VA_ARGS__))
 
 /* Borrowed bytes of a head. */
 struct s2c_http1_span {
