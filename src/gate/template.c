@@ -318,36 +318,6 @@ static int add_list(struct s2c_strv *out, const char *word, const struct s2c_str
 	return add_change(out, word, text, err);
 }
 
-/* NAME="value", as the lines of a Dockerfile have it. */
-static int add_pair(struct s2c_strv *out, const char *word, const char *name,
-	const char *value, struct s2c_error **err)
-{
-	CLEAN_BUF struct s2c_buf text = S2C_BUF_INIT(3 * S2C_GATE_ITEM_MAX);
-
-	if (s2c_buf_printf(&text, err, "%s=\"", name) < 0)
-		return -1;
-	for (const char *p = value; *p; p++) {
-		if (strchr("\"\\$", *p) && s2c_buf_add(&text, "\\", 1, err) < 0)
-			return -1;
-		if (s2c_buf_add(&text, p, 1, err) < 0)
-			return -1;
-	}
-	if (s2c_buf_add(&text, "\"", 1, err) < 0)
-		return -1;
-	return add_change(out, word, s2c_buf_str(&text), err);
-}
-
-static int add_env(struct s2c_strv *out, const char *assignment, struct s2c_error **err)
-{
-	CLEAN_FREE char *name = xstrdup(assignment);
-	char *equal = strchr(name, '=');
-
-	if (!equal)
-		return s2c_fail(err, S2C_EINVAL, "a variable without value");
-	*equal = '\0';
-	return add_pair(out, "ENV", name, equal + 1, err);
-}
-
 int s2c_gate_template_changes(
 	const struct s2c_gate_ask *ask, struct s2c_strv *out, struct s2c_error **err)
 {
@@ -361,12 +331,15 @@ int s2c_gate_template_changes(
 			add_change(out, "STOPSIGNAL", ask->stop_signal, err) < 0))
 		return -1;
 	s2c_strv_foreach (assignment, &ask->env)
-		if (add_env(out, assignment, err) < 0)
+		if (add_change(out, "ENV", assignment, err) < 0)
 			return -1;
-	for (size_t i = 0; i + 1 < ask->labels.len; i += 2)
-		if (add_pair(out, "LABEL", ask->labels.items[i], ask->labels.items[i + 1],
-			    err) < 0)
+	for (size_t i = 0; i + 1 < ask->labels.len; i += 2) {
+		CLEAN_FREE char *label = xasprintf(
+			"%s=%s", ask->labels.items[i], ask->labels.items[i + 1]);
+
+		if (add_change(out, "LABEL", label, err) < 0)
 			return -1;
+	}
 	s2c_strv_foreach (port, &ask->ports)
 		if (add_change(out, "EXPOSE", port, err) < 0)
 			return -1;
