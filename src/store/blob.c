@@ -19,10 +19,6 @@
 /* Small writes (tar headers) are gathered before they are hashed and written. */
 #define GATHER_SIZE (128u * 1024)
 
-/* The kernel is told to begin writing out this often, so that the sync at the end waits
- * for little. */
-#define WRITEOUT_STEP (8u * 1024 * 1024)
-
 #define SMALL_BLOB (64u * 1024)
 
 static enum s2c_blob_algo algo_of(const struct s2c_digest *digest)
@@ -268,11 +264,7 @@ static int flush_gathered(struct s2c_ingest *in, struct s2c_error **err)
 	if (!in->hashed_by_caller)
 		s2c_hasher_update(in->hasher, in->gather, len);
 	in->size += len;
-	if (in->size - in->written_out >= WRITEOUT_STEP) {
-		(void)sync_file_range(in->fd, (off_t)in->written_out,
-			(off_t)(in->size - in->written_out), SYNC_FILE_RANGE_WRITE);
-		in->written_out = in->size;
-	}
+	s2c_fs_writeout(in->fd, in->size, &in->written_out);
 	return 0;
 }
 
