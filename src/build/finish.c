@@ -176,20 +176,19 @@ int s2c_finish_build(struct s2c_ctx *ctx, struct s2c_store *store,
 	const struct s2c_finish *finish, struct s2c_build_result *out,
 	struct s2c_error **err)
 {
-	CLEAN_IMAGE struct s2c_image *image = NULL;
+	CLEAN_IMAGE struct s2c_image *made = NULL;
+	struct s2c_image *image;
 	CLEAN_STRV struct s2c_strv pushed = S2C_STRV_INIT;
 	struct s2c_build_result result = {0};
 
-	if (s2c_image_load(store, &finish->commit->desc, &image, err))
+	if (s2c_image_load(store, &finish->commit->desc, &made, err))
 		return -1;
-	note_layer(ctx, store, finish, image);
-	if (is_unchanged(finish->before, image)) {
+	note_layer(ctx, store, finish, made);
+	image = made;
+	if (is_unchanged(finish->before, made)) {
 		s2c_emit_log(
 			ctx, S2C_INFO, "nothing has changed: the image stays as it is");
-		s2c_image_free(image);
-		image = NULL;
-		if (s2c_image_load(store, &finish->before->desc, &image, err))
-			return -1;
+		image = finish->before;
 	}
 	/* Other names than the first one may mean something else so far. */
 	if (name_image(ctx, store, finish->plan, &image->desc, err))

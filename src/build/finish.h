@@ -26,7 +26,9 @@ struct s2c_finish {
 	const struct s2c_plan *plan;
 	const struct s2c_plan_facts *facts;
 	const struct s2c_commit_result *commit;
-	const struct s2c_image *before; /* what the name means already; NULL: nothing */
+	/* What the name means already, NULL: nothing. Borrowed; gets the name that it
+	 * has. */
+	struct s2c_image *before;
 	struct s2c_registry_opts registry;
 	const char *chunk_size;         /* of uploads, as it was given; NULL */
 	const struct s2c_json *timings; /* for the record; borrowed */
