@@ -41,14 +41,22 @@ struct ahead {
 
 /* ---- the thread ---- */
 
+/* Whether so few batches are with the consumer that a thread that waits is woken: for
+ * each single one it would only be busy with waking up. */
+static bool half_empty(const struct ahead *a, size_t most)
+{
+	return a->filled - a->emptied <= most / 2;
+}
+
 /* A batch to fill, once there are fewer than `most` with the consumer; NULL: quit. */
 static struct batch *await_empty(struct ahead *a, size_t most)
 {
 	struct batch *b;
 
 	s2c_monitor_enter(a->monitor);
-	while (!a->quit && a->filled - a->emptied >= most)
-		s2c_monitor_wait(a->monitor);
+	if (a->filled - a->emptied >= most)
+		while (!a->quit && !half_empty(a, most))
+			s2c_monitor_wait(a->monitor);
 	b = a->quit ? NULL : &a->batches[a->filled % S2C_ENTRIES_AHEAD_BATCHES];
 	s2c_monitor_leave(a->monitor);
 	if (b) {
@@ -196,7 +204,8 @@ static void give_back(struct ahead *a)
 	a->at = 0;
 	s2c_monitor_enter(a->monitor);
 	a->emptied++;
-	s2c_monitor_wake(a->monitor);
+	if (half_empty(a, S2C_ENTRIES_AHEAD_BATCHES))
+		s2c_monitor_wake(a->monitor);
 	s2c_monitor_leave(a->monitor);
 }
 

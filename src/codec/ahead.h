@@ -9,7 +9,7 @@
 #include "codec/entry.h"
 
 /* How far ahead: batches, and what one of them holds. */
-#define S2C_ENTRIES_AHEAD_BATCHES 4
+#define S2C_ENTRIES_AHEAD_BATCHES 8
 #define S2C_ENTRIES_AHEAD_ENTRIES 256
 #define S2C_ENTRIES_AHEAD_BYTES (128u * 1024) /* of paths, link targets and data */
 
