@@ -96,6 +96,15 @@ static int help(struct s2c_call *call, struct s2c_error **err)
 				"unknown command '%s'; see 's2c help'",
 				call->operands.items[0]);
 	}
+	if (call->operands.len > 1) {
+		const char *word = call->operands.items[1];
+
+		command = s2c_subcommand_find(command, word);
+		if (!command)
+			return s2c_fail(err, S2C_EINVAL,
+				"'%s' has no command '%s'; see 's2c help %s'",
+				call->operands.items[0], word, call->operands.items[0]);
+	}
 	if (args->man)
 		s2c_help_man(stdout, command);
 	else if (command)
@@ -108,10 +117,10 @@ static int help(struct s2c_call *call, struct s2c_error **err)
 const struct s2c_command s2c_cmd_help = {
 	.name = "help",
 	.summary = "show help on a command",
-	.operands = "[COMMAND]",
+	.operands = "[COMMAND [WORD]]",
 	.description = "Shows the commands, or what one of them does.",
 	.options = help_options,
 	.args_size = sizeof(struct help_args),
-	.max_operands = 1,
+	.max_operands = 2,
 	.run = help,
 };

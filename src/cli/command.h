@@ -77,6 +77,11 @@ struct s2c_command {
 	int min_operands, max_operands; /* max -1: any number */
 	enum s2c_needs needs;
 	/*
+	 * Its own commands, ended by NULL; NULL: none. Their names are its name, a blank
+	 * and the word: "gate check". `run` is what it does without one of these words.
+	 */
+	const struct s2c_command *const *subcommands;
+	/*
 	 * Does it. Returns an exit status (0 or that of the process it ran), or -1 with
 	 * *err set. Results go to standard output.
 	 */
@@ -90,12 +95,15 @@ extern const struct s2c_option s2c_global_options[];
 
 /* The command of a name, or NULL. */
 const struct s2c_command *s2c_command_find(const char *name);
+/* The command of it that `word` (may be NULL) is, or NULL. */
+const struct s2c_command *s2c_subcommand_find(
+	const struct s2c_command *command, const char *word);
 
 extern const struct s2c_command s2c_cmd_build, s2c_cmd_run, s2c_cmd_images,
 	s2c_cmd_inspect, s2c_cmd_history, s2c_cmd_tag, s2c_cmd_rmi, s2c_cmd_pull,
 	s2c_cmd_push, s2c_cmd_referrers, s2c_cmd_login, s2c_cmd_logout, s2c_cmd_import,
-	s2c_cmd_save, s2c_cmd_load, s2c_cmd_prune, s2c_cmd_doctor, s2c_cmd_completion,
-	s2c_cmd_version, s2c_cmd_help;
+	s2c_cmd_save, s2c_cmd_load, s2c_cmd_prune, s2c_cmd_gate, s2c_cmd_doctor,
+	s2c_cmd_completion, s2c_cmd_version, s2c_cmd_help;
 
 /* Frees the lists of an argument struct and the struct. */
 void s2c_args_free(const struct s2c_command *command, void *args);

@@ -14,6 +14,15 @@ static void words_of(const struct s2c_option *table)
 		printf(" --%s", o->name);
 }
 
+/* Words of a command's own commands, and all their options. */
+static void words_of_subcommands(const struct s2c_command *c)
+{
+	for (size_t i = 0; c->subcommands && c->subcommands[i]; i++) {
+		printf(" %s", strrchr(c->subcommands[i]->name, ' ') + 1);
+		words_of(c->subcommands[i]->options);
+	}
+}
+
 static void bash_choices(const struct s2c_option *table)
 {
 	for (const struct s2c_option *o = table; o && o->name; o++) {
@@ -58,6 +67,7 @@ static void bash(void)
 	puts("' ;;");
 	for (size_t i = 0; s2c_commands[i]; i++) {
 		printf("\t\t%s) words='", s2c_commands[i]->name);
+		words_of_subcommands(s2c_commands[i]);
 		words_of(s2c_commands[i]->options);
 		words_of(s2c_global_options);
 		puts("' ;;");
@@ -101,6 +111,18 @@ static void zsh_options(const struct s2c_option *table)
 	}
 }
 
+static void zsh_subcommands(const struct s2c_command *c)
+{
+	if (!c->subcommands)
+		return;
+	for (size_t i = 0; c->subcommands[i]; i++)
+		zsh_options(c->subcommands[i]->options);
+	fputs("\t\t\t'1:command:(", stdout);
+	for (size_t i = 0; c->subcommands[i]; i++)
+		printf(" %s", strrchr(c->subcommands[i]->name, ' ') + 1);
+	puts(")' \\");
+}
+
 static void zsh(void)
 {
 	puts("#compdef s2c\n_s2c() {\n\tlocal -a commands\n\tcommands=(");
@@ -115,6 +137,7 @@ static void zsh(void)
 	for (size_t i = 0; s2c_commands[i]; i++) {
 		printf("\t%s)\n\t\t_arguments \\\n", s2c_commands[i]->name);
 		zsh_options(s2c_commands[i]->options);
+		zsh_subcommands(s2c_commands[i]);
 		zsh_options(s2c_global_options);
 		puts("\t\t\t'*:file:_files' ;;");
 	}
@@ -143,6 +166,18 @@ static void fish_options(const char *condition, const struct s2c_option *table)
 	}
 }
 
+static void fish_subcommands(const char *condition, const struct s2c_command *c)
+{
+	for (size_t i = 0; c->subcommands && c->subcommands[i]; i++) {
+		printf("complete -c s2c -n '%s' -f -a %s -d '", condition,
+			strrchr(c->subcommands[i]->name, ' ') + 1);
+		for (const char *p = c->subcommands[i]->summary; *p; p++)
+			*p == '\'' ? (void)fputs("\\'", stdout) : (void)putchar(*p);
+		puts("'");
+		fish_options(condition, c->subcommands[i]->options);
+	}
+}
+
 static void fish(void)
 {
 	char condition[128];
@@ -156,6 +191,7 @@ static void fish(void)
 		(void)snprintf(condition, sizeof(condition),
 			"__fish_seen_subcommand_from %s", s2c_commands[i]->name);
 		fish_options(condition, s2c_commands[i]->options);
+		fish_subcommands(condition, s2c_commands[i]);
 	}
 	fish_options("", s2c_global_options);
 }

@@ -32,7 +32,8 @@ static const struct row environment_rows[] = {
 			      "later times of files "
 			      "in new layers become it too"},
 	{"DOCKER_CONFIG, REGISTRY_AUTH_FILE", "where registry credentials are looked up"},
-	{"CONTAINERS_REGISTRIES_CONF", "mirrors, aliases and the like, as registries-conf"},
+	{"CONTAINERS_REGISTRIES_CONF",
+		"mirrors, aliases and the like, as registries-conf"},
 	{"http_proxy, https_proxy, no_proxy", "proxies for transfers by s2c itself"},
 };
 
@@ -102,6 +103,25 @@ static void print_options(FILE *out, const char *title, const struct s2c_option 
 		print_option(out, o);
 }
 
+static void print_subcommands(FILE *out, const struct s2c_command *c)
+{
+	char head[128];
+
+	for (size_t i = 0; c->subcommands && c->subcommands[i]; i++) {
+		const struct s2c_command *sub = c->subcommands[i];
+		int len = snprintf(head, sizeof(head), "s2c %s%s%s", sub->name,
+			*sub->operands ? " " : "", sub->operands);
+
+		fprintf(out, "%s  %s", i ? "" : "\nCommands:\n", head);
+		if (len + 2 >= HELP_COLUMN - 1) {
+			putc('\n', out);
+			len = -2;
+		}
+		fprintf(out, "%*s", HELP_COLUMN - 2 - len, "");
+		print_wrapped(out, sub->summary, HELP_COLUMN, HELP_COLUMN);
+	}
+}
+
 void s2c_help_overview(FILE *out)
 {
 	fputs("s2c builds runnable container images from application source.\n\n"
@@ -119,6 +139,7 @@ void s2c_help_command(FILE *out, const struct s2c_command *c)
 	fprintf(out, "Usage: s2c %s [OPTIONS]%s%s\n\n", c->name, *c->operands ? " " : "",
 		c->operands);
 	print_wrapped(out, c->description, 0, 0);
+	print_subcommands(out, c);
 	print_options(out, "Options", c->options);
 	print_options(out, "Options of all commands", s2c_global_options);
 	if (c->examples)
@@ -201,6 +222,30 @@ static void man_overview(FILE *out)
 	man_options(out, "OPTIONS OF ALL COMMANDS", s2c_global_options);
 }
 
+static void man_examples(FILE *out, const struct s2c_command *c)
+{
+	if (!c->examples)
+		return;
+	fputs(".SH EXAMPLES\n.nf\n", out);
+	man_text(out, c->examples);
+	fputs(".fi\n", out);
+}
+
+/* A command's own command is a part of its page. */
+static void man_subcommand(FILE *out, const struct s2c_command *c)
+{
+	char title[64];
+
+	fputs(".SH COMMAND ", out);
+	man_upper(out, strrchr(c->name, ' ') + 1);
+	fprintf(out, "\n.B s2c %s\n[OPTIONS] %s\n.PP\n", c->name, c->operands);
+	man_text(out, c->description);
+	putc('\n', out);
+	(void)snprintf(title, sizeof(title), "OPTIONS OF %s", strrchr(c->name, ' ') + 1);
+	man_options(out, title, c->options);
+	man_examples(out, c);
+}
+
 static void man_command(FILE *out, const struct s2c_command *c)
 {
 	fputs(".TH S2C\\-", out);
@@ -215,11 +260,9 @@ static void man_command(FILE *out, const struct s2c_command *c)
 	man_text(out, c->description);
 	putc('\n', out);
 	man_options(out, "OPTIONS", c->options);
-	if (c->examples) {
-		fputs(".SH EXAMPLES\n.nf\n", out);
-		man_text(out, c->examples);
-		fputs(".fi\n", out);
-	}
+	man_examples(out, c);
+	for (size_t i = 0; c->subcommands && c->subcommands[i]; i++)
+		man_subcommand(out, c->subcommands[i]);
 	fputs(".SH SEE ALSO\n.BR s2c (1)\nfor options of all commands.\n", out);
 }
 

@@ -51,6 +51,7 @@ const struct s2c_command *const s2c_commands[] = {
 	&s2c_cmd_save,
 	&s2c_cmd_load,
 	&s2c_cmd_prune,
+	&s2c_cmd_gate,
 	&s2c_cmd_doctor,
 	&s2c_cmd_completion,
 	&s2c_cmd_version,
@@ -63,6 +64,15 @@ const struct s2c_command *s2c_command_find(const char *name)
 	for (size_t i = 0; s2c_commands[i]; i++)
 		if (streq(s2c_commands[i]->name, name))
 			return s2c_commands[i];
+	return NULL;
+}
+
+const struct s2c_command *s2c_subcommand_find(
+	const struct s2c_command *command, const char *word)
+{
+	for (size_t i = 0; word && command->subcommands && command->subcommands[i]; i++)
+		if (streq(strrchr(command->subcommands[i]->name, ' ') + 1, word))
+			return command->subcommands[i];
 	return NULL;
 }
 
@@ -224,6 +234,8 @@ int main(int argc, char **argv)
 			&err, S2C_EINVAL, "unknown command '%s'; see 's2c help'", *argv);
 		return refuse(err);
 	}
+	if (s2c_subcommand_find(command, argv[1]))
+		command = s2c_subcommand_find(command, *++argv);
 	call.args = xcalloc(1, command->args_size);
 	status = s2c_options_parse(
 		&(struct s2c_parse){command, &global, call.args, &call.operands},

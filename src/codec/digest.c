@@ -8,7 +8,9 @@
 #include <assert.h>
 #include <inttypes.h>
 #include <openssl/evp.h>
+#include <openssl/hmac.h>
 #include <stdatomic.h>
+#include <stdio.h>
 
 struct algorithm {
 	const char *name; /* in a digest */
@@ -315,4 +317,16 @@ struct s2c_reader *s2c_reader_digest(
 	if (check->digest.str[0])
 		r->hasher = s2c_hasher_new(s2c_digest_algo(&check->digest));
 	return &r->base;
+}
+
+void s2c_hmac_sha256(
+	const void *key, size_t key_len, const void *data, size_t len, char out[65])
+{
+	unsigned char mac[EVP_MAX_MD_SIZE];
+	unsigned n = 0;
+
+	/* Fails for want of memory only. */
+	(void)s2c_must(HMAC(EVP_sha256(), key, (int)key_len, data, len, mac, &n));
+	for (unsigned i = 0; i < n; i++)
+		(void)snprintf(out + 2 * i, 3, "%02x", mac[i]);
 }

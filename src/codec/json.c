@@ -11,6 +11,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "codec/json_keys.h"
 #include "codec/json_lex.h"
 
 /* A struct s2c_json is a cJSON that nobody else sees. */
@@ -66,79 +67,20 @@ struct s2c_json *s2c_json_copy(const struct s2c_json *node)
 
 /* --- keys ------------------------------------------------------------------------- */
 
-struct key {
-	const char *name; /* of the node */
-	const char *at;   /* in the text, or NULL */
-};
-
-/* The next byte of a name with case folded; 0 at its end. */
-static int fold(const char **p)
-{
-	int c = (unsigned char)**p;
-
-	if (c == 0)
-		return 0;
-	if (strncmp(*p, "\xe2\x84\xaa", 3) == 0) { /* KELVIN SIGN */
-		*p += 3;
-		return 'k';
-	}
-	if (strncmp(*p, "\xc5\xbf", 2) == 0) { /* LONG S */
-		*p += 2;
-		return 's';
-	}
-	(*p)++;
-	return c >= 'A' && c <= 'Z' ? c + 'a' - 'A' : c;
-}
-
-static int key_compare_folded(const void *a, const void *b)
-{
-	const char *p = ((const struct key *)a)->name, *q = ((const struct key *)b)->name;
-	int x, y;
-
-	do {
-		x = fold(&p);
-		y = fold(&q);
-	} while (x == y && x);
-	return x - y;
-}
-
-static int key_compare(const void *a, const void *b)
-{
-	return strcmp(((const struct key *)a)->name, ((const struct key *)b)->name);
-}
-
-/* Sorts the keys; the second of two equal ones (in the text, too), or NULL. */
-static const struct key *duplicate(struct key *keys, size_t n, bool mixed_case)
-{
-	int (*compare)(const void *, const void *) = mixed_case ? key_compare
-								: key_compare_folded;
-
-	if (n < 2)
-		return NULL;
-	qsort(keys, n, sizeof(*keys), compare);
-	for (size_t i = 1; i < n; i++)
-		if (compare(&keys[i - 1], &keys[i]) == 0)
-			return keys[i].at > keys[i - 1].at ? &keys[i] : &keys[i - 1];
-	return NULL;
-}
-
 /* The known key that `key` is in other case, or NULL. */
 static const char *misspelt(const char *key, const char *const *known)
 {
-	for (; known && *known; known++) {
-		struct key a = {key, NULL}, b = {*known, NULL};
-
-		if (key_compare_folded(&a, &b) == 0 && !streq(key, *known))
+	for (; known && *known; known++)
+		if (s2c_json_name_compare_folded(key, *known) == 0 && !streq(key, *known))
 			return *known;
-	}
 	return NULL;
 }
 
 int s2c_json_check_keys(
 	const struct s2c_json *object, const char *const *known, struct s2c_error **err)
 {
-	CLEAN_FREE struct key *keys = NULL;
-	const struct key *twice;
+	CLEAN_FREE struct s2c_json_name *keys = NULL;
+	const struct s2c_json_name *twice;
 	size_t n = 0;
 
 	if (!s2c_json_is_object(object))
@@ -152,7 +94,7 @@ int s2c_json_check_keys(
 				key, right);
 		keys[n++].name = key;
 	}
-	twice = duplicate(keys, n, false);
+	twice = s2c_json_name_twice(keys, n, false);
 	if (twice)
 		return s2c_fail(err, S2C_EPROTO,
 			"key '%s' is there twice, in upper or lower case", twice->name);
@@ -166,7 +108,7 @@ struct parser {
 	struct s2c_json_limits limits;
 	unsigned nodes, depth;
 	/* Names of the objects that are open, outermost first. */
-	struct key *keys;
+	struct s2c_json_name *keys;
 	size_t n_keys, cap_keys;
 };
 
@@ -188,7 +130,27 @@ static void push_key(struct parser *p, const char *name, const char *at)
 		p->cap_keys = p->cap_keys ? p->cap_keys * 2 : 64;
 		p->keys = xreallocarray(p->keys, p->cap_keys, sizeof(*p->keys));
 	}
-	p->keys[p->n_keys++] = (struct key){name, at};
+	p->keys[p->n_keys++] = (struct s2c_json_name){name, at};
+}
+
+/* What limits say of the string whose text starts at `at` and that was just read. */
+static int check_string(const struct parser *p, const char *at, const char *value,
+	bool key, struct s2c_error **err)
+{
+	size_t len = (size_t)(p->lex.at - at);
+
+	if (p->limits.string_bytes && strlen(value) > p->limits.string_bytes)
+		return s2c_fail(err, S2C_ELIMIT, "a string of more than %zu bytes",
+			p->limits.string_bytes);
+	if (!key || !p->limits.plain_keys)
+		return 0;
+	if (memchr(at, '\\', len))
+		return s2c_json_lex_fail(&p->lex, at, err, "an escape in a key");
+	for (size_t i = 0; i < len; i++)
+		if ((unsigned char)at[i] >= 0x7f)
+			return s2c_json_lex_fail(
+				&p->lex, at, err, "a key that is not ASCII");
+	return 0;
 }
 
 /* `"key": value`, put into the object. */
@@ -200,7 +162,8 @@ static int parse_member(struct parser *p, cJSON *object, struct s2c_error **err)
 
 	s2c_json_lex_space(&p->lex);
 	at = p->lex.at;
-	if (s2c_json_lex_string(&p->lex, &key, err) < 0)
+	if (s2c_json_lex_string(&p->lex, &key, err) < 0 ||
+		check_string(p, at, key, true, err) < 0)
 		return -1;
 	s2c_json_lex_space(&p->lex);
 	if (!s2c_json_lex_take(&p->lex, ':'))
@@ -234,7 +197,7 @@ static int parse_container(
 		struct s2c_error **) = object ? parse_member : parse_element;
 	const char close = object ? '}' : ']';
 	size_t first_key = p->n_keys;
-	const struct key *twice;
+	const struct s2c_json_name *twice;
 
 	if (++p->depth > p->limits.depth)
 		return s2c_fail(
@@ -253,7 +216,7 @@ static int parse_container(
 	/* No array of keys yet means nothing to compare, nor to point into. */
 	twice = p->n_keys == first_key
 			? NULL
-			: duplicate(p->keys + first_key, p->n_keys - first_key,
+			: s2c_json_name_twice(p->keys + first_key, p->n_keys - first_key,
 				  p->limits.mixed_case);
 	if (twice)
 		return s2c_json_lex_fail(
@@ -276,6 +239,7 @@ static int parse_scalar(struct parser *p, cJSON **out, struct s2c_error **err)
 	};
 	char number[S2C_JSON_NUMBER_MAX + 1];
 	struct s2c_json_lex *lex = &p->lex;
+	const char *at;
 
 	for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
 		if (s2c_json_lex_word(lex, words[i].word)) {
@@ -288,15 +252,20 @@ static int parse_scalar(struct parser *p, cJSON **out, struct s2c_error **err)
 			lex, lex->at, err, "the document ends too early");
 	if (*lex->at != '-' && (*lex->at < '0' || *lex->at > '9'))
 		return s2c_json_lex_fail(lex, lex->at, err, "a value was expected");
+	at = lex->at;
 	if (s2c_json_lex_number(lex, number, err) < 0)
 		return -1;
+	if (p->limits.integers && !s2c_json_plain_integer(number))
+		return s2c_json_lex_fail(
+			lex, at, err, "a number that is no integer of at most 16 digits");
 	*out = must(cJSON_CreateRaw(number));
 	return 0;
 }
 
 static int parse_value(struct parser *p, cJSON **out, struct s2c_error **err)
 {
-	char *string = NULL;
+	CLEAN_FREE char *string = NULL;
+	const char *at;
 
 	if (p->nodes++ == p->limits.nodes)
 		return s2c_fail(err, S2C_ELIMIT, "more than %u values", p->limits.nodes);
@@ -307,11 +276,13 @@ static int parse_value(struct parser *p, cJSON **out, struct s2c_error **err)
 		return parse_container(p, false, out, err);
 	if (p->lex.at == p->lex.end || *p->lex.at != '"')
 		return parse_scalar(p, out, err);
-	if (s2c_json_lex_string(&p->lex, &string, err) < 0)
+	at = p->lex.at;
+	if (s2c_json_lex_string(&p->lex, &string, err) < 0 ||
+		check_string(p, at, string, false, err) < 0)
 		return -1;
 	*out = must(cJSON_CreateNull());
 	(*out)->type = cJSON_String;
-	(*out)->valuestring = string;
+	(*out)->valuestring = TAKE(string);
 	return 0;
 }
 
@@ -376,6 +347,14 @@ bool s2c_json_is_bool(const struct s2c_json *node, bool *out)
 const char *s2c_json_number(const struct s2c_json *node)
 {
 	return cJSON_IsRaw(raw(node)) ? raw(node)->valuestring : NULL;
+}
+
+bool s2c_json_plain_integer(const char *text)
+{
+	const char *p = text + (*text == '-');
+	size_t digits = strspn(p, "0123456789");
+
+	return digits && digits <= 16 && !p[digits] && (*p != '0' || digits == 1);
 }
 
 const char *s2c_json_str(const struct s2c_json *node)
@@ -559,12 +538,22 @@ struct s2c_json *s2c_json_new_str(const char *value)
 	return wrap(must(cJSON_CreateString(value)));
 }
 
-static struct s2c_json *new_int(int64_t value)
+struct s2c_json *s2c_json_new_int(int64_t value)
 {
 	char text[32];
 
 	(void)snprintf(text, sizeof(text), "%" PRId64, value);
 	return wrap(must(cJSON_CreateRaw(text)));
+}
+
+struct s2c_json *s2c_json_new_bool(bool value)
+{
+	return wrap(must(cJSON_CreateBool(value)));
+}
+
+struct s2c_json *s2c_json_new_null(void)
+{
+	return wrap(must(cJSON_CreateNull()));
 }
 
 void s2c_json_set_str(struct s2c_json *object, const char *key, const char *value)
@@ -574,12 +563,12 @@ void s2c_json_set_str(struct s2c_json *object, const char *key, const char *valu
 
 void s2c_json_set_int(struct s2c_json *object, const char *key, int64_t value)
 {
-	s2c_json_set(object, key, new_int(value));
+	s2c_json_set(object, key, s2c_json_new_int(value));
 }
 
 void s2c_json_set_bool(struct s2c_json *object, const char *key, bool value)
 {
-	s2c_json_set(object, key, wrap(must(cJSON_CreateBool(value))));
+	s2c_json_set(object, key, s2c_json_new_bool(value));
 }
 
 void s2c_json_set_strv(
@@ -624,7 +613,7 @@ void s2c_json_add_str(struct s2c_json *array, const char *value)
 
 void s2c_json_add_int(struct s2c_json *array, int64_t value)
 {
-	s2c_json_add(array, new_int(value));
+	s2c_json_add(array, s2c_json_new_int(value));
 }
 
 /* --- order ------------------------------------------------------------------------ */

@@ -28,6 +28,12 @@ struct s2c_json_limits {
 	 * meaning with s2c_json_check_keys().
 	 */
 	bool mixed_case;
+	/* For documents that another decoder reads after us, and that has rules of its
+	 * own.
+	 */
+	size_t string_bytes; /* of a string or key, decoded; 0: no own limit */
+	bool plain_keys;     /* keys are ASCII and have no escapes */
+	bool integers;       /* numbers are s2c_json_plain_integer() */
 };
 #define S2C_JSON_BYTES_MAX (4u * 1024 * 1024)
 #define S2C_JSON_DEPTH_MAX 32
@@ -62,6 +68,11 @@ bool s2c_json_is_string(const struct s2c_json *node);
 bool s2c_json_is_null(const struct s2c_json *node);
 /* A number; its exact text (as it was read or printed), or NULL. Borrowed. */
 const char *s2c_json_number(const struct s2c_json *node);
+/*
+ * True for -?(0|[1-9][0-9]{0,15}): every decoder, also one that has only doubles, reads
+ * the same number.
+ */
+bool s2c_json_plain_integer(const char *text);
 /* A boolean; *out is its value. */
 bool s2c_json_is_bool(const struct s2c_json *node, bool *out);
 
@@ -106,6 +117,9 @@ S2C_CHECK int s2c_json_get_strv(const struct s2c_json *object, const char *key,
 struct s2c_json *s2c_json_new_object(void);
 struct s2c_json *s2c_json_new_array(void);
 struct s2c_json *s2c_json_new_str(const char *value);
+struct s2c_json *s2c_json_new_int(int64_t value);
+struct s2c_json *s2c_json_new_bool(bool value);
+struct s2c_json *s2c_json_new_null(void);
 void s2c_json_set(struct s2c_json *object, const char *key, struct s2c_json *value);
 void s2c_json_set_str(struct s2c_json *object, const char *key, const char *value);
 void s2c_json_set_int(struct s2c_json *object, const char *key, int64_t value);

@@ -1,14 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * HTTP exchanges over curl_multi. A client has lanes: each is a curl multi handle with
- * the connections that it keeps, and carries one exchange at a time. So several threads
- * share a client and its settings without waiting for each other, and one thread that
- * makes one request after the other stays on one connection.
- *
- * All waiting is curl_multi_poll with the context's
- * cancel fd beside curl's own, and the deadline as timeout. Redirects are followed by
- * hand so that what may go where is decided here and not by an option. Nothing that curl
- * traces is ever shown: its trace holds headers, and headers hold secrets.
+ * HTTP exchanges, each in a lane (http/client_lane.h). Redirects are followed by hand so
+ * that what may go where is decided here and not by an option. Nothing that curl traces
+ * is ever shown: its trace holds headers, and headers hold secrets.
  */
 #include "http/client.h"
 
@@ -18,6 +12,7 @@
 #include <strings.h>
 
 #include "http/client_impl.h"
+#include "http/client_lane.h"
 #include "http/url.h"
 #include "util/fault.h"
 #include "util/fs.h"
@@ -30,18 +25,12 @@
 #define CA_BYTES_MAX (16u * 1024 * 1024)
 #define HEADS_MAX 10 /* heads of one answer: 1xx before the final one */
 
-struct lane {
-	CURLM *multi; /* owns the connections */
-	CURL *easy;   /* a fresh one for each hop */
-	struct lane *next;
-};
-
 struct s2c_http {
 	char *unix_socket, *own_host, *client_cert, *client_key;
 	struct s2c_strv ca_files;
 	bool insecure_tls, insecure_own;
+	struct s2c_lanes lanes;
 	struct s2c_monitor *lock; /* of what follows */
-	struct lane *idle;        /* the one used last comes first */
 	struct s2c_buf ca; /* trusted certificates, when they are ours to put together */
 	bool ca_ready;     /* ca does not change any more */
 };
@@ -70,6 +59,7 @@ struct s2c_http *s2c_http_new(const struct s2c_http_opts *opts)
 
 	/* Fails for want of memory only. */
 	(void)s2c_must(curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK ? http : NULL);
+	s2c_lanes_init(&http->lanes);
 	http->lock = s2c_monitor_new();
 	http->ca.max = CA_BYTES_MAX;
 	if (opts) {
@@ -91,13 +81,7 @@ void s2c_http_free(struct s2c_http *http)
 {
 	if (!http)
 		return;
-	while (http->idle) {
-		struct lane *lane = http->idle;
-		http->idle = lane->next;
-		curl_easy_cleanup(lane->easy);
-		curl_multi_cleanup(lane->multi);
-		free(lane);
-	}
+	s2c_lanes_release(&http->lanes);
 	s2c_monitor_free(http->lock);
 	free(http->unix_socket);
 	free(http->own_host);
@@ -107,30 +91,6 @@ void s2c_http_free(struct s2c_http *http)
 	s2c_buf_release(&http->ca);
 	free(http);
 	curl_global_cleanup();
-}
-
-/* A lane for one exchange, which is to be given back. */
-static struct lane *take_lane(struct s2c_http *http)
-{
-	s2c_monitor_enter(http->lock);
-	struct lane *lane = http->idle;
-	if (lane)
-		http->idle = lane->next;
-	s2c_monitor_leave(http->lock);
-	if (!lane) {
-		lane = xcalloc(1, sizeof(*lane));
-		lane->multi = s2c_must(curl_multi_init());
-		lane->easy = s2c_must(curl_easy_init());
-	}
-	return lane;
-}
-
-static void give_lane(struct s2c_http *http, struct lane *lane)
-{
-	s2c_monitor_enter(http->lock);
-	lane->next = http->idle;
-	http->idle = lane;
-	s2c_monitor_leave(http->lock);
 }
 
 void s2c_http_response_release(struct s2c_http_response *response)
@@ -486,34 +446,16 @@ static int make_headers(const struct s2c_http_request *request, bool with_secret
 	return 0;
 }
 
-/* Runs the easy handle to its end; 0 with *out_result, or -1 when the context ended. */
-static int run(struct s2c_ctx *ctx, struct lane *lane, CURLcode *out_result,
-	struct s2c_error **err)
+/* Where to connect to. A proxy of the environment is not meant for this machine itself.
+ */
+static int set_route(const struct s2c_http *http, CURL *easy, const char *url,
+	const char *host, struct s2c_error **err)
 {
-	struct curl_waitfd cancel = {
-		.fd = s2c_ctx_cancel_fd(ctx), .events = CURL_WAIT_POLLIN};
-	CURLMsg *msg;
-	int running = 1, left;
-
-	while (running) {
-		CURLMcode mc = curl_multi_perform(lane->multi, &running);
-		if (mc == CURLM_OK && running) {
-			int ms = s2c_ctx_remaining_ms(ctx);
-			if (ms < 0 || ms > 1000)
-				ms = 1000;
-			if (s2c_ctx_check(ctx, err) < 0)
-				return -1;
-			mc = curl_multi_poll(
-				lane->multi, &cancel, cancel.fd >= 0 ? 1 : 0, ms, NULL);
-		}
-		if (mc != CURLM_OK)
-			return s2c_fail(err, S2C_EIO, "transfer loop: %s",
-				curl_multi_strerror(mc));
-	}
-	*out_result = CURLE_FAILED_INIT;
-	while ((msg = curl_multi_info_read(lane->multi, &left)))
-		if (msg->msg == CURLMSG_DONE && msg->easy_handle == lane->easy)
-			*out_result = msg->data.result;
+	SET(easy, CURLOPT_URL, url);
+	if (http->unix_socket)
+		SET(easy, CURLOPT_UNIX_SOCKET_PATH, http->unix_socket);
+	if (s2c_host_kind(host) == S2C_HOST_LOOPBACK)
+		SET(easy, CURLOPT_NOPROXY, "*");
 	return 0;
 }
 
@@ -523,17 +465,11 @@ static int hop_setup(struct s2c_http *http, CURL *easy, struct hop *hop, const c
 	if (set_limits(easy, err) < 0 || set_tls(http, easy, parsed->host, err) < 0 ||
 		set_method(hop, easy, err) < 0 || set_callbacks(hop, easy, err) < 0)
 		return -1;
-	SET(easy, CURLOPT_URL, url);
-	if (http->unix_socket)
-		SET(easy, CURLOPT_UNIX_SOCKET_PATH, http->unix_socket);
-	/* A proxy of the environment is not meant for this machine itself. */
-	if (s2c_host_kind(parsed->host) == S2C_HOST_LOOPBACK)
-		SET(easy, CURLOPT_NOPROXY, "*");
-	return 0;
+	return set_route(http, easy, url, parsed->host, err);
 }
 
 /* One request and its answer, without redirects. */
-static int perform_hop(struct s2c_http *http, struct lane *lane, struct hop *hop,
+static int perform_hop(struct s2c_http *http, struct s2c_lane *lane, struct hop *hop,
 	const char *url, bool with_secret, struct s2c_error **err)
 {
 	CLEAN(clean_slist) struct curl_slist *headers = NULL;
@@ -546,22 +482,13 @@ static int perform_hop(struct s2c_http *http, struct lane *lane, struct hop *hop
 	if (parsed.has_userinfo)
 		return s2c_fail(
 			err, S2C_EINVAL, "a URL for '%s' holds credentials", parsed.host);
-	/* After a failed connect curl 7.88 keeps buffers that a reset does not let go. */
-	CURL *easy = s2c_must(curl_easy_init());
-	curl_easy_cleanup(lane->easy);
-	lane->easy = easy;
+	CURL *easy = s2c_lane_renew(lane);
 	if (s2c_fault_point("http.request", err) < 0 ||
 		hop_setup(http, easy, hop, url, &parsed, err) < 0 ||
 		make_headers(hop->request, with_secret, &headers, err) < 0)
 		return -1;
 	SET(easy, CURLOPT_HTTPHEADER, headers);
-	SET(easy, CURLOPT_ERRORBUFFER, detail);
-	if (curl_multi_add_handle(lane->multi, easy) != CURLM_OK)
-		return s2c_fail(err, S2C_EIO, "cannot start a transfer");
-	int rc = run(hop->ctx, lane, &result, err);
-	(void)curl_multi_remove_handle(lane->multi, easy);
-	/* The handle must not point at this frame any more. */
-	(void)curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, NULL);
+	int rc = s2c_lane_run(hop->ctx, lane, detail, &result, err);
 	(void)curl_easy_setopt(easy, CURLOPT_HTTPHEADER, NULL);
 	if (rc < 0) {
 		s2c_error_free(hop->error);
@@ -580,40 +507,33 @@ static int perform_hop(struct s2c_http *http, struct lane *lane, struct hop *hop
 	return s2c_fault_point("http.answer", err);
 }
 
-static int probe(struct s2c_ctx *ctx, struct lane *lane, const char *url, char *detail,
-	struct s2c_error **err)
+/* A handshake that looks at no certificate; curl's words about it go to `detail`. */
+static int shake_hands(struct s2c_ctx *ctx, struct s2c_http *http, struct s2c_lane *lane,
+	const char *url, char *detail, struct s2c_error **err)
 {
-	CURL *easy = s2c_must(curl_easy_init());
+	CURL *easy = s2c_lane_renew(lane);
+	struct s2c_url parsed;
 	CURLcode result;
 
-	curl_easy_cleanup(lane->easy);
-	lane->easy = easy;
-	if (set_limits(easy, err) < 0)
+	if (s2c_url_parse(url, &parsed, err) < 0 || set_limits(easy, err) < 0 ||
+		set_route(http, easy, url, parsed.host, err) < 0)
 		return -1;
 	SET(easy, CURLOPT_SSL_VERIFYPEER, 0L);
 	SET(easy, CURLOPT_SSL_VERIFYHOST, 0L);
 	SET(easy, CURLOPT_CAINFO, NULL);
 	SET(easy, CURLOPT_CAPATH, NULL);
 	SET(easy, CURLOPT_CONNECT_ONLY, 1L);
-	SET(easy, CURLOPT_NOPROXY, "*");
-	SET(easy, CURLOPT_URL, url);
-	SET(easy, CURLOPT_ERRORBUFFER, detail);
-	if (curl_multi_add_handle(lane->multi, easy) != CURLM_OK)
-		return s2c_fail(err, S2C_EIO, "cannot start a transfer");
-	int rc = run(ctx, lane, &result, err);
-	(void)curl_multi_remove_handle(lane->multi, easy);
-	(void)curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, NULL);
-	return rc;
+	return s2c_lane_run(ctx, lane, detail, &result, err);
 }
 
 int s2c_http_is_plain(struct s2c_ctx *ctx, struct s2c_http *http, const char *url,
 	bool *out_plain, struct s2c_error **err)
 {
 	char detail[CURL_ERROR_SIZE] = "";
-	struct lane *lane = take_lane(http);
-	int rc = probe(ctx, lane, url, detail, err);
+	struct s2c_lane *lane = s2c_lane_take(&http->lanes);
+	int rc = shake_hands(ctx, http, lane, url, detail, err);
 
-	give_lane(http, lane);
+	s2c_lane_give(&http->lanes, lane);
 	if (rc == 0)
 		*out_plain = s2c_http_says_no_tls(detail);
 	return rc;
@@ -676,9 +596,9 @@ int s2c_http_perform(struct s2c_ctx *ctx, struct s2c_http *http,
 			.response = response,
 			.max_body = request->max_body ? request->max_body
 						      : S2C_HTTP_BODY_MAX};
-		struct lane *lane = take_lane(http);
+		struct s2c_lane *lane = s2c_lane_take(&http->lanes);
 		int rc = perform_hop(http, lane, &hop, url, with_secret, err);
-		give_lane(http, lane);
+		s2c_lane_give(&http->lanes, lane);
 		trace(ctx, &hop, url);
 		if (rc < 0)
 			return -1;

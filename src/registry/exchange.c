@@ -136,9 +136,8 @@ int s2c_exchange_fail(struct s2c_registry *registry, const char *what,
 	const struct s2c_http_response *response, struct s2c_error **err)
 {
 	CLEAN_FREE char *words = words_of(response);
-	int status = response->status;
-
 	struct s2c_auth *auth = s2c_registry_auth(registry);
+	int status = response->status;
 
 	/* Some registries repeat what they were sent. */
 	if (auth)
@@ -404,13 +403,13 @@ static int probe_tls(
 }
 
 /*
- * A registry that may be on plain http, and mostly is, is asked for its scheme first:
- * that takes a millisecond, and getting ready to trust somebody thirty.
+ * A registry on loopback is asked for its scheme first: that takes a millisecond, and
+ * getting ready to trust somebody thirty.
  */
 static int choose_scheme(
 	struct s2c_ctx *ctx, struct s2c_registry *registry, struct s2c_error **err)
 {
-	if (!registry->may_be_http)
+	if (!registry->loopback)
 		return 0;
 	s2c_monitor_enter(registry->lock);
 	int rc = probe_tls(ctx, registry, err);

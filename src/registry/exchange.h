@@ -24,6 +24,7 @@ struct s2c_registry {
 	char *secure, *plain;       /* "https://host[:port]", "http://host[:port]" */
 	_Atomic(const char *) base; /* one of them */
 	bool may_be_http;           /* not TLS: try http, then keep to what worked */
+	bool loopback;              /* which mostly is on http */
 	atomic_bool settled;        /* the scheme is known */
 	atomic_bool sent_ranges;    /* it has answered with 206 */
 	atomic_bool no_ranges;      /* what it calls a range is not to be relied on */

@@ -49,8 +49,8 @@ int s2c_registry_open(const struct s2c_reference *ref,
 	registry->plain = xasprintf("http://%s", host);
 	registry->base = registry->secure;
 	registry->lock = s2c_monitor_new();
-	registry->may_be_http = opts->plain_http || opts->insecure ||
-				s2c_host_kind(url.host) == S2C_HOST_LOOPBACK;
+	registry->loopback = s2c_host_kind(url.host) == S2C_HOST_LOOPBACK;
+	registry->may_be_http = opts->plain_http || opts->insecure || registry->loopback;
 	registry->pull_scope = xasprintf("repository:%s:pull", ref->repository);
 	registry->push_scope = xasprintf("repository:%s:pull,push", ref->repository);
 	registry->authfile = opts->authfile ? xstrdup(opts->authfile) : NULL;

@@ -21,7 +21,7 @@ struct s2c_pool {
 	unsigned queued, idle, jobs; /* jobs: submitted and not given back */
 	unsigned n_threads, max_threads;
 	bool quit;
-	pthread_t threads[S2C_POOL_THREADS_MAX];
+	pthread_t *threads; /* max_threads of them */
 };
 
 /* Locks and conditions fail for programming errors only. */
@@ -42,7 +42,7 @@ unsigned s2c_usable_cpus(void)
 	return n < 1 ? 1 : n > S2C_POOL_THREADS_MAX ? S2C_POOL_THREADS_MAX : (unsigned)n;
 }
 
-struct s2c_pool *s2c_pool_new(unsigned threads)
+static struct s2c_pool *make(unsigned threads)
 {
 	struct s2c_pool *pool = xcalloc(1, sizeof(*pool));
 
@@ -50,11 +50,21 @@ struct s2c_pool *s2c_pool_new(unsigned threads)
 	must(pthread_cond_init(&pool->work, NULL));
 	must(pthread_cond_init(&pool->ended, NULL));
 	pool->tail = &pool->head;
+	pool->max_threads = threads;
+	pool->threads = xcalloc(threads, sizeof(*pool->threads));
+	return pool;
+}
+
+struct s2c_pool *s2c_pool_new(unsigned threads)
+{
 	if (!threads)
 		threads = s2c_usable_cpus();
-	pool->max_threads = threads < S2C_POOL_THREADS_MAX ? threads
-							   : S2C_POOL_THREADS_MAX;
-	return pool;
+	return make(threads < S2C_POOL_THREADS_MAX ? threads : S2C_POOL_THREADS_MAX);
+}
+
+struct s2c_pool *s2c_pool_new_waiting(unsigned threads)
+{
+	return make(threads < S2C_POOL_WAITING_MAX ? threads : S2C_POOL_WAITING_MAX);
 }
 
 unsigned s2c_pool_threads(const struct s2c_pool *pool)
@@ -229,6 +239,7 @@ void s2c_pool_free(struct s2c_pool *pool)
 	(void)pthread_cond_destroy(&pool->ended);
 	(void)pthread_cond_destroy(&pool->work);
 	(void)pthread_mutex_destroy(&pool->mutex);
+	free(pool->threads);
 	free(pool);
 }
 

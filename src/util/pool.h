@@ -37,6 +37,8 @@
 
 /* Most threads of a pool, however many CPUs there are. */
 #define S2C_POOL_THREADS_MAX 16
+/* The same for a pool whose jobs wait most of the time. */
+#define S2C_POOL_WAITING_MAX 1024
 /* Stack of a thread: enough for TLS handshakes; large buffers belong on the heap. */
 #define S2C_POOL_STACK (1024u * 1024)
 
@@ -65,6 +67,8 @@ struct s2c_job {
  * S2C_POOL_THREADS_MAX). They are started when there are jobs for them.
  */
 struct s2c_pool *s2c_pool_new(unsigned threads);
+/* The same for jobs that wait, for peers say: up to S2C_POOL_WAITING_MAX threads. */
+struct s2c_pool *s2c_pool_new_waiting(unsigned threads);
 /* Ends and joins the threads. All jobs must have been waited for or dropped. */
 void s2c_pool_free(struct s2c_pool *pool);
 S2C_DEFINE_CLEAN(pool, struct s2c_pool *, s2c_pool_free)

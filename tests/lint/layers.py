@@ -13,7 +13,7 @@ OWNERS = [
     (r"(cjson/)?cJSON\.h", ["codec/json.c"]),
     (r"archive(_entry)?\.h", []),
     (r"openssl/.*", ["codec/digest.c"]),
-    (r"curl/.*", ["http/client*.c"]),
+    (r"curl/.*", ["http/client*.c", "http/client_lane.h"]),
     (r"(zlib|zstd|zstd_errors|libdeflate|igzip_lib|isa-l)\.h|isa-l/.*", ["codec/compress*.c"]),
     (r"(pthread|threads)\.h", ["util/pool.c"]),
     (r"yaml\.h", ["codec/yaml.c"]),

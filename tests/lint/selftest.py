@@ -63,6 +63,7 @@ PLANTED = [
     ("banned", "src/util/x.c", "usleep(1);", "usleep"),
     ("banned", "src/util/x.c", "t = gmtime(&now);", "gmtime"),
     ("banned", "src/util/x.c", "cJSON_Parse(s);", "cJSON_"),
+    ("banned", "src/util/x.c", "yaml_parser_parse(&p, &e);", "yaml_"),
     ("banned", "src/util/x.c", "pthread_create(a);", "pthread_"),
     ("banned", "src/util/x.c", "fd = open(path,\n\tO_RDONLY);", "without close-on-exec"),
     ("banned", "src/util/x.c", 'f = fopen(path, "r");', "without close-on-exec"),

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The tar that a client puts into a container, read and written anew. An engine unpacks
+ * it as root, so what could matter then is not carried over: owners, setuid, setgid and
+ * sticky bits, attributes; devices, fifos and sockets are refused.
+ */
+#ifndef S2C_GATE_ARCHIVE_H
+#define S2C_GATE_ARCHIVE_H
+
+#include "codec/tar.h"
+
+struct s2c_gate_archive {
+	uint32_t uid, gid; /* of everything */
+	struct s2c_tar_limits limits;
+};
+/* Links of one archive below which nothing may be. */
+#define S2C_GATE_ARCHIVE_LINKS_MAX 65536
+
+/*
+ * Copies the archive. S2C_EDENIED or S2C_EINVAL for what may not be in it: a special
+ * file; a hard link to anything but an earlier file of the archive; an entry below a
+ * symbolic link of the archive; a name that leaves the directory. The directory itself
+ * (".") is left out, so that it keeps its owner and mode. Does not finish `out`.
+ */
+S2C_CHECK int s2c_gate_archive_copy(struct s2c_ctx *ctx, struct s2c_reader *in,
+	const struct s2c_gate_archive *rules, struct s2c_writer *out,
+	struct s2c_error **err);
+
+#endif

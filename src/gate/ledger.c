@@ -1,0 +1,442 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "gate/ledger.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <sys/eventfd.h>
+#include <time.h>
+
+#include "util/pool.h"
+
+#define ID_DIGITS_MIN 12 /* of a container's id: what engines show people */
+
+struct place {
+	char owner[S2C_LEDGER_OWNER_MAX];
+	struct place *next;
+};
+
+struct container {
+	struct s2c_container_record record;
+	struct container *next;
+};
+
+/* A name of an image, or its id when name is NULL. */
+struct image {
+	char owner[S2C_LEDGER_OWNER_MAX];
+	char id[72];
+	char *name;
+	struct image *next;
+};
+
+/* Somebody who waits for a place. */
+struct waiter {
+	int fd; /* an eventfd */
+	struct waiter *next;
+};
+
+struct s2c_ledger {
+	struct s2c_monitor *lock;
+	unsigned most;
+	struct place *places; /* reserved and not used yet */
+	struct container *containers;
+	struct image *images;
+	unsigned n_images;
+	struct waiter *waiters;
+};
+
+static int64_t now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+const char *s2c_container_state_name(enum s2c_container_state state)
+{
+	switch (state) {
+	case S2C_CONTAINER_CREATED:
+		return "created";
+	case S2C_CONTAINER_ATTACHED:
+		return "attached";
+	case S2C_CONTAINER_RUNNING:
+		return "running";
+	case S2C_CONTAINER_EXITED:
+		return "exited";
+	case S2C_CONTAINER_COMMITTED:
+		return "committed";
+	case S2C_CONTAINER_BROKEN:
+		break;
+	}
+	return "broken";
+}
+
+struct s2c_ledger *s2c_ledger_new(unsigned containers)
+{
+	struct s2c_ledger *ledger = xcalloc(1, sizeof(*ledger));
+
+	ledger->lock = s2c_monitor_new();
+	ledger->most = containers;
+	return ledger;
+}
+
+static void free_image(struct image *image)
+{
+	free(image->name);
+	free(image);
+}
+
+void s2c_ledger_free(struct s2c_ledger *ledger)
+{
+	if (!ledger)
+		return;
+	while (ledger->containers) {
+		struct container *c = ledger->containers;
+		ledger->containers = c->next;
+		free(c);
+	}
+	while (ledger->places) {
+		struct place *p = ledger->places;
+		ledger->places = p->next;
+		free(p);
+	}
+	while (ledger->images) {
+		struct image *i = ledger->images;
+		ledger->images = i->next;
+		free_image(i);
+	}
+	s2c_monitor_free(ledger->lock);
+	free(ledger);
+}
+
+/* ---- places ---- */
+
+static bool take_place(struct s2c_ledger *ledger, const char *owner, unsigned most)
+{
+	unsigned all = 0, own = 0;
+
+	for (const struct container *c = ledger->containers; c; c = c->next) {
+		all++;
+		own += streq(c->record.owner, owner);
+	}
+	for (const struct place *p = ledger->places; p; p = p->next) {
+		all++;
+		own += streq(p->owner, owner);
+	}
+	if (all >= ledger->most || own >= most)
+		return false;
+	struct place *place = xcalloc(1, sizeof(*place));
+	(void)snprintf(place->owner, sizeof(place->owner), "%s", owner);
+	place->next = ledger->places;
+	ledger->places = place;
+	return true;
+}
+
+static void wake(struct s2c_ledger *ledger)
+{
+	uint64_t one = 1;
+
+	for (const struct waiter *w = ledger->waiters; w; w = w->next)
+		(void)!write(w->fd, &one, sizeof(one));
+}
+
+/* Waits until some place became free, which may be another one's by then. */
+static int await_change(
+	struct s2c_ctx *ctx, const struct waiter *me, int watch, struct s2c_error **err)
+{
+	struct pollfd ready[] = {
+		{.fd = me->fd, .events = POLLIN}, {.fd = watch, .events = POLLRDHUP}};
+	uint64_t count;
+	int n_ready;
+
+	if (s2c_ctx_poll(ctx, ready, 2, -1, &n_ready, err) < 0)
+		return -1;
+	if (ready[1].revents)
+		return s2c_fail(err, S2C_ECANCELED, "nobody waits for it");
+	(void)!read(me->fd, &count, sizeof(count));
+	return 0;
+}
+
+static void leave(struct s2c_ledger *ledger, struct waiter *me)
+{
+	struct waiter **link = &ledger->waiters;
+
+	while (*link != me)
+		link = &(*link)->next;
+	*link = me->next;
+}
+
+int s2c_ledger_reserve(struct s2c_ledger *ledger, struct s2c_ctx *ctx, const char *owner,
+	unsigned most, int watch, struct s2c_error **err)
+{
+	CLEAN_FD int event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	struct waiter me = {.fd = event};
+	int rc = 0;
+
+	if (event < 0)
+		return s2c_fail_errno(err, errno, "cannot make an eventfd");
+	s2c_monitor_enter(ledger->lock);
+	me.next = ledger->waiters;
+	ledger->waiters = &me;
+	while (rc == 0 && !take_place(ledger, owner, most)) {
+		s2c_monitor_leave(ledger->lock);
+		rc = await_change(ctx, &me, watch, err);
+		s2c_monitor_enter(ledger->lock);
+	}
+	leave(ledger, &me);
+	s2c_monitor_leave(ledger->lock);
+	return rc;
+}
+
+static void drop_place(struct s2c_ledger *ledger, const char *owner)
+{
+	for (struct place **link = &ledger->places; *link; link = &(*link)->next)
+		if (streq((*link)->owner, owner)) {
+			struct place *gone = *link;
+			*link = gone->next;
+			free(gone);
+			return;
+		}
+}
+
+void s2c_ledger_give_back(struct s2c_ledger *ledger, const char *owner)
+{
+	s2c_monitor_enter(ledger->lock);
+	drop_place(ledger, owner);
+	wake(ledger);
+	s2c_monitor_leave(ledger->lock);
+}
+
+/* ---- containers ---- */
+
+void s2c_ledger_add(
+	struct s2c_ledger *ledger, const struct s2c_container_record *container)
+{
+	struct container *c = xcalloc(1, sizeof(*c));
+
+	c->record = *container;
+	s2c_monitor_enter(ledger->lock);
+	drop_place(ledger, container->owner);
+	c->next = ledger->containers;
+	ledger->containers = c;
+	s2c_monitor_leave(ledger->lock);
+}
+
+static bool is_called(const struct s2c_container_record *record, const char *what)
+{
+	size_t len = strlen(what);
+
+	/* A whole id decides before a name that looks like one. */
+	if (streq(record->id, what) || streq(record->name, what))
+		return true;
+	return len >= ID_DIGITS_MIN && len < 64 && starts_with(record->id, what);
+}
+
+bool s2c_ledger_find(struct s2c_ledger *ledger, const char *owner, const char *what,
+	struct s2c_container_record *out)
+{
+	const struct container *found = NULL;
+
+	if (!*what)
+		return false;
+	s2c_monitor_enter(ledger->lock);
+	for (const struct container *c = ledger->containers; c; c = c->next)
+		if (streq(c->record.owner, owner) && is_called(&c->record, what) &&
+			(!found || streq(c->record.id, what)))
+			found = c;
+	if (found)
+		*out = found->record;
+	s2c_monitor_leave(ledger->lock);
+	return found != NULL;
+}
+
+static struct container *by_id(struct s2c_ledger *ledger, const char *id)
+{
+	for (struct container *c = ledger->containers; c; c = c->next)
+		if (streq(c->record.id, id))
+			return c;
+	return NULL;
+}
+
+bool s2c_ledger_move(struct s2c_ledger *ledger, const char *id, unsigned from,
+	enum s2c_container_state to)
+{
+	s2c_monitor_enter(ledger->lock);
+	struct container *c = by_id(ledger, id);
+	bool may = c && (c->record.state & from);
+	if (may)
+		c->record.state = to;
+	s2c_monitor_leave(ledger->lock);
+	return may;
+}
+
+bool s2c_ledger_attach(struct s2c_ledger *ledger, const char *id, unsigned most)
+{
+	s2c_monitor_enter(ledger->lock);
+	struct container *c = by_id(ledger, id);
+	bool may = c && c->record.attaches < most;
+	if (may)
+		c->record.attaches++;
+	s2c_monitor_leave(ledger->lock);
+	return may;
+}
+
+void s2c_ledger_started(struct s2c_ledger *ledger, const char *id)
+{
+	s2c_monitor_enter(ledger->lock);
+	struct container *c = by_id(ledger, id);
+	if (c)
+		c->record.until = now_ms() + c->record.deadline * 1000ll;
+	s2c_monitor_leave(ledger->lock);
+}
+
+void s2c_ledger_exited(struct s2c_ledger *ledger, const char *id, int exit_code)
+{
+	s2c_monitor_enter(ledger->lock);
+	struct container *c = by_id(ledger, id);
+	if (c && c->record.state == S2C_CONTAINER_RUNNING) {
+		c->record.state = S2C_CONTAINER_EXITED;
+		c->record.exit_code = exit_code;
+	}
+	s2c_monitor_leave(ledger->lock);
+}
+
+void s2c_ledger_remove(struct s2c_ledger *ledger, const char *id)
+{
+	s2c_monitor_enter(ledger->lock);
+	for (struct container **link = &ledger->containers; *link; link = &(*link)->next)
+		if (streq((*link)->record.id, id)) {
+			struct container *gone = *link;
+			*link = gone->next;
+			free(gone);
+			break;
+		}
+	wake(ledger);
+	s2c_monitor_leave(ledger->lock);
+}
+
+bool s2c_ledger_due(struct s2c_ledger *ledger, int64_t now, bool all,
+	struct s2c_container_record *out)
+{
+	const struct container *due = NULL;
+
+	s2c_monitor_enter(ledger->lock);
+	for (const struct container *c = ledger->containers; c && !due; c = c->next)
+		if (all || (c->record.state == S2C_CONTAINER_RUNNING && c->record.until &&
+				   c->record.until <= now))
+			due = c;
+	if (due)
+		*out = due->record;
+	s2c_monitor_leave(ledger->lock);
+	return due != NULL;
+}
+
+void s2c_ledger_deadline_passed(struct s2c_ledger *ledger, const char *id)
+{
+	s2c_monitor_enter(ledger->lock);
+	struct container *c = by_id(ledger, id);
+	if (c)
+		c->record.until = 0;
+	s2c_monitor_leave(ledger->lock);
+}
+
+unsigned s2c_ledger_count(struct s2c_ledger *ledger)
+{
+	unsigned n = 0;
+
+	s2c_monitor_enter(ledger->lock);
+	for (const struct container *c = ledger->containers; c; c = c->next)
+		n++;
+	s2c_monitor_leave(ledger->lock);
+	return n;
+}
+
+/* ---- images ---- */
+
+static bool same_name(const char *a, const char *b)
+{
+	return a && b ? streq(a, b) : a == b;
+}
+
+static void put_image(
+	struct s2c_ledger *ledger, const char *owner, const char *id, const char *name)
+{
+	struct image *image, **link;
+
+	s2c_monitor_enter(ledger->lock);
+	/* A name means one image: the newest that anybody gave it to. */
+	for (link = &ledger->images; *link;) {
+		image = *link;
+		if (same_name(image->name, name) &&
+			(name ? true
+			      : streq(image->owner, owner) && streq(image->id, id))) {
+			*link = image->next;
+			free_image(image);
+			ledger->n_images--;
+		} else {
+			link = &image->next;
+		}
+	}
+	image = xcalloc(1, sizeof(*image));
+	(void)snprintf(image->owner, sizeof(image->owner), "%s", owner);
+	(void)snprintf(image->id, sizeof(image->id), "%s", id);
+	image->name = name ? xstrdup(name) : NULL;
+	image->next = ledger->images;
+	ledger->images = image;
+	if (++ledger->n_images > S2C_LEDGER_IMAGES_MAX) {
+		for (link = &ledger->images; (*link)->next; link = &(*link)->next)
+			;
+		free_image(*link);
+		*link = NULL;
+		ledger->n_images--;
+	}
+	s2c_monitor_leave(ledger->lock);
+}
+
+void s2c_ledger_add_image(struct s2c_ledger *ledger, const char *owner, const char *id)
+{
+	put_image(ledger, owner, id, NULL);
+}
+
+void s2c_ledger_add_name(
+	struct s2c_ledger *ledger, const char *owner, const char *id, const char *name)
+{
+	put_image(ledger, owner, id, name);
+}
+
+bool s2c_ledger_find_image(
+	struct s2c_ledger *ledger, const char *owner, const char *what, char out_id[72])
+{
+	bool found = false;
+
+	s2c_monitor_enter(ledger->lock);
+	for (const struct image *i = ledger->images; i && !found; i = i->next)
+		if (streq(i->owner, owner) &&
+			(i->name ? streq(i->name, what) : streq(i->id, what))) {
+			memcpy(out_id, i->id, sizeof(i->id));
+			found = true;
+		}
+	s2c_monitor_leave(ledger->lock);
+	return found;
+}
+
+void s2c_ledger_remove_image(
+	struct s2c_ledger *ledger, const char *owner, const char *what)
+{
+	s2c_monitor_enter(ledger->lock);
+	for (struct image **link = &ledger->images; *link;) {
+		struct image *i = *link;
+
+		if (streq(i->owner, owner) &&
+			(streq(i->id, what) || (i->name && streq(i->name, what)))) {
+			*link = i->next;
+			free_image(i);
+			ledger->n_images--;
+		} else {
+			link = &i->next;
+		}
+	}
+	s2c_monitor_leave(ledger->lock);
+}

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Who owns what on the engine, and what state it is in: containers and images that came
+ * to be through this gate. Nothing else on the engine exists for its users. Thread-safe;
+ * what is returned are copies.
+ */
+#ifndef S2C_GATE_LEDGER_H
+#define S2C_GATE_LEDGER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "util/ctx.h"
+
+#define S2C_LEDGER_OWNER_MAX 160   /* bytes of a principal, "u:1000" or "s:/run/x" */
+#define S2C_LEDGER_NAME_MAX 128    /* bytes of a container's name of the client's own */
+#define S2C_LEDGER_IMAGES_MAX 4096 /* images of all; the oldest is forgotten */
+
+/* A container goes through them from top to bottom, and skips some. */
+enum s2c_container_state {
+	S2C_CONTAINER_CREATED = 1,
+	S2C_CONTAINER_ATTACHED = 2,
+	S2C_CONTAINER_RUNNING = 4,
+	S2C_CONTAINER_EXITED = 8,
+	S2C_CONTAINER_COMMITTED = 16,
+	S2C_CONTAINER_BROKEN = 32, /* an archive was cut off: only good for removal */
+};
+#define S2C_CONTAINER_FRESH (S2C_CONTAINER_CREATED | S2C_CONTAINER_ATTACHED)
+#define S2C_CONTAINER_ENDED (S2C_CONTAINER_EXITED | S2C_CONTAINER_COMMITTED)
+#define S2C_CONTAINER_ANY 63
+const char *s2c_container_state_name(enum s2c_container_state state);
+
+struct s2c_container_record {
+	char owner[S2C_LEDGER_OWNER_MAX];
+	char name[S2C_LEDGER_NAME_MAX]; /* the client's for it, or "" */
+	char id[65];
+	char image[72];        /* id of its image, "sha256:..." */
+	char destination[256]; /* where the builder image wants its source, or "" */
+	uint32_t uid, gid;
+	enum s2c_container_state state;
+	int64_t until;     /* monotonic milliseconds: killed then; 0: not started */
+	uint32_t deadline; /* seconds it may run */
+	uint32_t attaches; /* streams that are open or were */
+	int exit_code;     /* when ended */
+};
+
+struct s2c_ledger;
+/* `containers`: at most so many of all owners at a time. */
+struct s2c_ledger *s2c_ledger_new(unsigned containers);
+void s2c_ledger_free(struct s2c_ledger *ledger);
+S2C_DEFINE_CLEAN(ledger, struct s2c_ledger *, s2c_ledger_free)
+
+/*
+ * A place for one more container of the owner, of whom there may be `most`. Waits for one
+ * under ctx until `watch` hangs up (S2C_ECANCELED) or ctx ends. It is used up by
+ * s2c_ledger_add() or given back.
+ */
+S2C_CHECK int s2c_ledger_reserve(struct s2c_ledger *ledger, struct s2c_ctx *ctx,
+	const char *owner, unsigned most, int watch, struct s2c_error **err);
+void s2c_ledger_give_back(struct s2c_ledger *ledger, const char *owner);
+void s2c_ledger_add(
+	struct s2c_ledger *ledger, const struct s2c_container_record *container);
+
+/*
+ * A container of the owner by its id, by at least 12 digits of it, or by its name.
+ * False for everything that is not the owner's.
+ */
+bool s2c_ledger_find(struct s2c_ledger *ledger, const char *owner, const char *what,
+	struct s2c_container_record *out);
+
+/*
+ * Changes the state if it is one of `from` (a set); false if it is not, or the container
+ * is gone. For whoever asks at the same time it happens once.
+ */
+bool s2c_ledger_move(struct s2c_ledger *ledger, const char *id, unsigned from,
+	enum s2c_container_state to);
+/* One more stream; false above one of each kind of state. */
+bool s2c_ledger_attach(struct s2c_ledger *ledger, const char *id, unsigned most);
+/* It has ended by itself or was killed. */
+void s2c_ledger_exited(struct s2c_ledger *ledger, const char *id, int exit_code);
+/* It runs from now on, for as long as it may. */
+void s2c_ledger_started(struct s2c_ledger *ledger, const char *id);
+/* It is not there any more; its place is free. */
+void s2c_ledger_remove(struct s2c_ledger *ledger, const char *id);
+
+/*
+ * Some container whose time is up at `now`, or any if `all`; false if there is none. It
+ * stays in the ledger.
+ */
+bool s2c_ledger_due(struct s2c_ledger *ledger, int64_t now, bool all,
+	struct s2c_container_record *out);
+/* Its time was up and it was told to end: it is not due again. */
+void s2c_ledger_deadline_passed(struct s2c_ledger *ledger, const char *id);
+unsigned s2c_ledger_count(struct s2c_ledger *ledger);
+
+/* Images: "sha256:..." ids of what the owner committed, and names that were given. */
+void s2c_ledger_add_image(struct s2c_ledger *ledger, const char *owner, const char *id);
+void s2c_ledger_add_name(
+	struct s2c_ledger *ledger, const char *owner, const char *id, const char *name);
+/* The id of an image of the owner by id or full name; false if it is none of theirs. */
+bool s2c_ledger_find_image(
+	struct s2c_ledger *ledger, const char *owner, const char *what, char out_id[72]);
+/* Forgets the name, or the image with all its names. */
+void s2c_ledger_remove_image(
+	struct s2c_ledger *ledger, const char *owner, const char *what);
+
+#endif

@@ -1,0 +1,346 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A container: from what the client asked for to the spec that the policy allows, and to
+ * the certainty that the engine made that and nothing else.
+ */
+#include <ctype.h>
+#include <stdio.h>
+
+#include "gate/images.h"
+#include "gate/inside.h"
+#include "gate/session.h"
+#include "gate/template.h"
+
+#define ENV_NAME_MAX 256
+#define DEFAULT_UID 1001u /* where neither client, label, image nor policy name one */
+
+/* Everything that a spec borrows from. */
+struct wish {
+	struct s2c_gate_image image;
+	struct s2c_gate_spec spec;
+};
+
+static void wish_release(struct wish *wish)
+{
+	s2c_gate_image_release(&wish->image);
+}
+
+/* ---- user ---- */
+
+/* Digits of a number up to 2^32-2 without leading zeros; steps over them. */
+static bool take_id(const char **text, uint32_t *out)
+{
+	const char *p = *text;
+	uint64_t value = 0;
+
+	if (!isdigit((unsigned char)*p) || (*p == '0' && isdigit((unsigned char)p[1])))
+		return false;
+	for (; isdigit((unsigned char)*p); p++) {
+		value = value * 10 + (uint64_t)(*p - '0');
+		if (value > UINT32_MAX - 1)
+			return false;
+	}
+	*text = p;
+	*out = (uint32_t)value;
+	return true;
+}
+
+/* "UID" or "UID:GID"; a group that is not named is 0, as S2I images expect it. */
+static bool parse_user(const char *text, uint32_t *uid, uint32_t *gid)
+{
+	*gid = 0;
+	if (!take_id(&text, uid))
+		return false;
+	if (*text == ':') {
+		text++;
+		if (!take_id(&text, gid))
+			return false;
+	}
+	return !*text;
+}
+
+/* Whose word counts: the client's, the label of the builder image, its USER. */
+static int choose_user(struct s2c_session *session, struct wish *wish,
+	const char **out_from, struct s2c_error **err)
+{
+	const struct s2c_json *config = s2c_json_get(wish->image.inspect, "Config");
+	const struct s2c_json *labels = s2c_json_get(config, "Labels");
+	const struct {
+		const char *text, *from;
+	} sources[] = {
+		{session->ask->user, "the request"},
+		{s2c_json_str(s2c_json_get(labels, "io.openshift.s2i.assemble-user")),
+			"the image's label"},
+		{s2c_json_str(s2c_json_get(config, "User")), "the image"},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(sources); i++) {
+		if (!sources[i].text || !*sources[i].text)
+			continue;
+		*out_from = sources[i].from;
+		if (parse_user(sources[i].text, &wish->spec.uid, &wish->spec.gid))
+			return 0;
+		return s2c_deny(session, S2C_GATE_USER_DENIED, err,
+			"user '%s' of %s: it has to be a number, as UID or UID:GID",
+			sources[i].text, sources[i].from);
+	}
+	*out_from = "the gate";
+	wish->spec.uid = wish->image.builder && wish->image.builder->has_uid
+				 ? wish->image.builder->uid
+				 : DEFAULT_UID;
+	return 0;
+}
+
+static int decide_user(
+	struct s2c_session *session, struct wish *wish, struct s2c_error **err)
+{
+	struct s2c_verdict verdict = {0};
+	const char *from;
+
+	if (choose_user(session, wish, &from, err) < 0)
+		return -1;
+	if (!s2c_rules_user(session->subject, wish->image.builder, wish->spec.uid,
+		    wish->spec.gid, &verdict))
+		return s2c_deny_by(session, &verdict, err);
+	return 0;
+}
+
+/* ---- the rest of the spec ---- */
+
+static int decide_workdir(
+	struct s2c_session *session, struct wish *wish, struct s2c_error **err)
+{
+	const struct s2c_json *config = s2c_json_get(wish->image.inspect, "Config");
+	const char *own = s2c_json_str(s2c_json_get(config, "WorkingDir"));
+	const char *asked = session->ask->workdir ? session->ask->workdir : "";
+	const char *both[] = {asked, own ? own : ""};
+
+	/* CVE-2024-21626: a working directory in /proc/self/fd was one of the host. */
+	for (size_t i = 0; i < ARRAY_SIZE(both); i++)
+		if (*both[i] && !s2c_gate_path_allowed(both[i]))
+			return s2c_deny(session, S2C_GATE_WORKDIR_DENIED, err,
+				"working directory '%s'", both[i]);
+	wish->spec.workdir = asked;
+	return 0;
+}
+
+static bool is_env_name(const char *assignment)
+{
+	const char *equal = strchr(assignment, '=');
+	size_t len = equal ? (size_t)(equal - assignment) : 0;
+
+	if (!len || len > ENV_NAME_MAX || isdigit((unsigned char)*assignment))
+		return false;
+	for (size_t i = 0; i < len; i++)
+		if (!isalnum((unsigned char)assignment[i]) &&
+			!strchr("_.-", assignment[i]))
+			return false;
+	return true;
+}
+
+static int decide_env(struct s2c_session *session, struct s2c_error **err)
+{
+	struct s2c_verdict verdict = {0};
+	size_t bytes = 0;
+
+	s2c_strv_foreach (assignment, &session->ask->env) {
+		bytes += strlen(assignment);
+		if (!is_env_name(assignment))
+			return s2c_deny(session, S2C_GATE_FIELD_VALUE, err,
+				"Env: a variable is NAME=VALUE");
+	}
+	if (!s2c_rules_env(session->subject, session->ask->env.len, bytes, &verdict))
+		return s2c_deny_by(session, &verdict, err);
+	return 0;
+}
+
+static int decide_command(
+	struct s2c_session *session, struct wish *wish, struct s2c_error **err)
+{
+	static const struct s2c_strv none = S2C_STRV_INIT;
+	const struct s2c_gate_ask *ask = session->ask;
+	struct s2c_verdict verdict = {0};
+
+	wish->spec.cmd = &ask->cmd;
+	wish->spec.entrypoint = ask->has_entrypoint ? &ask->entrypoint : NULL;
+	if (!ask->has_entrypoint &&
+		session->subject->values.entrypoint == S2C_ENTRYPOINT_CLEAR)
+		wish->spec.entrypoint = &none;
+	if (!s2c_rules_command(session->subject, &ask->cmd, &verdict))
+		return s2c_deny_by(session, &verdict, err);
+	return 0;
+}
+
+static int decide_resources(
+	struct s2c_session *session, struct wish *wish, struct s2c_error **err)
+{
+	const struct s2c_gate_ask *ask = session->ask;
+	struct s2c_verdict verdict = {0};
+	struct s2c_limits asked = {.memory = ask->memory,
+		.milli_cpus = (uint32_t)(ask->nano_cpus / 1000000),
+		.pids = ask->pids > UINT32_MAX ? UINT32_MAX : (uint32_t)ask->pids};
+
+	if (!s2c_rules_network(session->subject, wish->image.builder, ask->network,
+		    &wish->spec.network, &verdict) ||
+		!s2c_rules_limits(session->subject, &asked, &wish->spec.limits, &verdict))
+		return s2c_deny_by(session, &verdict, err);
+	wish->spec.log_bytes = session->subject->values.log_bytes;
+	return 0;
+}
+
+static int decide_labels(
+	struct s2c_session *session, struct wish *wish, struct s2c_error **err)
+{
+	const struct s2c_strv *labels = &session->ask->labels;
+
+	for (size_t i = 0; i < labels->len; i += 2)
+		if (starts_with(labels->items[i], S2C_GATE_LABEL))
+			return s2c_deny(session, S2C_GATE_LABEL_RESERVED, err,
+				"label '%s'", labels->items[i]);
+	wish->spec.labels = labels;
+	return 0;
+}
+
+static int decide_all(
+	struct s2c_session *session, struct wish *wish, struct s2c_error **err)
+{
+	const char *image = session->ask->image;
+
+	if (!image || !*image)
+		return s2c_deny(
+			session, S2C_GATE_FIELD_VALUE, err, "Image: there is none");
+	if (s2c_gate_image_find(session, image, &wish->image, err) < 0)
+		return -1;
+	wish->spec.image = wish->image.id;
+	wish->spec.env = &session->ask->env;
+	if (decide_user(session, wish, err) < 0 ||
+		decide_workdir(session, wish, err) < 0 || decide_env(session, err) < 0 ||
+		decide_command(session, wish, err) < 0 ||
+		decide_resources(session, wish, err) < 0)
+		return -1;
+	return decide_labels(session, wish, err);
+}
+
+/* ---- doing it ---- */
+
+static bool is_id(const char *text)
+{
+	return text && strlen(text) == 64 && strspn(text, "0123456789abcdef") == 64;
+}
+
+/* Makes it under a name that nobody else knows; *out has its id. */
+static int make(struct s2c_session *session, const struct wish *wish,
+	struct s2c_container_record *out, struct s2c_error **err)
+{
+	CLEAN_JSON struct s2c_json *body = s2c_gate_template_create(&wish->spec);
+	CLEAN_JSON struct s2c_json *answer = NULL;
+	char target[256], name[S2C_GATE_NAME_MAX];
+	const char *id;
+
+	s2c_gate_instance_name(session->core->instance, session->request, name);
+	(void)snprintf(target, sizeof(target),
+		"/v" S2C_UPSTREAM_VERSION "/containers/create?name=%s", name);
+	if (s2c_engine(session, S2C_HTTP1_POST, target, body, &answer, err) < 0)
+		return -1;
+	id = s2c_json_str(s2c_json_get(answer, "Id"));
+	if (!is_id(id)) {
+		session->code = S2C_GATE_UPSTREAM_DOWN;
+		return s2c_fail(err, S2C_EPROTO, "the engine gave no id for a container");
+	}
+	(void)snprintf(out->id, sizeof(out->id), "%s", id);
+	return 0;
+}
+
+/* Whether it is what was asked for; else it does not stay. */
+static int verify(struct s2c_session *session, const struct wish *wish, const char *id,
+	struct s2c_error **err)
+{
+	CLEAN_JSON struct s2c_json *found = NULL;
+	char target[S2C_UPSTREAM_TARGET_MAX];
+
+	(void)snprintf(target, sizeof(target),
+		"/v" S2C_UPSTREAM_VERSION "/containers/%s/json", id);
+	if (s2c_engine(session, S2C_HTTP1_GET, target, NULL, &found, err) < 0)
+		return -1;
+	if (s2c_gate_template_check(&wish->spec, found, err) < 0) {
+		session->code = S2C_GATE_UPSTREAM_MISMATCH;
+		return -1;
+	}
+	return 0;
+}
+
+static void describe(struct s2c_session *session, const struct wish *wish,
+	struct s2c_container_record *out)
+{
+	const struct s2c_json *config = s2c_json_get(wish->image.inspect, "Config");
+	const char *destination = s2c_json_str(s2c_json_get(
+		s2c_json_get(config, "Labels"), "io.openshift.s2i.destination"));
+
+	(void)snprintf(out->owner, sizeof(out->owner), "%s", session->owner);
+	(void)snprintf(out->name, sizeof(out->name), "%s",
+		session->ask->name ? session->ask->name : "");
+	(void)snprintf(out->image, sizeof(out->image), "%s", wish->image.id);
+	if (destination && s2c_gate_path_allowed(destination))
+		(void)snprintf(
+			out->destination, sizeof(out->destination), "%s", destination);
+	out->uid = wish->spec.uid;
+	out->gid = wish->spec.gid;
+	out->state = S2C_CONTAINER_CREATED;
+	out->deadline = session->subject->values.deadline;
+}
+
+/* An engine that did something else does not get to run it. */
+static int undo(struct s2c_session *session, const char *id)
+{
+	enum s2c_gate_code code = session->code;
+
+	if (s2c_session_remove(session, id, NULL) < 0)
+		(void)s2c_ledger_move(session->core->ledger, id, S2C_CONTAINER_ANY,
+			S2C_CONTAINER_BROKEN);
+	session->code = code;
+	return -1;
+}
+
+/* A name of the client's own is only for the client, but two would be a surprise. */
+static int check_name(struct s2c_session *session, struct s2c_error **err)
+{
+	const char *name = session->ask->name;
+	struct s2c_container_record other;
+
+	if (!name || !*name)
+		return 0;
+	if (strlen(name) >= S2C_LEDGER_NAME_MAX ||
+		name[strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				  "0123456789_.-")])
+		return s2c_deny(session, S2C_GATE_FIELD_VALUE, err, "name '%s'", name);
+	if (s2c_ledger_find(session->core->ledger, session->owner, name, &other))
+		return s2c_deny(session, S2C_GATE_STATE, err,
+			"the name '%s' is in use by container %s", name, other.id);
+	return 0;
+}
+
+int s2c_on_create(struct s2c_session *session, struct s2c_error **err)
+{
+	struct s2c_ledger *ledger = session->core->ledger;
+	CLEAN(wish_release) struct wish wish = {0};
+	CLEAN_JSON struct s2c_json *answer = s2c_json_new_object();
+	struct s2c_container_record container = {0};
+
+	if (check_name(session, err) < 0 || decide_all(session, &wish, err) < 0)
+		return -1;
+	if (s2c_ledger_reserve(ledger, session->ctx, session->owner,
+		    session->subject->values.containers, session->wire_fd, err) < 0)
+		return -1;
+	describe(session, &wish, &container);
+	if (s2c_allow(session, NULL, wish.image.id, err) < 0 ||
+		make(session, &wish, &container, err) < 0) {
+		s2c_ledger_give_back(ledger, session->owner);
+		return -1;
+	}
+	s2c_ledger_add(ledger, &container);
+	if (verify(session, &wish, container.id, err) < 0)
+		return undo(session, container.id);
+	s2c_json_set_str(answer, "Id", container.id);
+	(void)s2c_json_array_at(answer, "Warnings");
+	return s2c_answer_json(session, 201, answer, err);
+}

@@ -1,0 +1,415 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Images: what a client may look at, fetch, make, name, send away and remove.
+ */
+#include <stdio.h>
+
+#include "gate/filtered.h"
+#include "gate/images.h"
+#include "gate/template.h"
+#include "registry/engine_auth.h"
+
+/* Bytes of what an engine tells about the progress of a pull or push. */
+#define PROGRESS_MAX (64ull * 1024 * 1024)
+
+/* ---- names ---- */
+
+/* "repo" and "tag", or a digest in the place of the tag, as one reference. */
+static int join_name(struct s2c_session *session, const char *repo, const char *tag,
+	struct s2c_reference *out, struct s2c_error **err)
+{
+	CLEAN_FREE char *text = NULL;
+
+	if (!tag || !*tag)
+		text = xstrdup(repo);
+	else
+		text = xasprintf("%s%s%s", repo, strchr(tag, ':') ? "@" : ":", tag);
+	if (s2c_reference_parse(text, out, err) < 0) {
+		session->code = S2C_GATE_FIELD_VALUE;
+		return -1;
+	}
+	return 0;
+}
+
+/*
+ * Whether the name may be given to an image of the client's: not if it is a builder's,
+ * and not if the engine has it for an image that is not the client's.
+ */
+static int check_output(struct s2c_session *session, const struct s2c_reference *name,
+	struct s2c_error **err)
+{
+	CLEAN_GATE_IMAGE struct s2c_gate_image there = {0};
+	CLEAN_JSON struct s2c_json *answer = NULL;
+	char text[S2C_REFERENCE_MAX + 1], own[72], id[72];
+	char target[S2C_UPSTREAM_TARGET_MAX];
+	struct s2c_verdict verdict = {0};
+	const char *found;
+
+	if (*name->digest)
+		return s2c_deny(session, S2C_GATE_OUTPUT_NOT_ALLOWED, err,
+			"a digest is no name to give");
+	if (!s2c_rules_output(session->policy->rules, session->subject, name, &verdict))
+		return s2c_deny_by(session, &verdict, err);
+	if (session->core->private_)
+		return 0;
+	s2c_gate_canonical(name, text);
+	(void)snprintf(target, sizeof(target),
+		"/v" S2C_UPSTREAM_VERSION "/images/%s/json", text);
+	if (s2c_engine(session, S2C_HTTP1_GET, target, NULL, &answer, NULL) < 0)
+		return session->code == S2C_GATE_NOT_FOUND
+			       ? 0
+			       : s2c_deny(session, S2C_GATE_UPSTREAM_DOWN, err,
+					 "the engine does not say what '%s' is", text);
+	found = s2c_json_str(s2c_json_get(answer, "Id"));
+	if (found && s2c_gate_image_id(found, id) &&
+		s2c_ledger_find_image(session->core->ledger, session->owner, id, own))
+		return 0;
+	return s2c_deny(session, S2C_GATE_OUTPUT_NOT_ALLOWED, err,
+		"the name '%s' is in use", text);
+}
+
+static int give_name(struct s2c_session *session, const char *id,
+	const struct s2c_reference *name, struct s2c_error **err)
+{
+	CLEAN_BUF struct s2c_buf target = S2C_BUF_INIT(S2C_UPSTREAM_TARGET_MAX);
+	char text[S2C_REFERENCE_MAX + 1], repo[S2C_REFERENCE_MAX + 1];
+
+	s2c_reference_name(name, repo);
+	if (s2c_buf_printf(&target, err, "/v" S2C_UPSTREAM_VERSION "/images/%s/tag", id) <
+			0 ||
+		s2c_http1_query_add(&target, "repo", repo, err) < 0 ||
+		s2c_http1_query_add(&target, "tag", name->tag, err) < 0 ||
+		s2c_engine(session, S2C_HTTP1_POST, s2c_buf_str(&target), NULL, NULL,
+			err) < 0)
+		return -1;
+	s2c_gate_canonical(name, text);
+	s2c_ledger_add_name(session->core->ledger, session->owner, id, text);
+	return 0;
+}
+
+/* ---- inspect, pull ---- */
+
+int s2c_on_image_inspect(struct s2c_session *session, struct s2c_error **err)
+{
+	CLEAN_GATE_IMAGE struct s2c_gate_image image = {0};
+	CLEAN_JSON struct s2c_json *shown = NULL;
+
+	/* Asking the engine for its description is all there is to do, so what follows is
+	 * allowed before it is known whether it is there. */
+	if (s2c_gate_image_find(session, session->ask->object, &image, err) < 0 ||
+		s2c_allow(session, NULL, image.id, err) < 0)
+		return -1;
+	shown = s2c_filtered_image(image.inspect, *image.name ? image.name : NULL);
+	return s2c_answer_json(session, 200, shown, err);
+}
+
+/* Passes on what the engine tells, once it has begun to. */
+static int follow(struct s2c_session *session, const struct s2c_gate_call_opts *opts,
+	struct s2c_error **err)
+{
+	CLEAN_GATE_CALL struct s2c_gate_call call = {.fd = -1};
+	CLEAN_JSON struct s2c_json *answer = NULL;
+
+	if (s2c_gate_call_begin(
+		    session->ctx, &session->core->upstream, opts, &call, err) < 0)
+		return -1;
+	call.seconds = 0; /* a registry may take its time; the client is watched */
+	if (s2c_gate_call_answer(&call, err) < 0)
+		return -1;
+	if (call.response.status == 200)
+		return s2c_answer_body(
+			session, "application/json", call.body, PROGRESS_MAX, err);
+	if (s2c_gate_call_json(&call, &answer, err) < 0)
+		return -1;
+	return s2c_deny(session,
+		call.response.status == 404 ? S2C_GATE_NOT_FOUND
+					    : S2C_GATE_UPSTREAM_REFUSED,
+		err, "the engine says no (status %d): %s", call.response.status,
+		s2c_upstream_message(answer));
+}
+
+/* What a client may log in with by itself, if the policy lets it; *out is NULL without.
+ */
+static int client_auth(struct s2c_session *session, char **out, struct s2c_error **err)
+{
+	const char *given = session->ask->registry_auth;
+
+	if (!given || session->subject->values.client_auth != S2C_CLIENT_AUTH_ALLOW)
+		return 0;
+	if (s2c_engine_auth_rewrite(given, out, err) < 0) {
+		session->code = S2C_GATE_AUTH_DENIED;
+		return -1;
+	}
+	return 0;
+}
+
+int s2c_on_image_pull(struct s2c_session *session, struct s2c_error **err)
+{
+	const struct s2c_gate_ask *ask = session->ask;
+	CLEAN_BUF struct s2c_buf target = S2C_BUF_INIT(S2C_UPSTREAM_TARGET_MAX);
+	CLEAN(s2c_clean_secret) char *auth = NULL;
+	struct s2c_builder_choice choice;
+	struct s2c_verdict verdict = {0};
+	char repo[S2C_REFERENCE_MAX + 1];
+	struct s2c_reference ref;
+
+	if (ask->platform && *ask->platform)
+		return s2c_deny(session, S2C_GATE_FIELD_VALUE, err,
+			"platform '%s': the engine's own is served", ask->platform);
+	if (join_name(session, ask->name ? ask->name : "", ask->tag, &ref, err) < 0)
+		return -1;
+	if (!s2c_rules_builder(
+		    session->policy->rules, session->subject, &ref, &choice, &verdict))
+		return s2c_deny_by(session, &verdict, err);
+	(void)snprintf(session->rule, sizeof(session->rule), "%s", verdict.rule);
+	s2c_reference_name(&choice.ref, repo);
+	if (client_auth(session, &auth, err) < 0 ||
+		s2c_buf_puts(&target, "/v" S2C_UPSTREAM_VERSION "/images/create", err) <
+			0 ||
+		s2c_http1_query_add(&target, "fromImage", repo, err) < 0 ||
+		s2c_http1_query_add(&target, "tag",
+			*choice.ref.digest ? choice.ref.digest : choice.ref.tag,
+			err) < 0 ||
+		s2c_allow(session, NULL, repo, err) < 0)
+		return -1;
+	return follow(session,
+		&(struct s2c_gate_call_opts){.method = S2C_HTTP1_POST,
+			.target = s2c_buf_str(&target),
+			.auth = auth,
+			.watch = session->wire_fd},
+		err);
+}
+
+/* ---- commit ---- */
+
+/* The config of the result must not ask for what a container here may not be. */
+static int check_config(struct s2c_session *session, struct s2c_error **err)
+{
+	const struct s2c_gate_ask *ask = session->ask;
+
+	for (size_t i = 0; i < ask->labels.len; i += 2)
+		if (starts_with(ask->labels.items[i], S2C_GATE_LABEL))
+			return s2c_deny(session, S2C_GATE_LABEL_RESERVED, err,
+				"label '%s'", ask->labels.items[i]);
+	s2c_strv_foreach (assignment, &ask->env)
+		if (!strchr(assignment, '=') || *assignment == '=')
+			return s2c_deny(session, S2C_GATE_COMMIT_CONFIG, err,
+				"Env: a variable is NAME=VALUE");
+	return 0;
+}
+
+static int commit_target(struct s2c_session *session, const char *id,
+	struct s2c_buf *target, struct s2c_error **err)
+{
+	CLEAN_STRV struct s2c_strv changes = S2C_STRV_INIT;
+	CLEAN_BUF struct s2c_buf text = S2C_BUF_INIT(S2C_UPSTREAM_TARGET_MAX);
+
+	if (s2c_buf_printf(target, err,
+		    "/v" S2C_UPSTREAM_VERSION "/commit?container=%s&pause=0", id) < 0)
+		return -1;
+	/* podman up to 4.3 does not look at the body. */
+	if (!session->core->podman)
+		return 0;
+	if (s2c_gate_template_changes(session->ask, &changes, err) < 0)
+		return -1;
+	s2c_strv_foreach (line, &changes)
+		if (s2c_buf_printf(&text, err, "%s%s", text.len ? "\n" : "", line) < 0)
+			return -1;
+	return text.len ? s2c_http1_query_add(target, "changes", s2c_buf_str(&text), err)
+			: 0;
+}
+
+/* Makes the image; nobody can name it before it was looked at. */
+static int commit(struct s2c_session *session, const char *container, char out_id[72],
+	struct s2c_error **err)
+{
+	CLEAN_BUF struct s2c_buf target = S2C_BUF_INIT(1024u * 1024);
+	CLEAN_JSON struct s2c_json *body = s2c_gate_template_commit(session->ask);
+	CLEAN_JSON struct s2c_json *answer = NULL;
+	CLEAN_JSON struct s2c_json *found = NULL;
+	char where[S2C_UPSTREAM_TARGET_MAX];
+	const char *id;
+
+	if (commit_target(session, container, &target, err) < 0 ||
+		s2c_engine(session, S2C_HTTP1_POST, s2c_buf_str(&target), body, &answer,
+			err) < 0)
+		return -1;
+	id = s2c_json_str(s2c_json_get(answer, "Id"));
+	if (!id || !s2c_gate_image_id(id, out_id))
+		return s2c_fail(err, S2C_EPROTO, "the engine gave no id for an image");
+	(void)snprintf(where, sizeof(where), "/v" S2C_UPSTREAM_VERSION "/images/%s/json",
+		out_id);
+	if (s2c_engine(session, S2C_HTTP1_GET, where, NULL, &found, err) < 0)
+		return -1;
+	if (s2c_gate_template_check_commit(session->ask, found, err) == 0)
+		return 0;
+	(void)snprintf(
+		where, sizeof(where), "/v" S2C_UPSTREAM_VERSION "/images/%s", out_id);
+	(void)!s2c_engine(session, S2C_HTTP1_DELETE, where, NULL, NULL, NULL);
+	session->code = S2C_GATE_UPSTREAM_MISMATCH;
+	return -1;
+}
+
+int s2c_on_commit(struct s2c_session *session, struct s2c_error **err)
+{
+	const struct s2c_gate_ask *ask = session->ask;
+	CLEAN_JSON struct s2c_json *answer = s2c_json_new_object();
+	struct s2c_container_record container;
+	bool named = ask->repo && *ask->repo;
+	struct s2c_reference name;
+	char id[72];
+
+	if (s2c_own_container(session, S2C_CONTAINER_RUNNING | S2C_CONTAINER_ENDED,
+		    &container, err) < 0 ||
+		s2c_session_refresh(session, &container, err) < 0)
+		return -1;
+	if (container.state == S2C_CONTAINER_RUNNING)
+		return s2c_deny(session, S2C_GATE_STATE, err, "the container is running");
+	if (container.exit_code)
+		return s2c_deny(session, S2C_GATE_STATE, err,
+			"the container failed with status %d, and what fails is not kept",
+			container.exit_code);
+	if (check_config(session, err) < 0 ||
+		(named && (join_name(session, ask->repo, ask->tag, &name, err) < 0 ||
+				  check_output(session, &name, err) < 0)) ||
+		s2c_allow(session, container.id, NULL, err) < 0 ||
+		commit(session, container.id, id, err) < 0)
+		return -1;
+	s2c_ledger_add_image(session->core->ledger, session->owner, id);
+	if (named && give_name(session, id, &name, err) < 0)
+		return -1;
+	(void)s2c_ledger_move(session->core->ledger, container.id, S2C_CONTAINER_ENDED,
+		S2C_CONTAINER_COMMITTED);
+	s2c_json_set_str(answer, "Id", id);
+	return s2c_answer_json(session, 201, answer, err);
+}
+
+/* ---- tag, push, export, delete ---- */
+
+/* An image of the client's own by name or id; others are not there. */
+static int find_own(struct s2c_session *session, const char *what, char out_id[72],
+	char *out_name, struct s2c_error **err)
+{
+	struct s2c_ledger *ledger = session->core->ledger;
+	struct s2c_reference ref;
+	char id[72];
+
+	*out_name = '\0';
+	if (s2c_gate_image_id(what, id)) {
+		memcpy(out_id, id, sizeof(id));
+		if (s2c_ledger_find_image(ledger, session->owner, id, id))
+			return 0;
+	} else if (s2c_reference_parse(what, &ref, NULL) == 0) {
+		s2c_gate_canonical(&ref, out_name);
+		if (s2c_ledger_find_image(ledger, session->owner, out_name, out_id))
+			return 0;
+	}
+	return s2c_deny(session, S2C_GATE_NOT_FOUND, err, "no such image: %s", what);
+}
+
+int s2c_on_image_tag(struct s2c_session *session, struct s2c_error **err)
+{
+	const struct s2c_gate_ask *ask = session->ask;
+	char id[72], own_name[S2C_REFERENCE_MAX + 1];
+	struct s2c_reference name;
+
+	if (find_own(session, ask->object, id, own_name, err) < 0 ||
+		join_name(session, ask->repo ? ask->repo : "", ask->tag, &name, err) <
+			0 ||
+		check_output(session, &name, err) < 0 ||
+		s2c_allow(session, NULL, id, err) < 0 ||
+		give_name(session, id, &name, err) < 0)
+		return -1;
+	return s2c_answer_status(session, 201, err);
+}
+
+/* The credentials of the push rule, which clients never see, or the client's own. */
+static int push_auth(struct s2c_session *session, const struct s2c_reference *name,
+	const struct s2c_rule_push *rule, char **out, struct s2c_error **err)
+{
+	if (rule && rule->auth)
+		return s2c_engine_auth_find(session->ctx, rule->auth, name, out, err);
+	return client_auth(session, out, err);
+}
+
+int s2c_on_image_push(struct s2c_session *session, struct s2c_error **err)
+{
+	const struct s2c_gate_ask *ask = session->ask;
+	CLEAN_BUF struct s2c_buf target = S2C_BUF_INIT(S2C_UPSTREAM_TARGET_MAX);
+	CLEAN(s2c_clean_secret) char *auth = NULL;
+	const struct s2c_rule_push *rule = NULL;
+	char id[72], repo[S2C_REFERENCE_MAX + 1], text[S2C_REFERENCE_MAX + 1];
+	struct s2c_verdict verdict = {0};
+	struct s2c_reference name;
+
+	if (join_name(session, ask->object, ask->tag, &name, err) < 0)
+		return -1;
+	s2c_reference_format(&name, text);
+	if (find_own(session, text, id, text, err) < 0)
+		return -1;
+	if (!s2c_rules_push(
+		    session->policy->rules, session->subject, &name, &rule, &verdict))
+		return s2c_deny_by(session, &verdict, err);
+	(void)snprintf(session->rule, sizeof(session->rule), "%s", verdict.rule);
+	s2c_reference_name(&name, repo);
+	if (push_auth(session, &name, rule, &auth, err) < 0 ||
+		s2c_buf_printf(&target, err, "/v" S2C_UPSTREAM_VERSION "/images/%s/push",
+			repo) < 0 ||
+		s2c_http1_query_add(&target, "tag", name.tag, err) < 0 ||
+		s2c_allow(session, NULL, id, err) < 0)
+		return -1;
+	return follow(session,
+		&(struct s2c_gate_call_opts){.method = S2C_HTTP1_POST,
+			.target = s2c_buf_str(&target),
+			/* dockerd 20.10 refuses a push without: "{}" */
+			.auth = auth ? auth : "e30=",
+			.watch = session->wire_fd},
+		err);
+}
+
+int s2c_on_image_export(struct s2c_session *session, struct s2c_error **err)
+{
+	CLEAN_GATE_CALL struct s2c_gate_call call = {.fd = -1};
+	char id[72], name[S2C_REFERENCE_MAX + 1];
+	char target[S2C_UPSTREAM_TARGET_MAX];
+	struct s2c_gate_call_opts opts = {
+		.method = S2C_HTTP1_GET, .target = target, .watch = session->wire_fd};
+	uint64_t most = session->core->private_ ? UINT64_MAX
+						: session->subject->values.copy_out_bytes;
+
+	if (find_own(session, session->ask->object, id, name, err) < 0 ||
+		s2c_allow(session, NULL, id, err) < 0)
+		return -1;
+	(void)snprintf(target, sizeof(target), "/v" S2C_UPSTREAM_VERSION "/images/%s/get",
+		*name ? name : id);
+	if (s2c_gate_call_begin(
+		    session->ctx, &session->core->upstream, &opts, &call, err) < 0 ||
+		s2c_gate_call_answer(&call, err) < 0)
+		return -1;
+	if (call.response.status != 200)
+		return s2c_deny(session, S2C_GATE_UPSTREAM_REFUSED, err,
+			"the engine does not export (status %d)", call.response.status);
+	return s2c_answer_body(session, "application/x-tar", call.body, most, err);
+}
+
+int s2c_on_image_delete(struct s2c_session *session, struct s2c_error **err)
+{
+	CLEAN_JSON struct s2c_json *answer = s2c_json_new_array();
+	struct s2c_json *one = s2c_json_new_object();
+	char id[72], name[S2C_REFERENCE_MAX + 1];
+	char target[S2C_UPSTREAM_TARGET_MAX];
+	const char *what;
+
+	s2c_json_add(answer, one);
+	if (find_own(session, session->ask->object, id, name, err) < 0 ||
+		s2c_allow(session, NULL, id, err) < 0)
+		return -1;
+	what = *name ? name : id;
+	(void)snprintf(
+		target, sizeof(target), "/v" S2C_UPSTREAM_VERSION "/images/%s", what);
+	if (s2c_engine(session, S2C_HTTP1_DELETE, target, NULL, NULL, err) < 0)
+		return -1;
+	s2c_ledger_remove_image(session->core->ledger, session->owner, what);
+	s2c_json_set_str(one, *name ? "Untagged" : "Deleted", what);
+	return s2c_answer_json(session, 200, answer, err);
+}

@@ -1,0 +1,400 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "gate/template.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#define SHM_BYTES (64 * 1024 * 1024)
+#define FILES 4096
+
+/* ---- create ---- */
+
+static void add_ulimit(struct s2c_json *list, const char *name, int64_t value)
+{
+	struct s2c_json *one = s2c_json_new_object();
+
+	s2c_json_set_str(one, "Name", name);
+	s2c_json_set_int(one, "Soft", value);
+	s2c_json_set_int(one, "Hard", value);
+	s2c_json_add(list, one);
+}
+
+static void set_null(struct s2c_json *object, const char *key)
+{
+	CLEAN_JSON struct s2c_json *null = NULL;
+
+	if (s2c_json_parse("null", 4, (struct s2c_json_limits){0}, &null, NULL) == 0)
+		s2c_json_set(object, key, TAKE(null));
+}
+
+static void set_logs(struct s2c_json *host, uint64_t bytes)
+{
+	struct s2c_json *log = s2c_json_object_at(host, "LogConfig");
+	struct s2c_json *config = s2c_json_object_at(log, "Config");
+	char size[32];
+
+	(void)snprintf(size, sizeof(size), "%" PRIu64, bytes);
+	s2c_json_set_str(log, "Type", "json-file");
+	s2c_json_set_str(config, "max-size", size);
+	s2c_json_set_str(config, "max-file", "1");
+}
+
+static void set_limits(struct s2c_json *host, const struct s2c_limits *limits)
+{
+	struct s2c_json *ulimits = s2c_json_array_at(host, "Ulimits");
+	int64_t memory = (int64_t)limits->memory;
+
+	s2c_json_set_int(host, "Memory", memory);
+	s2c_json_set_int(host, "MemorySwap", memory);
+	s2c_json_set_int(host, "NanoCpus", (int64_t)limits->milli_cpus * 1000000);
+	s2c_json_set_int(host, "PidsLimit", limits->pids);
+	s2c_json_set_int(host, "ShmSize", SHM_BYTES);
+	add_ulimit(ulimits, "nofile", FILES);
+	add_ulimit(ulimits, "core", 0);
+}
+
+static struct s2c_json *host_config(const struct s2c_gate_spec *spec)
+{
+	struct s2c_json *host = s2c_json_new_object();
+	struct s2c_json *restart = s2c_json_object_at(host, "RestartPolicy");
+
+	(void)s2c_json_array_at(host, "Binds");
+	s2c_json_set_str(host, "NetworkMode", spec->network);
+	s2c_json_set_bool(host, "Privileged", false);
+	(void)s2c_json_array_at(host, "CapAdd");
+	s2c_json_add_str(s2c_json_array_at(host, "CapDrop"), "ALL");
+	s2c_json_add_str(s2c_json_array_at(host, "SecurityOpt"), "no-new-privileges");
+	s2c_json_set_str(host, "PidMode", "");
+	s2c_json_set_str(host, "IpcMode", "private");
+	s2c_json_set_str(host, "UTSMode", "");
+	s2c_json_set_str(host, "UsernsMode", "");
+	s2c_json_set_str(host, "CgroupnsMode", "private");
+	s2c_json_set_str(restart, "Name", "no");
+	s2c_json_set_int(restart, "MaximumRetryCount", 0);
+	s2c_json_set_bool(host, "AutoRemove", false);
+	s2c_json_set_bool(host, "PublishAllPorts", false);
+	(void)s2c_json_object_at(host, "PortBindings");
+	(void)s2c_json_array_at(host, "GroupAdd");
+	/* Empty lists would uncover what engines mask. */
+	set_null(host, "MaskedPaths");
+	set_null(host, "ReadonlyPaths");
+	set_limits(host, &spec->limits);
+	set_logs(host, spec->log_bytes);
+	return host;
+}
+
+static void set_labels(struct s2c_json *root, const struct s2c_strv *labels)
+{
+	struct s2c_json *object = s2c_json_object_at(root, "Labels");
+
+	for (size_t i = 0; i + 1 < labels->len; i += 2)
+		s2c_json_set_str(object, labels->items[i], labels->items[i + 1]);
+}
+
+struct s2c_json *s2c_gate_template_create(const struct s2c_gate_spec *spec)
+{
+	struct s2c_json *root = s2c_json_new_object();
+	char user[24];
+
+	(void)snprintf(user, sizeof(user), "%" PRIu32 ":%" PRIu32, spec->uid, spec->gid);
+	s2c_json_set_str(root, "Image", spec->image);
+	s2c_json_set_str(root, "User", user);
+	s2c_json_set_strv(root, "Env", spec->env);
+	s2c_json_set_strv(root, "Cmd", spec->cmd);
+	if (spec->entrypoint)
+		s2c_json_set_strv(root, "Entrypoint", spec->entrypoint);
+	s2c_json_set_str(root, "WorkingDir", spec->workdir);
+	s2c_json_set_bool(root, "Tty", false);
+	s2c_json_set_bool(root, "OpenStdin", true);
+	s2c_json_set_bool(root, "StdinOnce", true);
+	s2c_json_set_bool(root, "AttachStdin", true);
+	s2c_json_set_bool(root, "AttachStdout", true);
+	s2c_json_set_bool(root, "AttachStderr", true);
+	s2c_json_add_str(
+		s2c_json_array_at(s2c_json_object_at(root, "Healthcheck"), "Test"),
+		"NONE");
+	set_labels(root, spec->labels);
+	s2c_json_set(root, "HostConfig", host_config(spec));
+	return root;
+}
+
+/* ---- is it so? ---- */
+
+static int differs(const char *field, struct s2c_error **err)
+{
+	return s2c_fail(err, S2C_EPROTO,
+		"the engine did not do what was asked for: '%s' is something else",
+		field);
+}
+
+static bool is_empty(const struct s2c_json *node)
+{
+	bool flag;
+
+	if (!node || s2c_json_is_null(node))
+		return true;
+	if (s2c_json_is_bool(node, &flag))
+		return !flag;
+	if (s2c_json_is_string(node))
+		return !*s2c_json_str(node);
+	return (s2c_json_is_array(node) || s2c_json_is_object(node)) &&
+	       s2c_json_len(node) == 0;
+}
+
+static bool has_only(const struct s2c_json *list, const char *const *choices)
+{
+	if (s2c_json_len(list) == 0)
+		return false;
+	s2c_json_foreach (item, list) {
+		const char *text = s2c_json_str(item);
+		bool fine = false;
+
+		for (size_t i = 0; choices[i]; i++)
+			fine = fine || (text && streq(text, choices[i]));
+		if (!fine)
+			return false;
+	}
+	return true;
+}
+
+static bool same_text(const struct s2c_json *node, const char *text)
+{
+	const char *found = s2c_json_str(node);
+
+	return streq(found ? found : "", text);
+}
+
+static bool same_list(const struct s2c_json *node, const struct s2c_strv *list)
+{
+	size_t i = 0;
+
+	if (s2c_json_len(node) != list->len)
+		return false;
+	s2c_json_foreach (item, node) {
+		const char *text = s2c_json_str(item);
+
+		if (!text || !streq(text, list->items[i++]))
+			return false;
+	}
+	return true;
+}
+
+/* An engine may write "sha256:<hex>" or "<hex>". */
+static bool same_id(const struct s2c_json *node, const char *id)
+{
+	const char *found = s2c_json_str(node);
+
+	if (!found)
+		return false;
+	if (starts_with(found, "sha256:"))
+		found += 7;
+	return streq(found, starts_with(id, "sha256:") ? id + 7 : id);
+}
+
+/* podman lists capabilities by name instead of "ALL". */
+static bool drops_all(const struct s2c_json *host, const struct s2c_json *inspect)
+{
+	static const char *const all[] = {"ALL", "CAP_ALL", NULL};
+	const struct s2c_json *drop = s2c_json_get(host, "CapDrop");
+	const struct s2c_json *effective = s2c_json_get(inspect, "EffectiveCaps");
+
+	return has_only(drop, all) ||
+	       (effective ? s2c_json_len(effective) == 0 : s2c_json_len(drop) >= 11);
+}
+
+int s2c_gate_template_check(const struct s2c_gate_spec *spec,
+	const struct s2c_json *inspect, struct s2c_error **err)
+{
+	static const char *const nnp[] = {"no-new-privileges", "no-new-privileges=true",
+		"no-new-privileges:true", NULL};
+	static const char *const nothing[] = {"Binds", "CapAdd", "Privileged", "Devices",
+		"DeviceCgroupRules", "GroupAdd", "PidMode", "UTSMode", "UsernsMode",
+		"VolumesFrom", "PortBindings", "PublishAllPorts", "AutoRemove", "Sysctls",
+		"Cgroup", "CgroupParent", "ExtraHosts", "Links", "Tmpfs"};
+	const struct s2c_json *host = s2c_json_get(inspect, "HostConfig");
+	const struct s2c_json *config = s2c_json_get(inspect, "Config");
+	char user[24];
+
+	(void)snprintf(user, sizeof(user), "%" PRIu32 ":%" PRIu32, spec->uid, spec->gid);
+	if (!host || !config)
+		return differs("HostConfig", err);
+	for (size_t i = 0; i < ARRAY_SIZE(nothing); i++)
+		if (!is_empty(s2c_json_get(host, nothing[i])))
+			return differs(nothing[i], err);
+	if (!drops_all(host, inspect))
+		return differs("CapDrop", err);
+	if (!has_only(s2c_json_get(host, "SecurityOpt"), nnp))
+		return differs("SecurityOpt", err);
+	if (!same_text(s2c_json_get(host, "NetworkMode"), spec->network))
+		return differs("NetworkMode", err);
+	if (!same_text(s2c_json_get(config, "User"), user))
+		return differs("User", err);
+	if (!same_list(s2c_json_get(config, "Cmd"), spec->cmd))
+		return differs("Cmd", err);
+	if (spec->entrypoint &&
+		!same_list(s2c_json_get(config, "Entrypoint"), spec->entrypoint))
+		return differs("Entrypoint", err);
+	if (!same_id(s2c_json_get(inspect, "Image"), spec->image))
+		return differs("Image", err);
+	return 0;
+}
+
+/* ---- commit ---- */
+
+static void set_keys(
+	struct s2c_json *root, const char *field, const struct s2c_strv *keys)
+{
+	struct s2c_json *object;
+
+	if (!keys->len)
+		return;
+	object = s2c_json_object_at(root, field);
+	s2c_strv_foreach (key, keys)
+		(void)s2c_json_object_at(object, key);
+}
+
+struct s2c_json *s2c_gate_template_commit(const struct s2c_gate_ask *ask)
+{
+	struct s2c_json *root = s2c_json_new_object();
+
+	if (ask->user)
+		s2c_json_set_str(root, "User", ask->user);
+	if (ask->env.len)
+		s2c_json_set_strv(root, "Env", &ask->env);
+	if (ask->cmd.len)
+		s2c_json_set_strv(root, "Cmd", &ask->cmd);
+	if (ask->has_entrypoint)
+		s2c_json_set_strv(root, "Entrypoint", &ask->entrypoint);
+	if (ask->workdir)
+		s2c_json_set_str(root, "WorkingDir", ask->workdir);
+	if (ask->stop_signal)
+		s2c_json_set_str(root, "StopSignal", ask->stop_signal);
+	if (ask->labels.len)
+		set_labels(root, &ask->labels);
+	set_keys(root, "ExposedPorts", &ask->ports);
+	set_keys(root, "Volumes", &ask->volumes);
+	return root;
+}
+
+static int add_change(
+	struct s2c_strv *out, const char *word, const char *value, struct s2c_error **err)
+{
+	if (strpbrk(value, "\n\r"))
+		return s2c_fail(err, S2C_EINVAL,
+			"this engine cannot commit a value of several lines (%s)", word);
+	s2c_strv_addf(out, "%s %s", word, value);
+	return 0;
+}
+
+static int add_list(struct s2c_strv *out, const char *word, const struct s2c_strv *list,
+	struct s2c_error **err)
+{
+	CLEAN_JSON struct s2c_json *array = s2c_json_new_array();
+	CLEAN_FREE char *text = NULL;
+
+	s2c_strv_foreach (item, list)
+		s2c_json_add_str(array, item);
+	text = s2c_json_print(array, S2C_JSON_COMPACT);
+	return add_change(out, word, text, err);
+}
+
+/* NAME="value", as the lines of a Dockerfile have it. */
+static int add_pair(struct s2c_strv *out, const char *word, const char *name,
+	const char *value, struct s2c_error **err)
+{
+	CLEAN_BUF struct s2c_buf text = S2C_BUF_INIT(3 * S2C_GATE_ITEM_MAX);
+
+	if (s2c_buf_printf(&text, err, "%s=\"", name) < 0)
+		return -1;
+	for (const char *p = value; *p; p++) {
+		if (strchr("\"\\$", *p) && s2c_buf_add(&text, "\\", 1, err) < 0)
+			return -1;
+		if (s2c_buf_add(&text, p, 1, err) < 0)
+			return -1;
+	}
+	if (s2c_buf_add(&text, "\"", 1, err) < 0)
+		return -1;
+	return add_change(out, word, s2c_buf_str(&text), err);
+}
+
+static int add_env(struct s2c_strv *out, const char *assignment, struct s2c_error **err)
+{
+	CLEAN_FREE char *name = xstrdup(assignment);
+	char *equal = strchr(name, '=');
+
+	if (!equal)
+		return s2c_fail(err, S2C_EINVAL, "a variable without value");
+	*equal = '\0';
+	return add_pair(out, "ENV", name, equal + 1, err);
+}
+
+int s2c_gate_template_changes(
+	const struct s2c_gate_ask *ask, struct s2c_strv *out, struct s2c_error **err)
+{
+	if ((ask->user && add_change(out, "USER", ask->user, err) < 0) ||
+		(ask->workdir && *ask->workdir &&
+			add_change(out, "WORKDIR", ask->workdir, err) < 0) ||
+		(ask->cmd.len && add_list(out, "CMD", &ask->cmd, err) < 0) ||
+		(ask->has_entrypoint &&
+			add_list(out, "ENTRYPOINT", &ask->entrypoint, err) < 0) ||
+		(ask->stop_signal &&
+			add_change(out, "STOPSIGNAL", ask->stop_signal, err) < 0))
+		return -1;
+	s2c_strv_foreach (assignment, &ask->env)
+		if (add_env(out, assignment, err) < 0)
+			return -1;
+	for (size_t i = 0; i + 1 < ask->labels.len; i += 2)
+		if (add_pair(out, "LABEL", ask->labels.items[i], ask->labels.items[i + 1],
+			    err) < 0)
+			return -1;
+	s2c_strv_foreach (port, &ask->ports)
+		if (add_change(out, "EXPOSE", port, err) < 0)
+			return -1;
+	s2c_strv_foreach (volume, &ask->volumes)
+		if (add_change(out, "VOLUME", volume, err) < 0)
+			return -1;
+	return 0;
+}
+
+static bool has_all(const struct s2c_json *list, const struct s2c_strv *wanted)
+{
+	s2c_strv_foreach (want, wanted) {
+		bool found = false;
+
+		s2c_json_foreach (item, list) {
+			const char *text = s2c_json_str(item);
+
+			found = found || (text && streq(text, want));
+		}
+		if (!found)
+			return false;
+	}
+	return true;
+}
+
+int s2c_gate_template_check_commit(const struct s2c_gate_ask *ask,
+	const struct s2c_json *inspect, struct s2c_error **err)
+{
+	const struct s2c_json *config = s2c_json_get(inspect, "Config");
+	const struct s2c_json *labels = s2c_json_get(config, "Labels");
+
+	if (!config)
+		return differs("Config", err);
+	if (ask->user && !same_text(s2c_json_get(config, "User"), ask->user))
+		return differs("User", err);
+	if (ask->cmd.len && !same_list(s2c_json_get(config, "Cmd"), &ask->cmd))
+		return differs("Cmd", err);
+	if (ask->has_entrypoint &&
+		!same_list(s2c_json_get(config, "Entrypoint"), &ask->entrypoint))
+		return differs("Entrypoint", err);
+	if (ask->workdir && *ask->workdir &&
+		!same_text(s2c_json_get(config, "WorkingDir"), ask->workdir))
+		return differs("WorkingDir", err);
+	if (!has_all(s2c_json_get(config, "Env"), &ask->env))
+		return differs("Env", err);
+	for (size_t i = 0; i + 1 < ask->labels.len; i += 2)
+		if (!same_text(s2c_json_get(labels, ask->labels.items[i]),
+			    ask->labels.items[i + 1]))
+			return differs("Labels", err);
+	return 0;
+}

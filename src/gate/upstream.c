@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "gate/upstream.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include "util/fault.h"
+
+/* ---- the connection ---- */
+
+static int await(struct s2c_gate_call *call, short events, struct s2c_error **err)
+{
+	struct pollfd ready[] = {{.fd = call->fd, .events = events},
+		{.fd = call->watch, .events = POLLRDHUP}};
+	int n_ready;
+
+	if (s2c_ctx_poll(call->ctx, ready, 2, call->seconds ? call->seconds * 1000 : -1,
+		    &n_ready, err) < 0)
+		return -1;
+	if (ready[1].revents)
+		return s2c_fail(err, S2C_ECANCELED, "nobody waits for the answer");
+	if (n_ready == 0)
+		return s2c_fail(err, S2C_ETIMEOUT,
+			"the engine did not answer within %d seconds", call->seconds);
+	return 0;
+}
+
+static ssize_t call_read(
+	struct s2c_reader *r, void *buf, size_t len, struct s2c_error **err)
+{
+	struct s2c_gate_call *call =
+		(struct s2c_gate_call *)((char *)r - offsetof(struct s2c_gate_call, in));
+
+	for (;;) {
+		ssize_t n = recv(call->fd, buf, len, MSG_DONTWAIT);
+
+		if (n >= 0)
+			return n;
+		if (errno == EAGAIN && await(call, POLLIN, err) < 0)
+			return -1;
+		if (errno != EAGAIN && errno != EINTR)
+			return s2c_fail_as(err, S2C_ENET, errno,
+				"the engine went away: %s", strerror(errno));
+	}
+}
+
+static int call_write(
+	struct s2c_writer *w, const void *buf, size_t len, struct s2c_error **err)
+{
+	struct s2c_gate_call *call =
+		(struct s2c_gate_call *)((char *)w - offsetof(struct s2c_gate_call, out));
+	const char *at = buf;
+
+	while (len) {
+		ssize_t n = send(call->fd, at, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+
+		if (n >= 0) {
+			at += n;
+			len -= (size_t)n;
+		} else if (errno == EAGAIN) {
+			if (await(call, POLLOUT, err) < 0)
+				return -1;
+		} else if (errno != EINTR) {
+			return s2c_fail_as(err, S2C_ENET, errno,
+				"the engine went away: %s", strerror(errno));
+		}
+	}
+	return 0;
+}
+
+/* Both are parts of the call. */
+static void part_of_reader(struct s2c_reader *r)
+{
+	(void)r;
+}
+
+static void part_of_writer(struct s2c_writer *w)
+{
+	(void)w;
+}
+
+void s2c_gate_call_release(struct s2c_gate_call *call)
+{
+	s2c_reader_free(call->body);
+	s2c_http1_stream_free(call->stream);
+	s2c_http1_response_release(&call->response);
+	if (call->fd >= 0)
+		(void)close(call->fd);
+	*call = (struct s2c_gate_call){.fd = -1, .watch = -1};
+}
+
+static int check_owner(
+	int fd, const struct s2c_upstream *upstream, struct s2c_error **err)
+{
+	struct ucred peer;
+	socklen_t len = sizeof(peer);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0)
+		return s2c_fail_errno(
+			err, errno, "cannot tell whose '%s' is", upstream->socket);
+	if (peer.uid != upstream->owner)
+		return s2c_fail(err, S2C_EDENIED,
+			"the engine's socket '%s' is served by uid %u and not by uid %u",
+			upstream->socket, peer.uid, upstream->owner);
+	return 0;
+}
+
+static int dial(const struct s2c_upstream *upstream, int *out_fd, struct s2c_error **err)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	CLEAN_FD int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return s2c_fail_errno(err, errno, "cannot make a socket");
+	if (strlen(upstream->socket) >= sizeof(address.sun_path))
+		return s2c_fail(err, S2C_EINVAL, "the path '%s' is too long for a socket",
+			upstream->socket);
+	(void)snprintf(
+		address.sun_path, sizeof(address.sun_path), "%s", upstream->socket);
+	if (s2c_fault_point("gate.dial", err) < 0)
+		return -1;
+	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
+		return s2c_fail_as(err, S2C_ENET, errno,
+			"the engine does not answer at '%s': %s", upstream->socket,
+			strerror(errno));
+	if (check_owner(fd, upstream, err) < 0)
+		return -1;
+	*out_fd = take_fd(&fd);
+	return 0;
+}
+
+/* ---- requests ---- */
+
+static int send_request(struct s2c_gate_call *call, const struct s2c_gate_call_opts *opts,
+	struct s2c_error **err)
+{
+	CLEAN_BUF_SECRET struct s2c_buf text = S2C_BUF_INIT(
+		S2C_HTTP1_REQUEST_MAX + S2C_UPSTREAM_TARGET_MAX);
+	CLEAN_STRV struct s2c_strv lines = S2C_STRV_INIT;
+
+	s2c_strv_add(&lines, "Host: engine");
+	s2c_strv_add(&lines, "User-Agent: s2c-gate");
+	if (opts->auth)
+		s2c_strv_addf(&lines, "X-Registry-Auth: %s", opts->auth);
+	if (opts->json)
+		s2c_strv_add(&lines, "Content-Type: application/json");
+	if (opts->archive) {
+		s2c_strv_add(&lines, "Content-Type: application/x-tar");
+		s2c_strv_add(&lines, "Transfer-Encoding: chunked");
+	} else if (opts->method != S2C_HTTP1_GET && opts->method != S2C_HTTP1_HEAD) {
+		s2c_strv_addf(&lines, "Content-Length: %zu",
+			opts->json ? strlen(opts->json) : 0);
+	}
+	if (opts->upgrade) {
+		s2c_strv_add(&lines, "Connection: Upgrade");
+		s2c_strv_add(&lines, "Upgrade: tcp");
+	} else {
+		s2c_strv_add(&lines, "Connection: close");
+	}
+	if (s2c_http1_write_request(&text, opts->method, opts->target, &lines, err) < 0 ||
+		s2c_write(&call->out, text.data, text.len, err) < 0)
+		return -1;
+	return opts->json ? s2c_write(&call->out, opts->json, strlen(opts->json), err)
+			  : 0;
+}
+
+int s2c_gate_call_begin(struct s2c_ctx *ctx, const struct s2c_upstream *upstream,
+	const struct s2c_gate_call_opts *opts, struct s2c_gate_call *call,
+	struct s2c_error **err)
+{
+	static const struct s2c_reader_ops in = {
+		.read = call_read, .free = part_of_reader};
+	static const struct s2c_writer_ops out = {
+		.write = call_write, .free = part_of_writer};
+
+	*call = (struct s2c_gate_call){
+		.ctx = ctx,
+		.fd = -1,
+		.watch = opts->watch,
+		.seconds = S2C_UPSTREAM_SECONDS,
+		.in.ops = &in,
+		.out.ops = &out,
+		.asked = {.method = opts->method, .upgrade = opts->upgrade},
+	};
+	if (dial(upstream, &call->fd, err) < 0)
+		return -1;
+	call->stream = s2c_http1_stream_new(&call->in, false);
+	return send_request(call, opts, err);
+}
+
+int s2c_gate_call_answer(struct s2c_gate_call *call, struct s2c_error **err)
+{
+	const char *head;
+
+	do {
+		ssize_t n = s2c_http1_stream_head(
+			call->stream, S2C_HTTP1_RESPONSE_MAX, &head, NULL, err);
+
+		if (n == 0)
+			return s2c_fail(
+				err, S2C_ENET, "the engine closed the connection");
+		s2c_http1_response_release(&call->response);
+		if (n < 0 || s2c_http1_response_parse(head, (size_t)n, call->asked,
+				     &call->response, NULL, err) < 0)
+			return err ? s2c_wrap(err, "the engine's answer") : -1;
+	} while (call->response.status < 200 && call->response.status != 101);
+	call->body = s2c_http1_response_body(
+		&call->response, s2c_http1_stream_reader(call->stream));
+	return 0;
+}
+
+static int read_body(
+	struct s2c_gate_call *call, struct s2c_buf *out, struct s2c_error **err)
+{
+	char piece[8192];
+
+	for (;;) {
+		ssize_t n = s2c_read(call->body, piece, sizeof(piece), err);
+
+		if (n < 0)
+			return -1;
+		if (n == 0)
+			return 0;
+		if (s2c_buf_add(out, piece, (size_t)n, err) < 0)
+			return -1;
+	}
+}
+
+/*
+ * The answer as JSON. Keys of maps (labels) come in any case; a number that an engine
+ * prints is a number.
+ */
+int s2c_gate_call_json(
+	struct s2c_gate_call *call, struct s2c_json **out, struct s2c_error **err)
+{
+	CLEAN_BUF struct s2c_buf text = S2C_BUF_INIT(S2C_UPSTREAM_JSON_MAX);
+	const char *type = s2c_http1_header(&call->response.headers, "content-type");
+	struct s2c_json_limits limits = {
+		.bytes = S2C_UPSTREAM_JSON_MAX, .mixed_case = true};
+
+	if (read_body(call, &text, err) < 0)
+		return s2c_wrap(err, "the engine's answer");
+	*out = NULL;
+	if (!text.len || !type || !starts_with(type, "application/json"))
+		return 0;
+	if (s2c_json_parse(text.data, text.len, limits, out, err) < 0)
+		return s2c_wrap(err, "the engine's answer");
+	return 0;
+}
+
+int s2c_upstream_ask(struct s2c_ctx *ctx, const struct s2c_upstream *upstream,
+	const struct s2c_gate_call_opts *opts, int *out_status,
+	struct s2c_json **out_json, struct s2c_error **err)
+{
+	CLEAN_GATE_CALL struct s2c_gate_call call = {.fd = -1};
+	struct s2c_json *json = NULL;
+
+	if (s2c_gate_call_begin(ctx, upstream, opts, &call, err) < 0 ||
+		s2c_gate_call_answer(&call, err) < 0 ||
+		s2c_gate_call_json(&call, &json, err) < 0)
+		return -1;
+	*out_status = call.response.status;
+	*out_json = json;
+	return 0;
+}
+
+const char *s2c_upstream_message(const struct s2c_json *answer)
+{
+	const char *text = s2c_json_str(s2c_json_get(answer, "message"));
+
+	return text ? text : "";
+}

@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "gate/zygote.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+#include "gate/worker.h"
+
+enum { CLIENT, WIRE, FDS };
+
+/* ---- both sides ---- */
+
+/* One byte with descriptors; the byte says nothing. */
+static int send_fds(int socket, const int fds[FDS])
+{
+	char byte = 0, control[CMSG_SPACE(sizeof(int) * FDS)] = {0};
+	struct iovec iov = {.iov_base = &byte, .iov_len = 1};
+	struct msghdr msg = {.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = control,
+		.msg_controllen = sizeof(control)};
+	struct cmsghdr *cmsg = CMSG_FIRSTHDR(&msg);
+
+	cmsg->cmsg_level = SOL_SOCKET;
+	cmsg->cmsg_type = SCM_RIGHTS;
+	cmsg->cmsg_len = CMSG_LEN(sizeof(int) * FDS);
+	memcpy(CMSG_DATA(cmsg), fds, sizeof(int) * FDS);
+	return sendmsg(socket, &msg, MSG_NOSIGNAL) == 1 ? 0 : -1;
+}
+
+/* ---- the zygote ---- */
+
+/* 1 with descriptors, 0 when the core is gone. */
+static int receive_fds(int socket, int fds[FDS])
+{
+	char byte, control[CMSG_SPACE(sizeof(int) * FDS)];
+	struct iovec iov = {.iov_base = &byte, .iov_len = 1};
+	struct msghdr msg = {.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = control,
+		.msg_controllen = sizeof(control)};
+	ssize_t n;
+
+	do
+		n = recvmsg(socket, &msg, MSG_CMSG_CLOEXEC);
+	while (n < 0 && errno == EINTR);
+	struct cmsghdr *cmsg = CMSG_FIRSTHDR(&msg);
+	if (n <= 0 || !cmsg || cmsg->cmsg_type != SCM_RIGHTS ||
+		cmsg->cmsg_len != CMSG_LEN(sizeof(int) * FDS))
+		return 0;
+	memcpy(fds, CMSG_DATA(cmsg), sizeof(int) * FDS);
+	return 1;
+}
+
+/* Low numbers and nothing else: 3 and 4. */
+static void be_worker(const int fds[FDS])
+{
+	int client = fcntl(fds[CLIENT], F_DUPFD_CLOEXEC, 10);
+	int wire = fcntl(fds[WIRE], F_DUPFD_CLOEXEC, 10);
+
+	if (client < 0 || wire < 0 || dup2(client, 3) < 0 || dup2(wire, 4) < 0 ||
+		close_range(5, ~0u, 0) < 0)
+		_exit(1);
+	_exit(s2c_worker_run(3, 4) < 0 ? 1 : 0);
+}
+
+static void spawn(const int fds[FDS])
+{
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+		be_worker(fds);
+	}
+	/* Without a worker the channel closes, and the core drops the connection. */
+	(void)close(fds[CLIENT]);
+	(void)close(fds[WIRE]);
+}
+
+/* Tells the core of workers that were killed. */
+static void reap(int socket)
+{
+	int status;
+
+	while (waitpid(-1, &status, WNOHANG) > 0)
+		if (WIFSIGNALED(status)) {
+			unsigned char sig = (unsigned char)WTERMSIG(status);
+
+			(void)send(socket, &sig, 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+		}
+}
+
+static void serve(int socket)
+{
+	sigset_t children;
+	int fds[FDS];
+
+	(void)sigemptyset(&children);
+	(void)sigaddset(&children, SIGCHLD);
+	(void)sigprocmask(SIG_BLOCK, &children, NULL);
+	int signals = signalfd(-1, &children, SFD_CLOEXEC | SFD_NONBLOCK);
+	for (;;) {
+		struct pollfd ready[] = {{.fd = socket, .events = POLLIN},
+			{.fd = signals, .events = POLLIN}};
+		struct signalfd_siginfo info;
+
+		if (poll(ready, 2, -1) < 0 && errno != EINTR)
+			return;
+		if (read(signals, &info, sizeof(info)) > 0)
+			reap(socket);
+		if (!ready[0].revents)
+			continue;
+		if (!receive_fds(socket, fds))
+			return;
+		spawn(fds);
+	}
+}
+
+static void be_zygote(int socket)
+{
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	/* Interrupts of a terminal are for the core to decide on. */
+	(void)signal(SIGINT, SIG_IGN);
+	(void)signal(SIGTERM, SIG_DFL);
+	(void)signal(SIGHUP, SIG_IGN);
+	(void)signal(SIGPIPE, SIG_IGN);
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+	(void)prctl(PR_SET_NAME, "s2c-gate-work");
+	if (null < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0 || dup2(socket, 3) < 0 ||
+		close_range(4, ~0u, 0) < 0)
+		_exit(1);
+	serve(3);
+	/* Workers die with their mother. */
+	_exit(0);
+}
+
+/* ---- the core ---- */
+
+int s2c_zygote_start(struct s2c_zygote *out, struct s2c_error **err)
+{
+	int pair[2];
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return s2c_fail_errno(err, errno, "cannot make a socket pair");
+	pid_t pid = fork();
+	if (pid == 0)
+		be_zygote(pair[1]);
+	int failure = errno;
+	(void)close(pair[1]);
+	if (pid < 0) {
+		(void)close(pair[0]);
+		return s2c_fail_errno(err, failure, "cannot start a process");
+	}
+	*out = (struct s2c_zygote){.pid = pid, .fd = pair[0]};
+	return 0;
+}
+
+void s2c_zygote_stop(struct s2c_zygote *zygote)
+{
+	if (zygote->fd >= 0)
+		(void)close(zygote->fd);
+	if (zygote->pid > 0) {
+		(void)kill(zygote->pid, SIGKILL);
+		while (waitpid(zygote->pid, NULL, 0) < 0 && errno == EINTR)
+			;
+	}
+	*zygote = (struct s2c_zygote)S2C_ZYGOTE_INIT;
+}
+
+int s2c_zygote_spawn(
+	struct s2c_zygote *zygote, int client, int *out_wire, struct s2c_error **err)
+{
+	int pair[2];
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
+		return s2c_fail_errno(err, errno, "cannot make a socket pair");
+	int rc = send_fds(zygote->fd, (const int[FDS]){client, pair[1]});
+	int failure = errno;
+	(void)close(pair[1]);
+	if (rc < 0) {
+		(void)close(pair[0]);
+		return s2c_fail_errno(err, failure, "cannot ask for a worker");
+	}
+	*out_wire = pair[0];
+	return 0;
+}
+
+int s2c_zygote_reap(struct s2c_zygote *zygote, int *out_signal, struct s2c_error **err)
+{
+	unsigned char sig;
+	ssize_t n = recv(zygote->fd, &sig, 1, MSG_DONTWAIT);
+
+	if (n == 1) {
+		*out_signal = sig;
+		return 1;
+	}
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return 0;
+	return s2c_fail(err, S2C_EIO, "the process that makes workers is gone");
+}
