@@ -223,15 +223,8 @@ int s2c_blob_verify_fd(struct s2c_ctx *ctx, int fd, const struct s2c_digest *dig
 		.digest = *digest, .size = UINT64_MAX, .what = digest->str};
 	CLEAN_READER struct s2c_reader *reader = s2c_reader_digest(
 		s2c_reader_fd(fd, false), true, &check);
-	CLEAN_FREE char *chunk = xmalloc(S2C_STREAM_CHUNK);
-	ssize_t n;
 
-	do {
-		if (ctx && s2c_ctx_check(ctx, err) < 0)
-			return -1;
-		n = s2c_read(reader, chunk, S2C_STREAM_CHUNK, err);
-	} while (n > 0);
-	return (int)n;
+	return s2c_drain(ctx, reader, err);
 }
 
 /* ---- writing ---- */
