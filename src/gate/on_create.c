@@ -18,11 +18,13 @@
 struct wish {
 	struct s2c_gate_image image;
 	struct s2c_gate_spec spec;
+	struct s2c_strv unset;
 };
 
 static void wish_release(struct wish *wish)
 {
 	s2c_gate_image_release(&wish->image);
+	s2c_strv_release(&wish->unset);
 }
 
 /* ---- user ---- */
@@ -154,6 +156,34 @@ static int decide_env(struct s2c_session *session, struct s2c_error **err)
 	return 0;
 }
 
+static bool image_sets(const struct s2c_json *config, const char *name)
+{
+	size_t len = strlen(name);
+
+	s2c_json_foreach (item, s2c_json_get(config, "Env")) {
+		const char *text = s2c_json_str(item);
+
+		if (text && strncmp(text, name, len) == 0 && text[len] == '=')
+			return true;
+	}
+	return false;
+}
+
+/* podman adds variables, which would come into the image that is committed. */
+static void unset_podmans(struct s2c_session *session, struct wish *wish)
+{
+	static const char *const names[] = {"TERM", "container", "PATH"};
+	const struct s2c_json *config = s2c_json_get(wish->image.inspect, "Config");
+
+	if (!session->core->podman)
+		return;
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (!s2c_env_get(&session->ask->env, names[i]) &&
+			!image_sets(config, names[i]))
+			s2c_strv_add(&wish->unset, names[i]);
+	wish->spec.unset = &wish->unset;
+}
+
 static int decide_command(
 	struct s2c_session *session, struct wish *wish, struct s2c_error **err)
 {
@@ -217,6 +247,7 @@ static int decide_all(
 		return -1;
 	wish->spec.image = wish->image.id;
 	wish->spec.env = &session->ask->env;
+	unset_podmans(session, wish);
 	if (decide_user(session, wish, err) < 0 ||
 		decide_workdir(session, wish, err) < 0 || decide_env(session, err) < 0 ||
 		decide_command(session, wish, err) < 0 ||

@@ -104,6 +104,8 @@ struct s2c_json *s2c_gate_template_create(const struct s2c_gate_spec *spec)
 	s2c_json_set_str(root, "Image", spec->image);
 	s2c_json_set_str(root, "User", user);
 	s2c_json_set_strv(root, "Env", spec->env);
+	if (spec->unset)
+		s2c_json_set_strv(root, "unsetenv", spec->unset);
 	s2c_json_set_strv(root, "Cmd", spec->cmd);
 	if (spec->entrypoint)
 		s2c_json_set_strv(root, "Entrypoint", spec->entrypoint);

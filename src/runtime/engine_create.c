@@ -133,8 +133,8 @@ static struct s2c_json *make_body(const struct s2c_engine_container *c,
 	s2c_json_set_bool(body, "OpenStdin", true);
 	s2c_json_set_bool(body, "StdinOnce", true);
 	s2c_json_set(body, "HostConfig", host_config(opts));
-	/* podman would bring these into the image. */
-	if (c->runtime->engine->podman) {
+	/* podman would bring these into the image; a gate takes care of that. */
+	if (c->runtime->engine->podman && !c->runtime->engine->gate) {
 		struct s2c_json *unset = s2c_json_array_at(body, "unsetenv");
 
 		s2c_json_add_str(unset, "TERM");
