@@ -275,7 +275,7 @@ static int make(struct s2c_session *session, const struct wish *wish,
 	s2c_gate_instance_name(session->core->instance, session->request, name);
 	(void)snprintf(target, sizeof(target),
 		"/v" S2C_UPSTREAM_VERSION "/containers/create?name=%s", name);
-	if (s2c_engine(session, S2C_HTTP1_POST, target, body, &answer, err) < 0)
+	if (s2c_session_engine(session, S2C_HTTP1_POST, target, body, &answer, err) < 0)
 		return -1;
 	id = s2c_json_str(s2c_json_get(answer, "Id"));
 	if (!is_id(id)) {
@@ -295,7 +295,7 @@ static int verify(struct s2c_session *session, const struct wish *wish, const ch
 
 	(void)snprintf(target, sizeof(target),
 		"/v" S2C_UPSTREAM_VERSION "/containers/%s/json", id);
-	if (s2c_engine(session, S2C_HTTP1_GET, target, NULL, &found, err) < 0)
+	if (s2c_session_engine(session, S2C_HTTP1_GET, target, NULL, &found, err) < 0)
 		return -1;
 	if (s2c_gate_template_check(&wish->spec, found, err) < 0) {
 		session->code = S2C_GATE_UPSTREAM_MISMATCH;

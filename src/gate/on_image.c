@@ -55,7 +55,7 @@ static int check_output(struct s2c_session *session, const struct s2c_reference 
 	s2c_gate_canonical(name, text);
 	(void)snprintf(target, sizeof(target),
 		"/v" S2C_UPSTREAM_VERSION "/images/%s/json", text);
-	if (s2c_engine(session, S2C_HTTP1_GET, target, NULL, &answer, NULL) < 0)
+	if (s2c_session_engine(session, S2C_HTTP1_GET, target, NULL, &answer, NULL) < 0)
 		return session->code == S2C_GATE_NOT_FOUND
 			       ? 0
 			       : s2c_deny(session, S2C_GATE_UPSTREAM_DOWN, err,
@@ -79,8 +79,8 @@ static int give_name(struct s2c_session *session, const char *id,
 			0 ||
 		s2c_http1_query_add(&target, "repo", repo, err) < 0 ||
 		s2c_http1_query_add(&target, "tag", name->tag, err) < 0 ||
-		s2c_engine(session, S2C_HTTP1_POST, s2c_buf_str(&target), NULL, NULL,
-			err) < 0)
+		s2c_session_engine(session, S2C_HTTP1_POST, s2c_buf_str(&target), NULL,
+			NULL, err) < 0)
 		return -1;
 	s2c_gate_canonical(name, text);
 	s2c_ledger_add_name(session->core->ledger, session->owner, id, text);
@@ -119,13 +119,7 @@ static int follow(struct s2c_session *session, const struct s2c_gate_call_opts *
 	if (call.response.status == 200)
 		return s2c_answer_body(
 			session, "application/json", call.body, PROGRESS_MAX, err);
-	if (s2c_gate_call_json(&call, &answer, err) < 0)
-		return -1;
-	return s2c_deny(session,
-		call.response.status == 404 ? S2C_GATE_NOT_FOUND
-					    : S2C_GATE_UPSTREAM_REFUSED,
-		err, "the engine says no (status %d): %s", call.response.status,
-		s2c_upstream_message(answer));
+	return s2c_session_refused(session, &call, err);
 }
 
 /* What a client may log in with by itself, if the policy lets it; *out is NULL without.
@@ -231,21 +225,21 @@ static int commit(struct s2c_session *session, const char *container, char out_i
 	const char *id;
 
 	if (commit_target(session, container, &target, err) < 0 ||
-		s2c_engine(session, S2C_HTTP1_POST, s2c_buf_str(&target), body, &answer,
-			err) < 0)
+		s2c_session_engine(session, S2C_HTTP1_POST, s2c_buf_str(&target), body,
+			&answer, err) < 0)
 		return -1;
 	id = s2c_json_str(s2c_json_get(answer, "Id"));
 	if (!id || !s2c_gate_image_id(id, out_id))
 		return s2c_fail(err, S2C_EPROTO, "the engine gave no id for an image");
 	(void)snprintf(where, sizeof(where), "/v" S2C_UPSTREAM_VERSION "/images/%s/json",
 		out_id);
-	if (s2c_engine(session, S2C_HTTP1_GET, where, NULL, &found, err) < 0)
+	if (s2c_session_engine(session, S2C_HTTP1_GET, where, NULL, &found, err) < 0)
 		return -1;
 	if (s2c_gate_template_check_commit(session->ask, found, err) == 0)
 		return 0;
 	(void)snprintf(
 		where, sizeof(where), "/v" S2C_UPSTREAM_VERSION "/images/%s", out_id);
-	(void)!s2c_engine(session, S2C_HTTP1_DELETE, where, NULL, NULL, NULL);
+	(void)!s2c_session_engine(session, S2C_HTTP1_DELETE, where, NULL, NULL, NULL);
 	session->code = S2C_GATE_UPSTREAM_MISMATCH;
 	return -1;
 }
@@ -387,8 +381,7 @@ int s2c_on_image_export(struct s2c_session *session, struct s2c_error **err)
 		s2c_gate_call_answer(&call, err) < 0)
 		return -1;
 	if (call.response.status != 200)
-		return s2c_deny(session, S2C_GATE_UPSTREAM_REFUSED, err,
-			"the engine does not export (status %d)", call.response.status);
+		return s2c_session_refused(session, &call, err);
 	return s2c_answer_body(session, "application/x-tar", call.body, most, err);
 }
 
@@ -407,7 +400,7 @@ int s2c_on_image_delete(struct s2c_session *session, struct s2c_error **err)
 	what = *name ? name : id;
 	(void)snprintf(
 		target, sizeof(target), "/v" S2C_UPSTREAM_VERSION "/images/%s", what);
-	if (s2c_engine(session, S2C_HTTP1_DELETE, target, NULL, NULL, err) < 0)
+	if (s2c_session_engine(session, S2C_HTTP1_DELETE, target, NULL, NULL, err) < 0)
 		return -1;
 	s2c_ledger_remove_image(session->core->ledger, session->owner, what);
 	s2c_json_set_str(one, *name ? "Untagged" : "Deleted", what);
