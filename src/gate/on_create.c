@@ -61,35 +61,52 @@ static bool parse_user(const char *text, uint32_t *uid, uint32_t *gid)
 	return !*text;
 }
 
-/* Whose word counts: the client's, the label of the builder image, its USER. */
-static int choose_user(struct s2c_session *session, struct wish *wish,
-	const char **out_from, struct s2c_error **err)
+/*
+ * A user that the builder image names by number. A name is not looked up: what it means
+ * is the image's to say, and may be root.
+ */
+static bool image_user(const struct wish *wish, uint32_t *uid, uint32_t *gid)
 {
 	const struct s2c_json *config = s2c_json_get(wish->image.inspect, "Config");
 	const struct s2c_json *labels = s2c_json_get(config, "Labels");
-	const struct {
-		const char *text, *from;
-	} sources[] = {
-		{session->ask->user, "the request"},
-		{s2c_json_str(s2c_json_get(labels, "io.openshift.s2i.assemble-user")),
-			"the image's label"},
-		{s2c_json_str(s2c_json_get(config, "User")), "the image"},
+	const char *const sources[] = {
+		s2c_json_str(s2c_json_get(labels, "io.openshift.s2i.assemble-user")),
+		s2c_json_str(s2c_json_get(config, "User")),
 	};
 
-	for (size_t i = 0; i < ARRAY_SIZE(sources); i++) {
-		if (!sources[i].text || !*sources[i].text)
-			continue;
-		*out_from = sources[i].from;
-		if (parse_user(sources[i].text, &wish->spec.uid, &wish->spec.gid))
+	for (size_t i = 0; i < ARRAY_SIZE(sources); i++)
+		if (sources[i] && *sources[i])
+			return parse_user(sources[i], uid, gid) && *uid != 0;
+	return false;
+}
+
+/* The policy's, where neither client nor image name one that is a number. */
+static uint32_t default_uid(const struct s2c_session *session, const struct wish *wish)
+{
+	const struct s2c_uids *uids = &session->subject->values.uids;
+
+	if (wish->image.builder && wish->image.builder->has_uid)
+		return wish->image.builder->uid;
+	if (s2c_uids_allow(uids, DEFAULT_UID) || !uids->n)
+		return DEFAULT_UID;
+	return uids->ranges[0].first;
+}
+
+static int choose_user(
+	struct s2c_session *session, struct wish *wish, struct s2c_error **err)
+{
+	const char *asked = session->ask->user;
+
+	if (asked && *asked) {
+		if (parse_user(asked, &wish->spec.uid, &wish->spec.gid))
 			return 0;
 		return s2c_deny(session, S2C_GATE_USER_DENIED, err,
-			"user '%s' of %s: it has to be a number, as UID or UID:GID",
-			sources[i].text, sources[i].from);
+			"user '%s': it has to be a number, as UID or UID:GID", asked);
 	}
-	*out_from = "the gate";
-	wish->spec.uid = wish->image.builder && wish->image.builder->has_uid
-				 ? wish->image.builder->uid
-				 : DEFAULT_UID;
+	if (!image_user(wish, &wish->spec.uid, &wish->spec.gid)) {
+		wish->spec.uid = default_uid(session, wish);
+		wish->spec.gid = 0;
+	}
 	return 0;
 }
 
@@ -97,9 +114,8 @@ static int decide_user(
 	struct s2c_session *session, struct wish *wish, struct s2c_error **err)
 {
 	struct s2c_verdict verdict = {0};
-	const char *from;
 
-	if (choose_user(session, wish, &from, err) < 0)
+	if (choose_user(session, wish, err) < 0)
 		return -1;
 	if (!s2c_rules_user(session->subject, wish->image.builder, wish->spec.uid,
 		    wish->spec.gid, &verdict))
