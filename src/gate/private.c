@@ -100,7 +100,9 @@ static int find_owner(const char *path, uint32_t *out, struct s2c_error **err)
 
 	if (stat(path, &st) < 0)
 		return s2c_fail_as(err, errno == ENOENT ? S2C_ENET : S2C_EIO, errno,
-			"there is no engine at '%s': %s", path, strerror(errno));
+			"there is no engine's socket '%s': %s; start the engine, or name "
+			"its socket as unix:///path",
+			path, strerror(errno));
 	if (!S_ISSOCK(st.st_mode))
 		return s2c_fail(err, S2C_EINVAL, "'%s' is no socket", path);
 	/* In a user namespace all that are not in it look the same, root among them. */

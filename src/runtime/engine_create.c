@@ -190,7 +190,7 @@ static int differs(const struct s2c_engine *engine, const char *what, const char
 	return s2c_fail(err, S2C_EDENIED,
 		"the engine at '%s' made a container that is not what was asked for: %s "
 		"is '%s' instead of '%s'; nothing was run in it",
-		engine->socket, what, is ? is : "", asked);
+		engine->name, what, is ? is : "", asked);
 }
 
 static int same_str(const struct s2c_engine *engine, const struct s2c_json *object,
@@ -263,13 +263,22 @@ static int check_rights(const struct s2c_engine *engine, const struct s2c_json *
 }
 
 /* Volumes of the image are mounted whether asked for or not; nothing else is. */
-static int check_mounts(const struct s2c_engine *engine, const struct s2c_json *root,
+static int check_mounts(const struct s2c_engine_container *c, const struct s2c_json *root,
 	struct s2c_error **err)
 {
 	static const char *const none[] = {
-		"Binds", "CapAdd", "Devices", "VolumesFrom", "GroupAdd"};
+		"CapAdd", "Devices", "VolumesFrom", "GroupAdd"};
+	const struct s2c_engine *engine = c->runtime->engine;
 	const struct s2c_json *host = s2c_json_get(root, "HostConfig");
+	CLEAN_STRV struct s2c_strv volumes = S2C_STRV_INIT;
 
+	s2c_config_volumes(c->config, &volumes);
+	s2c_json_foreach (item, s2c_json_get(host, "Binds")) {
+		const char *bind = s2c_json_str(item);
+
+		if (!bind || !s2c_bind_is_volume_of(&volumes, bind))
+			return differs(engine, "Binds", bind, "", err);
+	}
 	for (size_t i = 0; i < ARRAY_SIZE(none); i++)
 		if (s2c_json_len(s2c_json_get(host, none[i])))
 			return same_list(engine, host, none[i], NULL, err);
@@ -312,7 +321,7 @@ static int check_made(struct s2c_ctx *ctx, const struct s2c_engine_container *c,
 	if (check_modes(engine, host, opts->network, err) < 0 ||
 		check_rights(engine, host, err) < 0)
 		return -1;
-	return check_mounts(engine, root, err);
+	return check_mounts(c, root, err);
 }
 
 /* ---- looking into images ---- */
