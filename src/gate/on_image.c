@@ -354,13 +354,14 @@ int s2c_on_image_push(struct s2c_session *session, struct s2c_error **err)
 	CLEAN(s2c_clean_secret) char *auth = NULL;
 	const struct s2c_rule_push *rule = NULL;
 	char id[72], repo[S2C_REFERENCE_MAX + 1], text[S2C_REFERENCE_MAX + 1];
+	char own_name[S2C_REFERENCE_MAX + 1];
 	struct s2c_verdict verdict = {0};
 	struct s2c_reference name;
 
 	if (join_name(session, ask->object, ask->tag, &name, err) < 0)
 		return -1;
 	s2c_reference_format(&name, text);
-	if (find_own(session, text, id, text, err) < 0)
+	if (find_own(session, text, id, own_name, err) < 0)
 		return -1;
 	if (!s2c_rules_push(
 		    session->policy->rules, session->subject, &name, &rule, &verdict))
