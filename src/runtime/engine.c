@@ -127,7 +127,12 @@ int s2c_engine_call(struct s2c_ctx *ctx, struct s2c_engine *engine,
 		.max_body = request->max_body,
 		.no_redirect = true,
 		.patient = request->patient,
-		.once = streq(request->method, "POST"),
+		/*
+		 * A new connection each time keeps curl from sending a request again. A
+		 * gate of our own pays for each with a process, does not close them by
+		 * itself, and takes no request twice: names and states forbid it.
+		 */
+		.once = streq(request->method, "POST") && !engine->own_gate,
 	};
 
 	if (body)
