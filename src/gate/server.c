@@ -231,27 +231,11 @@ static void reload(struct server *server)
 
 /* ---- start ---- */
 
-/* podman says so in a header of its own. */
 static int learn_flavor(struct server *server, struct s2c_error **err)
 {
 	CLEAN_CTX struct s2c_ctx *ctx = s2c_ctx_child(server->ctx, ENGINE_SECONDS);
-	CLEAN_GATE_CALL struct s2c_gate_call call = {.fd = -1};
-	struct s2c_gate_call_opts opts = {.method = S2C_HTTP1_HEAD,
-		.target = "/v" S2C_UPSTREAM_VERSION "/_ping",
-		.watch = -1};
-	const struct s2c_strv *headers = &call.response.headers;
 
-	if (s2c_gate_call_begin(ctx, &server->core.upstream, &opts, &call, err) < 0 ||
-		s2c_gate_call_answer(&call, err) < 0)
-		return -1;
-	if (call.response.status != 200 || !s2c_http1_header(headers, "api-version"))
-		return s2c_fail(err, S2C_EPROTO,
-			"what answers at '%s' is no container engine with API %s (status "
-			"%d)",
-			server->core.upstream.socket, S2C_UPSTREAM_VERSION,
-			call.response.status);
-	server->core.podman = s2c_http1_header(headers, "libpod-api-version") != NULL;
-	return 0;
+	return s2c_upstream_learn(ctx, &server->core.upstream, &server->core.podman, err);
 }
 
 static int add_listener(

@@ -240,7 +240,7 @@ int s2c_gate_template_check(const struct s2c_gate_spec *spec,
 		"DeviceCgroupRules", "GroupAdd", "VolumesFrom", "PortBindings",
 		"PublishAllPorts", "AutoRemove", "Sysctls", "Cgroup", "CgroupParent",
 		"ExtraHosts", "Links", "Tmpfs"};
-	static const char *const own[] = {"PidMode", "UTSMode", "UsernsMode"};
+	static const char *const own[] = {"PidMode", "IpcMode", "UTSMode", "UsernsMode"};
 	const struct s2c_json *host = s2c_json_get(inspect, "HostConfig");
 	const struct s2c_json *config = s2c_json_get(inspect, "Config");
 	char user[24];
