@@ -294,7 +294,7 @@ static int next_request(struct worker *w, struct s2c_error **err)
 		s2c_error_move(err, &bad);
 		return -1;
 	}
-	none.detail = xstrndup(s2c_error_message(bad), S2C_GATE_TEXT_MAX);
+	s2c_gate_ask_set_detail(&none, s2c_error_message(bad));
 	return refuse(w, &none,
 		       s2c_error_code(bad) == S2C_ETIMEOUT ? S2C_GATE_TIMEOUT
 							   : code_of(fault),
