@@ -42,7 +42,7 @@ struct s2c_ledger {
 	struct place *places; /* reserved and not used yet */
 	struct container *containers;
 	struct image *images;
-	unsigned n_images;
+	struct image *claims; /* names that are being given; without id */
 	struct waiter *waiters;
 };
 
@@ -88,6 +88,16 @@ static void free_image(struct image *image)
 	free(image);
 }
 
+static void free_images(struct image *list)
+{
+	while (list) {
+		struct image *next = list->next;
+
+		free_image(list);
+		list = next;
+	}
+}
+
 void s2c_ledger_free(struct s2c_ledger *ledger)
 {
 	if (!ledger)
@@ -102,11 +112,8 @@ void s2c_ledger_free(struct s2c_ledger *ledger)
 		ledger->places = p->next;
 		free(p);
 	}
-	while (ledger->images) {
-		struct image *i = ledger->images;
-		ledger->images = i->next;
-		free_image(i);
-	}
+	free_images(ledger->images);
+	free_images(ledger->claims);
 	s2c_monitor_free(ledger->lock);
 	free(ledger);
 }
@@ -217,6 +224,7 @@ void s2c_ledger_add(
 	struct container *c = xcalloc(1, sizeof(*c));
 
 	c->record = *container;
+	c->record.asked = now_ms();
 	s2c_monitor_enter(ledger->lock);
 	drop_place(ledger, container->owner);
 	c->next = ledger->containers;
@@ -237,17 +245,19 @@ static bool is_called(const struct s2c_container_record *record, const char *wha
 bool s2c_ledger_find(struct s2c_ledger *ledger, const char *owner, const char *what,
 	struct s2c_container_record *out)
 {
-	const struct container *found = NULL;
+	struct container *found = NULL;
 
 	if (!*what)
 		return false;
 	s2c_monitor_enter(ledger->lock);
-	for (const struct container *c = ledger->containers; c; c = c->next)
+	for (struct container *c = ledger->containers; c; c = c->next)
 		if (streq(c->record.owner, owner) && is_called(&c->record, what) &&
 			(!found || streq(c->record.id, what)))
 			found = c;
-	if (found)
+	if (found) {
+		found->record.asked = now_ms();
 		*out = found->record;
+	}
 	s2c_monitor_leave(ledger->lock);
 	return found != NULL;
 }
@@ -265,11 +275,34 @@ bool s2c_ledger_move(struct s2c_ledger *ledger, const char *id, unsigned from,
 {
 	s2c_monitor_enter(ledger->lock);
 	struct container *c = by_id(ledger, id);
-	bool may = c && (c->record.state & from);
+	bool may = c && (c->record.state & from) &&
+		   !(to == S2C_CONTAINER_RUNNING && c->record.holds);
 	if (may)
 		c->record.state = to;
 	s2c_monitor_leave(ledger->lock);
 	return may;
+}
+
+bool s2c_ledger_hold(struct s2c_ledger *ledger, const char *id, unsigned states)
+{
+	s2c_monitor_enter(ledger->lock);
+	struct container *c = by_id(ledger, id);
+	bool may = c && (c->record.state & states);
+	if (may)
+		c->record.holds++;
+	s2c_monitor_leave(ledger->lock);
+	return may;
+}
+
+void s2c_ledger_let_go(struct s2c_ledger *ledger, const char *id)
+{
+	s2c_monitor_enter(ledger->lock);
+	struct container *c = by_id(ledger, id);
+	if (c && c->record.holds) {
+		c->record.holds--;
+		c->record.asked = now_ms();
+	}
+	s2c_monitor_leave(ledger->lock);
 }
 
 bool s2c_ledger_attach(struct s2c_ledger *ledger, const char *id, unsigned most)
@@ -299,6 +332,7 @@ void s2c_ledger_exited(struct s2c_ledger *ledger, const char *id, int exit_code)
 	if (c && c->record.state == S2C_CONTAINER_RUNNING) {
 		c->record.state = S2C_CONTAINER_EXITED;
 		c->record.exit_code = exit_code;
+		c->record.asked = now_ms();
 	}
 	s2c_monitor_leave(ledger->lock);
 }
@@ -317,6 +351,13 @@ void s2c_ledger_remove(struct s2c_ledger *ledger, const char *id)
 	s2c_monitor_leave(ledger->lock);
 }
 
+/* A start that failed halfway is broken, but what it started may run. */
+static bool is_due(const struct s2c_container_record *c, int64_t now)
+{
+	return (c->state & (S2C_CONTAINER_RUNNING | S2C_CONTAINER_BROKEN)) && c->until &&
+	       c->until <= now;
+}
+
 bool s2c_ledger_due(struct s2c_ledger *ledger, int64_t now, bool all,
 	struct s2c_container_record *out)
 {
@@ -324,8 +365,7 @@ bool s2c_ledger_due(struct s2c_ledger *ledger, int64_t now, bool all,
 
 	s2c_monitor_enter(ledger->lock);
 	for (const struct container *c = ledger->containers; c && !due; c = c->next)
-		if (all || (c->record.state == S2C_CONTAINER_RUNNING && c->record.until &&
-				   c->record.until <= now))
+		if (all || is_due(&c->record, now))
 			due = c;
 	if (due)
 		*out = due->record;
@@ -340,6 +380,31 @@ void s2c_ledger_deadline_passed(struct s2c_ledger *ledger, const char *id)
 	if (c)
 		c->record.until = 0;
 	s2c_monitor_leave(ledger->lock);
+}
+
+void s2c_ledger_postpone(struct s2c_ledger *ledger, const char *id, unsigned seconds)
+{
+	s2c_monitor_enter(ledger->lock);
+	struct container *c = by_id(ledger, id);
+	if (c)
+		c->record.until = now_ms() + seconds * 1000ll;
+	s2c_monitor_leave(ledger->lock);
+}
+
+bool s2c_ledger_forgotten(
+	struct s2c_ledger *ledger, int64_t now, struct s2c_container_record *out)
+{
+	const struct container *old = NULL;
+
+	s2c_monitor_enter(ledger->lock);
+	for (const struct container *c = ledger->containers; c && !old; c = c->next)
+		if (c->record.state != S2C_CONTAINER_RUNNING && !c->record.holds &&
+			now - c->record.asked > S2C_LEDGER_IDLE_SECONDS * 1000ll)
+			old = c;
+	if (old)
+		*out = old->record;
+	s2c_monitor_leave(ledger->lock);
+	return old != NULL;
 }
 
 unsigned s2c_ledger_count(struct s2c_ledger *ledger)
@@ -360,6 +425,24 @@ static bool same_name(const char *a, const char *b)
 	return a && b ? streq(a, b) : a == b;
 }
 
+/* Who has too many loses the own one that is last in the list, and nobody else's. */
+static void forget_oldest(struct s2c_ledger *ledger, const char *owner)
+{
+	struct image **oldest = NULL;
+	unsigned n = 0;
+
+	for (struct image **link = &ledger->images; *link; link = &(*link)->next)
+		if (streq((*link)->owner, owner)) {
+			oldest = link;
+			n++;
+		}
+	if (n <= S2C_LEDGER_IMAGES_MAX)
+		return;
+	struct image *gone = *oldest;
+	*oldest = gone->next;
+	free_image(gone);
+}
+
 static void put_image(
 	struct s2c_ledger *ledger, const char *owner, const char *id, const char *name)
 {
@@ -374,7 +457,6 @@ static void put_image(
 			      : streq(image->owner, owner) && streq(image->id, id))) {
 			*link = image->next;
 			free_image(image);
-			ledger->n_images--;
 		} else {
 			link = &image->next;
 		}
@@ -385,13 +467,7 @@ static void put_image(
 	image->name = name ? xstrdup(name) : NULL;
 	image->next = ledger->images;
 	ledger->images = image;
-	if (++ledger->n_images > S2C_LEDGER_IMAGES_MAX) {
-		for (link = &ledger->images; (*link)->next; link = &(*link)->next)
-			;
-		free_image(*link);
-		*link = NULL;
-		ledger->n_images--;
-	}
+	forget_oldest(ledger, owner);
 	s2c_monitor_leave(ledger->lock);
 }
 
@@ -404,6 +480,41 @@ void s2c_ledger_add_name(
 	struct s2c_ledger *ledger, const char *owner, const char *id, const char *name)
 {
 	put_image(ledger, owner, id, name);
+}
+
+bool s2c_ledger_claim_name(struct s2c_ledger *ledger, const char *owner, const char *name)
+{
+	struct image *claim = xcalloc(1, sizeof(*claim));
+	bool free_name = true;
+
+	(void)snprintf(claim->owner, sizeof(claim->owner), "%s", owner);
+	claim->name = xstrdup(name);
+	s2c_monitor_enter(ledger->lock);
+	for (const struct image *c = ledger->claims; c; c = c->next)
+		free_name = free_name &&
+			    (!streq(c->name, name) || streq(c->owner, owner));
+	if (free_name) {
+		claim->next = ledger->claims;
+		ledger->claims = claim;
+	}
+	s2c_monitor_leave(ledger->lock);
+	if (!free_name)
+		free_image(claim);
+	return free_name;
+}
+
+void s2c_ledger_unclaim_name(
+	struct s2c_ledger *ledger, const char *owner, const char *name)
+{
+	s2c_monitor_enter(ledger->lock);
+	for (struct image **link = &ledger->claims; *link; link = &(*link)->next)
+		if (streq((*link)->name, name) && streq((*link)->owner, owner)) {
+			struct image *gone = *link;
+			*link = gone->next;
+			free_image(gone);
+			break;
+		}
+	s2c_monitor_leave(ledger->lock);
 }
 
 bool s2c_ledger_find_image(
@@ -433,7 +544,6 @@ void s2c_ledger_remove_image(
 			(streq(i->id, what) || (i->name && streq(i->name, what)))) {
 			*link = i->next;
 			free_image(i);
-			ledger->n_images--;
 		} else {
 			link = &i->next;
 		}

@@ -14,7 +14,10 @@
 
 #define S2C_LEDGER_OWNER_MAX 160   /* bytes of a principal, "u:1000" or "s:/run/x" */
 #define S2C_LEDGER_NAME_MAX 128    /* bytes of a container's name of the client's own */
-#define S2C_LEDGER_IMAGES_MAX 4096 /* images of all; the oldest is forgotten */
+#define S2C_LEDGER_IMAGES_MAX 1024 /* images and names of one; its oldest is forgotten   \
+				    */
+/* A container that does not run and that nobody asks about is kept for so long. */
+#define S2C_LEDGER_IDLE_SECONDS 3600
 
 /* A container goes through them from top to bottom, and skips some. */
 enum s2c_container_state {
@@ -39,8 +42,10 @@ struct s2c_container_record {
 	uint32_t uid, gid;
 	enum s2c_container_state state;
 	int64_t until;     /* monotonic milliseconds: killed then; 0: not started */
+	int64_t asked;     /* when somebody asked for it last */
 	uint32_t deadline; /* seconds it may run */
 	uint32_t attaches; /* streams that are open or were */
+	uint32_t holds;    /* copies that are under way: it does not start meanwhile */
 	int exit_code;     /* when ended */
 };
 
@@ -69,11 +74,17 @@ bool s2c_ledger_find(struct s2c_ledger *ledger, const char *owner, const char *w
 	struct s2c_container_record *out);
 
 /*
- * Changes the state if it is one of `from` (a set); false if it is not, or the container
- * is gone. For whoever asks at the same time it happens once.
+ * Changes the state if it is one of `from` (a set); false if it is not, the container is
+ * gone, or it is held and would run. For whoever asks at the same time it happens once.
  */
 bool s2c_ledger_move(struct s2c_ledger *ledger, const char *id, unsigned from,
 	enum s2c_container_state to);
+/*
+ * Keeps it from being started, for as long as files are copied, if it is in one of the
+ * states; each hold is let go once. The other half of it is in s2c_ledger_move().
+ */
+bool s2c_ledger_hold(struct s2c_ledger *ledger, const char *id, unsigned states);
+void s2c_ledger_let_go(struct s2c_ledger *ledger, const char *id);
 /* One more stream; false above one of each kind of state. */
 bool s2c_ledger_attach(struct s2c_ledger *ledger, const char *id, unsigned most);
 /* It has ended by itself or was killed. */
@@ -91,12 +102,26 @@ bool s2c_ledger_due(struct s2c_ledger *ledger, int64_t now, bool all,
 	struct s2c_container_record *out);
 /* Its time was up and it was told to end: it is not due again. */
 void s2c_ledger_deadline_passed(struct s2c_ledger *ledger, const char *id);
+/* It could not be told to end; it is due again in so many seconds. */
+void s2c_ledger_postpone(struct s2c_ledger *ledger, const char *id, unsigned seconds);
+/* Some container that nobody wants any more at `now`; false if there is none. */
+bool s2c_ledger_forgotten(
+	struct s2c_ledger *ledger, int64_t now, struct s2c_container_record *out);
 unsigned s2c_ledger_count(struct s2c_ledger *ledger);
 
 /* Images: "sha256:..." ids of what the owner committed, and names that were given. */
 void s2c_ledger_add_image(struct s2c_ledger *ledger, const char *owner, const char *id);
 void s2c_ledger_add_name(
 	struct s2c_ledger *ledger, const char *owner, const char *id, const char *name);
+/*
+ * Keeps others from giving this name at the same time, between looking whose it is and
+ * giving it; false if somebody else is about to. The engine and the ledger would take
+ * two in different orders else.
+ */
+bool s2c_ledger_claim_name(
+	struct s2c_ledger *ledger, const char *owner, const char *name);
+void s2c_ledger_unclaim_name(
+	struct s2c_ledger *ledger, const char *owner, const char *name);
 /* The id of an image of the owner by id or full name; false if it is none of theirs. */
 bool s2c_ledger_find_image(
 	struct s2c_ledger *ledger, const char *owner, const char *what, char out_id[72]);

@@ -33,6 +33,34 @@ static int check_path(struct s2c_session *session, struct s2c_error **err)
 		session, S2C_GATE_ARCHIVE_PATH, err, "path '%s'", path ? path : "");
 }
 
+/*
+ * A container that is not started while it lives. To look at its state once would not do:
+ * another connection could start it in the middle of a long archive.
+ */
+struct hold {
+	struct s2c_ledger *ledger;
+	char id[65]; /* "": none */
+};
+
+static void hold_release(struct hold *hold)
+{
+	if (*hold->id)
+		s2c_ledger_let_go(hold->ledger, hold->id);
+}
+
+static int take_hold(struct s2c_session *session,
+	const struct s2c_container_record *container, unsigned states, struct hold *out,
+	struct s2c_error **err)
+{
+	out->ledger = session->core->ledger;
+	if (!s2c_ledger_hold(out->ledger, container->id, states))
+		return s2c_deny(session, S2C_GATE_STATE, err,
+			"the container is running; its files can be had before and "
+			"after");
+	memcpy(out->id, container->id, sizeof(out->id));
+	return 0;
+}
+
 /* ---- out ---- */
 
 /* The engine's word about a file is base64 of JSON; other bytes are not passed on. */
@@ -47,7 +75,7 @@ static void pass_stat(const struct s2c_gate_call *call, struct s2c_gate_head *he
 }
 
 static int ask_engine(struct s2c_session *session, enum s2c_http1_method method,
-	struct s2c_gate_call *call, struct s2c_error **err)
+	struct hold *hold, struct s2c_gate_call *call, struct s2c_error **err)
 {
 	CLEAN_BUF struct s2c_buf target = S2C_BUF_INIT(S2C_UPSTREAM_TARGET_MAX);
 	struct s2c_container_record container;
@@ -59,11 +87,9 @@ static int ask_engine(struct s2c_session *session, enum s2c_http1_method method,
 			&container, err) < 0 ||
 		s2c_session_refresh(session, &container, err) < 0)
 		return -1;
-	if (container.state == S2C_CONTAINER_RUNNING)
-		return s2c_deny(session, S2C_GATE_STATE, err,
-			"the container is running; its files can be had before and "
-			"after");
-	if (archive_target(session, &container, false, &target, err) < 0 ||
+	if (take_hold(session, &container, S2C_CONTAINER_FRESH | S2C_CONTAINER_ENDED,
+		    hold, err) < 0 ||
+		archive_target(session, &container, false, &target, err) < 0 ||
 		s2c_allow(session, container.id, NULL, err) < 0)
 		return -1;
 	opts.target = s2c_buf_str(&target);
@@ -85,8 +111,9 @@ int s2c_on_archive_stat(struct s2c_session *session, struct s2c_error **err)
 	CLEAN_GATE_HEAD struct s2c_gate_head head = {
 		.status = 200, .follow = S2C_FOLLOW_NOTHING};
 	CLEAN_GATE_CALL struct s2c_gate_call call = {.fd = -1};
+	CLEAN(hold_release) struct hold hold = {0};
 
-	if (ask_engine(session, S2C_HTTP1_HEAD, &call, err) < 0)
+	if (ask_engine(session, S2C_HTTP1_HEAD, &hold, &call, err) < 0)
 		return -1;
 	pass_stat(&call, &head);
 	session->answered = true;
@@ -98,8 +125,9 @@ int s2c_on_archive_get(struct s2c_session *session, struct s2c_error **err)
 	CLEAN_GATE_HEAD struct s2c_gate_head head = {
 		.status = 200, .follow = S2C_FOLLOW_BODY};
 	CLEAN_GATE_CALL struct s2c_gate_call call = {.fd = -1};
+	CLEAN(hold_release) struct hold hold = {0};
 
-	if (ask_engine(session, S2C_HTTP1_GET, &call, err) < 0)
+	if (ask_engine(session, S2C_HTTP1_GET, &hold, &call, err) < 0)
 		return -1;
 	pass_stat(&call, &head);
 	s2c_strv_add(&head.headers, "Content-Type: application/x-tar");
@@ -189,11 +217,13 @@ static int put(struct s2c_session *session, const struct s2c_container_record *c
 
 int s2c_on_archive_put(struct s2c_session *session, struct s2c_error **err)
 {
+	CLEAN(hold_release) struct hold hold = {0};
 	struct s2c_container_record container;
 
 	if (check_path(session, err) < 0 ||
 		s2c_own_container(session, S2C_CONTAINER_FRESH, &container, err) < 0 ||
 		check_place(session, &container, err) < 0 ||
+		take_hold(session, &container, S2C_CONTAINER_FRESH, &hold, err) < 0 ||
 		s2c_allow(session, container.id, NULL, err) < 0)
 		return -1;
 	if (put(session, &container, err) < 0) {

@@ -186,8 +186,10 @@ int s2c_on_start(struct s2c_session *session, struct s2c_error **err)
 	/* Of two that ask at the same time one gets it. */
 	if (!s2c_ledger_move(
 		    ledger, container.id, S2C_CONTAINER_FRESH, S2C_CONTAINER_RUNNING))
-		return s2c_deny(
-			session, S2C_GATE_STATE, err, "the container has been started");
+		return s2c_deny(session, S2C_GATE_STATE, err,
+			"the container has been started, or files are being copied");
+	/* Whether the client stays or not, it runs or it does not. */
+	session->steady = true;
 	s2c_ledger_started(ledger, container.id);
 	target_of(target, &container, "/start");
 	if (s2c_engine(session, S2C_HTTP1_POST, target, NULL, NULL, err) < 0) {
@@ -378,6 +380,7 @@ int s2c_on_remove(struct s2c_session *session, struct s2c_error **err)
 			"the container is running; kill it, or remove it by force");
 	if (s2c_allow(session, container.id, NULL, err) < 0)
 		return -1;
+	session->steady = true;
 	if (s2c_session_remove(session, container.id, &failure) < 0) {
 		s2c_error_move(err, &failure);
 		return -1;

@@ -171,13 +171,21 @@ static int decide_command(
 	return 0;
 }
 
+/* At least one for what is little, and no less for what is far too much. */
+static uint32_t milli(uint64_t nano)
+{
+	uint64_t value = nano / 1000000 + (nano % 1000000 != 0);
+
+	return value > UINT32_MAX ? UINT32_MAX : (uint32_t)value;
+}
+
 static int decide_resources(
 	struct s2c_session *session, struct wish *wish, struct s2c_error **err)
 {
 	const struct s2c_gate_ask *ask = session->ask;
 	struct s2c_verdict verdict = {0};
 	struct s2c_limits asked = {.memory = ask->memory,
-		.milli_cpus = (uint32_t)(ask->nano_cpus / 1000000),
+		.milli_cpus = milli(ask->nano_cpus),
 		.pids = ask->pids > UINT32_MAX ? UINT32_MAX : (uint32_t)ask->pids};
 
 	if (!s2c_rules_network(session->subject, wish->image.builder, ask->network,
@@ -332,6 +340,8 @@ int s2c_on_create(struct s2c_session *session, struct s2c_error **err)
 		    session->subject->values.containers, session->wire_fd, err) < 0)
 		return -1;
 	describe(session, &wish, &container);
+	/* A client that goes now must not leave a container that nobody knows. */
+	session->steady = true;
 	if (s2c_allow(session, NULL, wish.image.id, err) < 0 ||
 		make(session, &wish, &container, err) < 0) {
 		s2c_ledger_give_back(ledger, session->owner);
@@ -342,5 +352,7 @@ int s2c_on_create(struct s2c_session *session, struct s2c_error **err)
 		return undo(session, container.id);
 	s2c_json_set_str(answer, "Id", container.id);
 	(void)s2c_json_array_at(answer, "Warnings");
-	return s2c_answer_json(session, 201, answer, err);
+	if (s2c_answer_json(session, 201, answer, err) < 0)
+		return undo(session, container.id);
+	return 0;
 }

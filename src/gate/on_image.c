@@ -68,6 +68,33 @@ static int check_output(struct s2c_session *session, const struct s2c_reference 
 		"the name '%s' is in use", text);
 }
 
+/* A name that nobody else gives while it lives: see s2c_ledger_claim_name(). */
+struct claim {
+	struct s2c_session *session;
+	char name[S2C_REFERENCE_MAX + 1]; /* "": none */
+};
+
+static void claim_release(struct claim *claim)
+{
+	if (*claim->name)
+		s2c_ledger_unclaim_name(
+			claim->session->core->ledger, claim->session->owner, claim->name);
+}
+
+static int take_claim(struct s2c_session *session, const struct s2c_reference *name,
+	struct claim *out, struct s2c_error **err)
+{
+	char text[S2C_REFERENCE_MAX + 1];
+
+	s2c_gate_canonical(name, text);
+	if (!s2c_ledger_claim_name(session->core->ledger, session->owner, text))
+		return s2c_deny(session, S2C_GATE_OUTPUT_NOT_ALLOWED, err,
+			"the name '%s' is in use", text);
+	out->session = session;
+	memcpy(out->name, text, sizeof(text));
+	return 0;
+}
+
 static int give_name(struct s2c_session *session, const char *id,
 	const struct s2c_reference *name, struct s2c_error **err)
 {
@@ -230,6 +257,8 @@ static int commit(struct s2c_session *session, const char *container, char out_i
 	char where[S2C_UPSTREAM_TARGET_MAX];
 	const char *id;
 
+	/* An image that was asked for is there, whether the client waits or not. */
+	session->steady = true;
 	if (commit_target(session, container, &target, err) < 0 ||
 		s2c_engine(session, S2C_HTTP1_POST, s2c_buf_str(&target), body, &answer,
 			err) < 0)
@@ -256,6 +285,7 @@ int s2c_on_commit(struct s2c_session *session, struct s2c_error **err)
 	CLEAN_JSON struct s2c_json *answer = s2c_json_new_object();
 	struct s2c_container_record container;
 	bool named = ask->repo && *ask->repo;
+	CLEAN(claim_release) struct claim claim = {0};
 	struct s2c_reference name;
 	char id[72];
 
@@ -271,6 +301,7 @@ int s2c_on_commit(struct s2c_session *session, struct s2c_error **err)
 			container.exit_code);
 	if (check_config(session, err) < 0 ||
 		(named && (join_name(session, ask->repo, ask->tag, &name, err) < 0 ||
+				  take_claim(session, &name, &claim, err) < 0 ||
 				  check_output(session, &name, err) < 0)) ||
 		s2c_allow(session, container.id, NULL, err) < 0 ||
 		commit(session, container.id, id, err) < 0)
@@ -311,11 +342,13 @@ int s2c_on_image_tag(struct s2c_session *session, struct s2c_error **err)
 {
 	const struct s2c_gate_ask *ask = session->ask;
 	char id[72], own_name[S2C_REFERENCE_MAX + 1];
+	CLEAN(claim_release) struct claim claim = {0};
 	struct s2c_reference name;
 
 	if (find_own(session, ask->object, id, own_name, err) < 0 ||
 		join_name(session, ask->repo ? ask->repo : "", ask->tag, &name, err) <
 			0 ||
+		take_claim(session, &name, &claim, err) < 0 ||
 		check_output(session, &name, err) < 0 ||
 		s2c_allow(session, NULL, id, err) < 0 ||
 		give_name(session, id, &name, err) < 0)

@@ -33,6 +33,7 @@ struct server {
 	struct s2c_zygote zygote;
 	struct s2c_listener listeners[S2C_LISTENERS_MAX];
 	size_t n_listeners;
+	struct s2c_strv paths; /* of listeners: the policy that named them may go */
 	struct s2c_pool *pool;
 	struct visit *visits;
 	struct s2c_job janitor;
@@ -166,8 +167,10 @@ static int janitor_run(struct s2c_job *job, struct s2c_error **err)
 						  offsetof(struct server, janitor));
 	int ready;
 
-	while (s2c_ctx_poll(server->ctx, NULL, 0, TICK_MS, &ready, err) == 0)
+	while (s2c_ctx_poll(server->ctx, NULL, 0, TICK_MS, &ready, err) == 0) {
 		s2c_janitor_end_due(&server->core, server->ctx);
+		s2c_janitor_remove_forgotten(&server->core, server->ctx);
+	}
 	return -1;
 }
 
@@ -256,8 +259,10 @@ static int listen_at(
 {
 	struct s2c_listener listener;
 
+	s2c_strv_add(&server->paths, path);
 	/* Who may do what is the policy's to say, so everybody may ask. */
-	if (s2c_listener_open(path, 0666, &listener, err) < 0)
+	if (s2c_listener_open(
+		    server->paths.items[server->paths.len - 1], 0666, &listener, err) < 0)
 		return -1;
 	listener.own = own;
 	return add_listener(server, listener, err);
@@ -443,6 +448,7 @@ static void stop(struct server *server, struct s2c_ctx *parent)
 		s2c_core_let_go(&server->core, server->core.policy);
 	s2c_monitor_free(server->core.lock);
 	s2c_gate_instance_close(&server->instance);
+	s2c_strv_release(&server->paths);
 	free(server->upstream);
 }
 

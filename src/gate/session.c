@@ -236,7 +236,7 @@ int s2c_engine(struct s2c_session *session, enum s2c_http1_method method,
 	struct s2c_gate_call_opts opts = {.method = method,
 		.target = target,
 		.json = text,
-		.watch = session->wire_fd};
+		.watch = session->steady ? -1 : session->wire_fd};
 	int status = 0;
 
 	if (s2c_upstream_ask(session->ctx, &session->core->upstream, &opts, &status,
@@ -377,7 +377,7 @@ static int handle(struct s2c_session *session, const struct s2c_gate_ask *ask,
 	session->ask = ask;
 	session->request = atomic_fetch_add(&session->core->requests, 1) + 1;
 	session->code = S2C_GATE_OK;
-	session->recorded = session->answered = false;
+	session->recorded = session->answered = session->steady = false;
 	session->rule[0] = '\0';
 	session->policy = s2c_core_policy(session->core);
 	rc = decide(session, &why);

@@ -71,6 +71,7 @@ struct s2c_session {
 	char rule[S2C_RULE_MAX]; /* what of the policy decided */
 	bool recorded;           /* an "allow" is in the audit log */
 	bool answered;           /* a head has gone out */
+	bool steady; /* what is under way is ended also if the client has gone */
 };
 
 /* Serves the worker behind `wire` (owned) until either is gone. Borrows the rest. */
