@@ -67,6 +67,10 @@ static int check(
 	if (is_below_link(seen, entry->path))
 		return s2c_fail(err, S2C_EDENIED,
 			"'%s' lies below a symbolic link of the archive", entry->path);
+	/* Engines do not agree on what becomes of the link then. */
+	if (entry->type != S2C_ENTRY_SYMLINK && has(&seen->links, entry->path))
+		return s2c_fail(err, S2C_EDENIED,
+			"'%s' was a symbolic link before in the archive", entry->path);
 	switch (entry->type) {
 	case S2C_ENTRY_FILE:
 	case S2C_ENTRY_DIR:
@@ -90,10 +94,11 @@ static int check(
 static int note(struct seen *seen, const struct s2c_entry *entry, struct s2c_error **err)
 {
 	drop(&seen->files, entry->path);
-	drop(&seen->links, entry->path);
 	if (entry->type == S2C_ENTRY_FILE || entry->type == S2C_ENTRY_HARDLINK)
 		add(&seen->files, entry->path);
 	if (entry->type != S2C_ENTRY_SYMLINK)
+		return 0;
+	if (has(&seen->links, entry->path))
 		return 0;
 	if (++seen->n_links > S2C_GATE_ARCHIVE_LINKS_MAX)
 		return s2c_fail(err, S2C_ELIMIT, "more than %d symbolic links",

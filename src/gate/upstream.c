@@ -10,6 +10,10 @@
 
 #include "util/fault.h"
 
+#define DIAL_PAUSE_MS 50
+#define DIAL_ATTEMPTS 600 /* half a minute in all */
+#define INTERIM_MAX 16    /* answers 1xx before the one that counts */
+
 /* ---- the connection ---- */
 
 static int await(struct s2c_gate_call *call, short events, struct s2c_error **err)
@@ -109,10 +113,40 @@ static int check_owner(
 	return 0;
 }
 
-static int dial(const struct s2c_upstream *upstream, int *out_fd, struct s2c_error **err)
+/* Waits a moment, unless nobody waits for the answer any more. */
+static int pause_dialling(struct s2c_ctx *ctx, int watch, struct s2c_error **err)
+{
+	struct pollfd gone = {.fd = watch, .events = POLLRDHUP};
+	int n_ready;
+
+	if (s2c_ctx_poll(ctx, &gone, 1, DIAL_PAUSE_MS, &n_ready, err) < 0)
+		return -1;
+	return n_ready ? s2c_fail(err, S2C_ECANCELED, "nobody waits for the answer") : 0;
+}
+
+/* An engine that hangs does not take connections: connect(2) would wait for ever. */
+static int connect_to(struct s2c_gate_call *call, int fd,
+	const struct sockaddr_un *address, struct s2c_error **err)
+{
+	for (int i = 0; i < DIAL_ATTEMPTS; i++) {
+		if (connect(fd, (const struct sockaddr *)address, sizeof(*address)) == 0)
+			return 0;
+		if (errno != EAGAIN && errno != EINTR)
+			return s2c_fail_as(err, S2C_ENET, errno,
+				"the engine does not answer at '%s': %s",
+				address->sun_path, strerror(errno));
+		if (pause_dialling(call->ctx, call->watch, err) < 0)
+			return -1;
+	}
+	return s2c_fail(err, S2C_ENET, "the engine at '%s' does not take connections",
+		address->sun_path);
+}
+
+static int dial(struct s2c_gate_call *call, const struct s2c_upstream *upstream,
+	struct s2c_error **err)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	CLEAN_FD int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	CLEAN_FD int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
 	if (fd < 0)
 		return s2c_fail_errno(err, errno, "cannot make a socket");
@@ -121,15 +155,11 @@ static int dial(const struct s2c_upstream *upstream, int *out_fd, struct s2c_err
 			upstream->socket);
 	(void)snprintf(
 		address.sun_path, sizeof(address.sun_path), "%s", upstream->socket);
-	if (s2c_fault_point("gate.dial", err) < 0)
+	if (s2c_fault_point("gate.dial", err) < 0 ||
+		connect_to(call, fd, &address, err) < 0 ||
+		check_owner(fd, upstream, err) < 0)
 		return -1;
-	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
-		return s2c_fail_as(err, S2C_ENET, errno,
-			"the engine does not answer at '%s': %s", upstream->socket,
-			strerror(errno));
-	if (check_owner(fd, upstream, err) < 0)
-		return -1;
-	*out_fd = take_fd(&fd);
+	call->fd = take_fd(&fd);
 	return 0;
 }
 
@@ -186,7 +216,7 @@ int s2c_gate_call_begin(struct s2c_ctx *ctx, const struct s2c_upstream *upstream
 		.out.ops = &out,
 		.asked = {.method = opts->method, .upgrade = opts->upgrade},
 	};
-	if (dial(upstream, &call->fd, err) < 0)
+	if (dial(call, upstream, err) < 0)
 		return -1;
 	call->stream = s2c_http1_stream_new(&call->in, false);
 	return send_request(call, opts, err);
@@ -194,9 +224,13 @@ int s2c_gate_call_begin(struct s2c_ctx *ctx, const struct s2c_upstream *upstream
 
 int s2c_gate_call_answer(struct s2c_gate_call *call, struct s2c_error **err)
 {
+	unsigned interim = 0;
 	const char *head;
 
 	do {
+		if (interim++ > INTERIM_MAX)
+			return s2c_fail(err, S2C_EPROTO,
+				"the engine promises an answer and does not give it");
 		ssize_t n = s2c_http1_stream_head(
 			call->stream, S2C_HTTP1_RESPONSE_MAX, &head, NULL, err);
 
