@@ -12,10 +12,11 @@
 
 #include "util/ctx.h"
 
-#define S2C_LEDGER_OWNER_MAX 160   /* bytes of a principal, "u:1000" or "s:/run/x" */
-#define S2C_LEDGER_NAME_MAX 128    /* bytes of a container's name of the client's own */
-#define S2C_LEDGER_IMAGES_MAX 1024 /* images and names of one; its oldest is forgotten   \
-				    */
+#define S2C_LEDGER_OWNER_MAX 160 /* bytes of a principal, "u:1000" or "s:/run/x" */
+#define S2C_LEDGER_NAME_MAX 128  /* bytes of a container's name of the client's own */
+#define S2C_LEDGER_IMAGES_MAX                                                            \
+	1024 /* images and names of one; its oldest is forgotten                         \
+	      */
 /* A container that does not run and that nobody asks about is kept for so long. */
 #define S2C_LEDGER_IDLE_SECONDS 3600
 

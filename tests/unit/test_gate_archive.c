@@ -143,6 +143,7 @@ static void test_fine(void **state)
 	CLEAN_BUF struct s2c_buf out = {0};
 
 	assert_ok(copy(items, ARRAY_SIZE(items), (struct s2c_tar_limits){0}, &out));
+	s2c_buf_release(&out);
 	assert_ok(copy(NULL, 0, (struct s2c_tar_limits){0}, &out));
 }
 
