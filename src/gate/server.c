@@ -2,6 +2,7 @@
 #include "gate/server.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <sys/socket.h>
@@ -250,6 +251,9 @@ static int add_listener(
 	if (server->n_listeners == S2C_LISTENERS_MAX)
 		return s2c_fail(
 			err, S2C_ELIMIT, "more than %d sockets", S2C_LISTENERS_MAX);
+	/* One that somebody else made may block, and then so would the whole gate. */
+	if (fcntl(listener.fd, F_SETFL, fcntl(listener.fd, F_GETFL) | O_NONBLOCK) < 0)
+		return s2c_fail_errno(err, errno, "a socket that was handed over");
 	server->listeners[server->n_listeners++] = listener;
 	return 0;
 }

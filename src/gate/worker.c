@@ -50,12 +50,15 @@ static int write_head(
 	return s2c_write(&w->client.out, text.data, text.len, err);
 }
 
-/* The next frame of the core; the worker ends if the client goes meanwhile. */
+/*
+ * The next frame of the core; the worker ends if the client goes meanwhile. One that only
+ * says no more (POLLRDHUP) still wants its answer.
+ */
 static int await_core(struct worker *w, enum s2c_gate_frame *out_type,
 	struct s2c_buf *payload, struct s2c_error **err)
 {
 	struct pollfd ready[] = {{.fd = w->client.core, .events = POLLIN},
-		{.fd = w->client.fd, .events = POLLRDHUP}};
+		{.fd = w->client.fd, .events = 0}};
 	int n_ready, rc;
 
 	if (s2c_ctx_poll(w->ctx, ready, 2, -1, &n_ready, err) < 0)
@@ -257,11 +260,16 @@ static int serve(
 	if (s2c_gate_route(request, &ask, &body, &code, &no) < 0)
 		return refuse(w, &ask, code, err);
 	if ((body == S2C_GATE_BODY_CREATE || body == S2C_GATE_BODY_COMMIT) &&
-		take_json(w, request, body, &ask, &code, &no) < 0)
+		take_json(w, request, body, &ask, &code, &no) < 0) {
+		if (!ask.detail)
+			s2c_gate_ask_set_detail(&ask, s2c_error_message(no));
 		return refuse(w, &ask, code, err);
+	}
 	/* What comes behind an upgrade that is not granted yet is no client's habit. */
-	if (ask.op == S2C_GATE_ATTACH && s2c_http1_stream_held(w->stream))
+	if (ask.op == S2C_GATE_ATTACH && s2c_http1_stream_held(w->stream)) {
+		s2c_gate_ask_set_detail(&ask, "bytes before the stream is granted");
 		return refuse(w, &ask, S2C_GATE_FRAMING, err);
+	}
 	ask.upgrade = request->upgrade;
 	if (s2c_wire_send_ask(&w->wire, &ask, err) < 0)
 		return -1;
