@@ -3,12 +3,15 @@
  * The life of a container after its creation: attach, start, wait, logs, kill, remove.
  */
 #include <inttypes.h>
+#include <poll.h>
 #include <stdio.h>
 
 #include "gate/filtered.h"
 #include "gate/relay.h"
 #include "gate/session.h"
 
+#define COPY_WAITS 50
+#define COPY_WAIT_MS 10
 #define ATTACHES_MAX 8 /* streams of one container, over its life */
 
 static void target_of(char out[S2C_UPSTREAM_TARGET_MAX],
@@ -174,6 +177,37 @@ int s2c_on_attach(struct s2c_session *session, struct s2c_error **err)
 
 /* ---- start, wait ---- */
 
+/*
+ * Of two that ask at the same time one gets it. A copy of files that has just been
+ * answered may take a moment to be over for the ledger; one that is under way does not
+ * end so soon.
+ */
+static int take_start(struct s2c_session *session,
+	const struct s2c_container_record *container, struct s2c_error **err)
+{
+	struct pollfd gone = {.fd = session->wire_fd, .events = POLLRDHUP};
+	struct s2c_ledger *ledger = session->core->ledger;
+	struct s2c_container_record now;
+
+	for (int i = 0; i < COPY_WAITS; i++) {
+		int n_ready;
+
+		if (s2c_ledger_move(ledger, container->id, S2C_CONTAINER_FRESH,
+			    S2C_CONTAINER_RUNNING))
+			return 0;
+		if (!s2c_ledger_find(ledger, session->owner, container->id, &now) ||
+			!(now.state & S2C_CONTAINER_FRESH))
+			return s2c_deny(session, S2C_GATE_STATE, err,
+				"the container has been started");
+		if (s2c_ctx_poll(session->ctx, &gone, 1, COPY_WAIT_MS, &n_ready, err) < 0)
+			return -1;
+		if (n_ready)
+			return s2c_fail(err, S2C_ECANCELED, "the client is gone");
+	}
+	return s2c_deny(session, S2C_GATE_STATE, err,
+		"files are being copied into the container or out of it");
+}
+
 int s2c_on_start(struct s2c_session *session, struct s2c_error **err)
 {
 	struct s2c_ledger *ledger = session->core->ledger;
@@ -183,11 +217,8 @@ int s2c_on_start(struct s2c_session *session, struct s2c_error **err)
 	if (s2c_own_container(session, S2C_CONTAINER_FRESH, &container, err) < 0 ||
 		s2c_allow(session, container.id, NULL, err) < 0)
 		return -1;
-	/* Of two that ask at the same time one gets it. */
-	if (!s2c_ledger_move(
-		    ledger, container.id, S2C_CONTAINER_FRESH, S2C_CONTAINER_RUNNING))
-		return s2c_deny(session, S2C_GATE_STATE, err,
-			"the container has been started, or files are being copied");
+	if (take_start(session, &container, err) < 0)
+		return -1;
 	/* Whether the client stays or not, it runs or it does not. */
 	session->steady = true;
 	s2c_ledger_started(ledger, container.id);
