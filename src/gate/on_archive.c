@@ -164,6 +164,8 @@ static int stream_in(struct s2c_session *session, struct s2c_gate_call *call,
 	CLEAN_WRITER struct s2c_writer *out = s2c_http1_chunked_writer(&call->out);
 	struct s2c_gate_grant grant = {.uid = container->uid,
 		.gid = container->gid,
+		/* A build of its own puts files of root back as they were. */
+		.keep_owners = session->core->private_,
 		.entries = values->source_entries,
 		.bytes = values->source_bytes};
 	struct s2c_copy silent = {0};
@@ -219,9 +221,12 @@ int s2c_on_archive_put(struct s2c_session *session, struct s2c_error **err)
 {
 	CLEAN(hold_release) struct hold hold = {0};
 	struct s2c_container_record container;
+	unsigned states = session->core->private_
+				  ? S2C_CONTAINER_FRESH | S2C_CONTAINER_ENDED
+				  : S2C_CONTAINER_FRESH;
 
 	if (check_path(session, err) < 0 ||
-		s2c_own_container(session, S2C_CONTAINER_FRESH, &container, err) < 0 ||
+		s2c_own_container(session, states, &container, err) < 0 ||
 		check_place(session, &container, err) < 0 ||
 		take_hold(session, &container, S2C_CONTAINER_FRESH, &hold, err) < 0 ||
 		s2c_allow(session, container.id, NULL, err) < 0)
@@ -230,8 +235,8 @@ int s2c_on_archive_put(struct s2c_session *session, struct s2c_error **err)
 		/* Nobody knows how much of it is there. A missing directory leaves none.
 		 */
 		if (session->code != S2C_GATE_NOT_FOUND)
-			(void)s2c_ledger_move(session->core->ledger, container.id,
-				S2C_CONTAINER_FRESH, S2C_CONTAINER_BROKEN);
+			(void)s2c_ledger_move(session->core->ledger, container.id, states,
+				S2C_CONTAINER_BROKEN);
 		return -1;
 	}
 	return s2c_answer_status(session, 200, err);

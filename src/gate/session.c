@@ -227,7 +227,17 @@ static int refused(struct s2c_session *session, int status, const struct s2c_jso
 		session, code, err, "the engine says no (status %d): %s", status, words);
 }
 
-int s2c_engine(struct s2c_session *session, enum s2c_http1_method method,
+int s2c_session_refused(
+	struct s2c_session *session, struct s2c_gate_call *call, struct s2c_error **err)
+{
+	CLEAN_JSON struct s2c_json *answer = NULL;
+
+	if (s2c_gate_call_json(call, &answer, err) < 0)
+		return -1;
+	return refused(session, call->response.status, answer, err);
+}
+
+int s2c_session_engine(struct s2c_session *session, enum s2c_http1_method method,
 	const char *target, const struct s2c_json *body, struct s2c_json **out_json,
 	struct s2c_error **err)
 {
@@ -290,6 +300,10 @@ static int on_ping(struct s2c_session *session, struct s2c_error **err)
 	s2c_strv_add(&head.headers, "Ostype: linux");
 	s2c_strv_add(&head.headers, "Docker-Experimental: false");
 	s2c_strv_add(&head.headers, "Builder-Version: 1");
+	s2c_strv_add(&head.headers, "S2c-Gate: 1");
+	/* What a container's file system looks like differs. */
+	if (session->core->podman)
+		s2c_strv_add(&head.headers, "Libpod-Api-Version: 4.0.0");
 	s2c_strv_add(&head.headers, "Content-Type: text/plain; charset=utf-8");
 	if (!get) {
 		head.follow = S2C_FOLLOW_NOTHING;

@@ -126,11 +126,12 @@ S2C_CHECK int s2c_own_container(struct s2c_session *session, unsigned states,
  * is UPSTREAM_REFUSED, or NOT_FOUND and STATE for 404 and 409, with the engine's words.
  * *out_json may be NULL; caller frees. `out_json` may be NULL.
  */
-S2C_CHECK int s2c_engine(struct s2c_session *session, enum s2c_http1_method method,
-	const char *target, const struct s2c_json *body, struct s2c_json **out_json,
-	struct s2c_error **err);
-/* "/v1.41/containers/ID/WHAT". */
-#define S2C_CONTAINER_TARGET(id, what) "/v" S2C_UPSTREAM_VERSION "/containers/" id what
+S2C_CHECK int s2c_session_engine(struct s2c_session *session,
+	enum s2c_http1_method method, const char *target, const struct s2c_json *body,
+	struct s2c_json **out_json, struct s2c_error **err);
+/* Says no with the status and the words of an engine that did; always -1. */
+int s2c_session_refused(
+	struct s2c_session *session, struct s2c_gate_call *call, struct s2c_error **err);
 
 /*
  * Looks whether a running container has ended by now, and changes the record and the

@@ -7,19 +7,8 @@
 #include "gate/inside.h"
 
 #define SHM_BYTES (64 * 1024 * 1024)
-#define FILES 4096
 
 /* ---- create ---- */
-
-static void add_ulimit(struct s2c_json *list, const char *name, int64_t value)
-{
-	struct s2c_json *one = s2c_json_new_object();
-
-	s2c_json_set_str(one, "Name", name);
-	s2c_json_set_int(one, "Soft", value);
-	s2c_json_set_int(one, "Hard", value);
-	s2c_json_add(list, one);
-}
 
 static void set_null(struct s2c_json *object, const char *key)
 {
@@ -35,6 +24,10 @@ static void set_logs(struct s2c_json *host, uint64_t bytes)
 	struct s2c_json *config = s2c_json_object_at(log, "Config");
 	char size[32];
 
+	if (!bytes) {
+		s2c_json_set_str(log, "Type", "none");
+		return;
+	}
 	(void)snprintf(size, sizeof(size), "%" PRIu64, bytes);
 	s2c_json_set_str(log, "Type", "json-file");
 	s2c_json_set_str(config, "max-size", size);
@@ -43,7 +36,6 @@ static void set_logs(struct s2c_json *host, uint64_t bytes)
 
 static void set_limits(struct s2c_json *host, const struct s2c_limits *limits)
 {
-	struct s2c_json *ulimits = s2c_json_array_at(host, "Ulimits");
 	int64_t memory = (int64_t)limits->memory;
 
 	s2c_json_set_int(host, "Memory", memory);
@@ -51,8 +43,6 @@ static void set_limits(struct s2c_json *host, const struct s2c_limits *limits)
 	s2c_json_set_int(host, "NanoCpus", (int64_t)limits->milli_cpus * 1000000);
 	s2c_json_set_int(host, "PidsLimit", limits->pids);
 	s2c_json_set_int(host, "ShmSize", SHM_BYTES);
-	add_ulimit(ulimits, "nofile", FILES);
-	add_ulimit(ulimits, "core", 0);
 }
 
 static struct s2c_json *host_config(const struct s2c_gate_spec *spec)
@@ -102,6 +92,8 @@ struct s2c_json *s2c_gate_template_create(const struct s2c_gate_spec *spec)
 	s2c_json_set_str(root, "Image", spec->image);
 	s2c_json_set_str(root, "User", user);
 	s2c_json_set_strv(root, "Env", spec->env);
+	if (spec->unset)
+		s2c_json_set_strv(root, "unsetenv", spec->unset);
 	s2c_json_set_strv(root, "Cmd", spec->cmd);
 	if (spec->entrypoint)
 		s2c_json_set_strv(root, "Entrypoint", spec->entrypoint);
@@ -230,16 +222,27 @@ static bool drops_all(const struct s2c_json *host, const struct s2c_json *inspec
 	       (effective ? s2c_json_len(effective) == 0 : s2c_json_len(drop) >= 11);
 }
 
+/* "default" is what an engine calls something else; but never one of these. */
+static bool is_network(const struct s2c_json *node, const char *asked)
+{
+	const char *is = s2c_json_str(node);
+
+	if (!is || !streq(asked, "default"))
+		return is && streq(is, asked);
+	return !streq(is, "host") && !strchr(is, ':');
+}
+
 int s2c_gate_template_check(const struct s2c_gate_spec *spec,
 	const struct s2c_json *inspect, struct s2c_error **err)
 {
 	static const char *const nnp[] = {"no-new-privileges", "no-new-privileges=true",
 		"no-new-privileges:true", NULL};
 	static const char *const nothing[] = {"Binds", "CapAdd", "Privileged", "Devices",
-		"DeviceCgroupRules", "GroupAdd", "PidMode", "UTSMode", "UsernsMode",
-		"VolumesFrom", "PortBindings", "PublishAllPorts", "AutoRemove", "Sysctls",
-		"Cgroup", "CgroupParent", "ExtraHosts", "Links", "Tmpfs", "Mounts",
-		"DeviceRequests", "Annotations"};
+		"DeviceCgroupRules", "GroupAdd", "VolumesFrom", "PortBindings",
+		"PublishAllPorts", "AutoRemove", "Sysctls", "Cgroup", "CgroupParent",
+		"ExtraHosts", "Links", "Tmpfs", "Mounts", "DeviceRequests",
+		"Annotations"};
+	static const char *const own[] = {"PidMode", "UTSMode", "UsernsMode"};
 	const struct s2c_json *host = s2c_json_get(inspect, "HostConfig");
 	const struct s2c_json *config = s2c_json_get(inspect, "Config");
 	char user[24];
@@ -255,11 +258,16 @@ int s2c_gate_template_check(const struct s2c_gate_spec *spec,
 		return differs("MaskedPaths", err);
 	if (!is_own_ipc(s2c_json_get(host, "IpcMode")))
 		return differs("IpcMode", err);
+	/* podman says what docker leaves out. */
+	for (size_t i = 0; i < ARRAY_SIZE(own); i++)
+		if (!is_empty(s2c_json_get(host, own[i])) &&
+			!same_text(s2c_json_get(host, own[i]), "private"))
+			return differs(own[i], err);
 	if (!drops_all(host, inspect))
 		return differs("CapDrop", err);
 	if (!has_only(s2c_json_get(host, "SecurityOpt"), nnp))
 		return differs("SecurityOpt", err);
-	if (!same_text(s2c_json_get(host, "NetworkMode"), spec->network))
+	if (!is_network(s2c_json_get(host, "NetworkMode"), spec->network))
 		return differs("NetworkMode", err);
 	if (!same_text(s2c_json_get(config, "User"), user))
 		return differs("User", err);
@@ -353,37 +361,16 @@ static int add_list(struct s2c_strv *out, const char *word, const struct s2c_str
 	return add_change(out, word, text, err);
 }
 
-/* NAME="value", as the lines of a Dockerfile have it. */
-static int add_pair(struct s2c_strv *out, const char *word, const char *name,
-	const char *value, struct s2c_error **err)
+/* NAME=value, of which the name is a word and the value the rest of the line. */
+static int add_assignment(struct s2c_strv *out, const char *word, const char *assignment,
+	size_t name, struct s2c_error **err)
 {
-	CLEAN_BUF struct s2c_buf text = S2C_BUF_INIT(3 * S2C_GATE_ITEM_MAX);
-
-	if (!*name || strpbrk(name, BLANKS_AND_SIGNS "="))
+	if (!name || strcspn(assignment, BLANKS_AND_SIGNS "=") != name ||
+		assignment[name] != '=')
 		return s2c_fail(err, S2C_EINVAL,
-			"this engine cannot commit the name '%s' (%s)", name, word);
-	if (s2c_buf_printf(&text, err, "%s=\"", name) < 0)
-		return -1;
-	for (const char *p = value; *p; p++) {
-		if (strchr("\"\\$", *p) && s2c_buf_add(&text, "\\", 1, err) < 0)
-			return -1;
-		if (s2c_buf_add(&text, p, 1, err) < 0)
-			return -1;
-	}
-	if (s2c_buf_add(&text, "\"", 1, err) < 0)
-		return -1;
-	return add_change(out, word, s2c_buf_str(&text), err);
-}
-
-static int add_env(struct s2c_strv *out, const char *assignment, struct s2c_error **err)
-{
-	CLEAN_FREE char *name = xstrdup(assignment);
-	char *equal = strchr(name, '=');
-
-	if (!equal)
-		return s2c_fail(err, S2C_EINVAL, "a variable without value");
-	*equal = '\0';
-	return add_pair(out, "ENV", name, equal + 1, err);
+			"this engine cannot commit the name in '%s' (%s)", assignment,
+			word);
+	return add_change(out, word, assignment, err);
 }
 
 int s2c_gate_template_changes(
@@ -399,12 +386,17 @@ int s2c_gate_template_changes(
 			add_word(out, "STOPSIGNAL", ask->stop_signal, err) < 0))
 		return -1;
 	s2c_strv_foreach (assignment, &ask->env)
-		if (add_env(out, assignment, err) < 0)
+		if (add_assignment(
+			    out, "ENV", assignment, strcspn(assignment, "="), err) < 0)
 			return -1;
-	for (size_t i = 0; i + 1 < ask->labels.len; i += 2)
-		if (add_pair(out, "LABEL", ask->labels.items[i], ask->labels.items[i + 1],
-			    err) < 0)
+	for (size_t i = 0; i + 1 < ask->labels.len; i += 2) {
+		CLEAN_FREE char *label = xasprintf(
+			"%s=%s", ask->labels.items[i], ask->labels.items[i + 1]);
+
+		if (add_assignment(
+			    out, "LABEL", label, strlen(ask->labels.items[i]), err) < 0)
 			return -1;
+	}
 	s2c_strv_foreach (port, &ask->ports)
 		if (add_word(out, "EXPOSE", port, err) < 0)
 			return -1;

@@ -233,6 +233,7 @@ static int send_archive(
 		return s2c_fail(err, S2C_EPROTO, "the core does not answer");
 	struct s2c_gate_archive rules = {.uid = (uint32_t)grant.uid,
 		.gid = (uint32_t)grant.gid,
+		.keep_owners = grant.keep_owners != 0,
 		.limits = {.entries = grant.entries, .bytes = grant.bytes}};
 	if (request->expect_continue &&
 		s2c_write(&w->client.out, "HTTP/1.1 100 Continue\r\n\r\n", 25, err) < 0)

@@ -10,8 +10,8 @@
 struct line {
 	struct s2c_ctx *ctx;
 	struct s2c_gate_client client;
-	int fd, far;             /* of the client's connection */
-	int core, far_core;      /* of the channel to the core */
+	int fd, far;        /* of the client's connection */
+	int core, far_core; /* of the channel to the core */
 };
 
 static int set_up(void **state)

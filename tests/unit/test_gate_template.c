@@ -75,8 +75,7 @@ static void test_create(void **state)
 		"'IpcMode':'private','UTSMode':'','UsernsMode':'',"
 		"'CgroupnsMode':'private','AutoRemove':false,'PublishAllPorts':false,"
 		"'PortBindings':{},'GroupAdd':[],'MaskedPaths':null,"
-		"'ReadonlyPaths':null,'Ulimits':[{'Name':'nofile','Soft':4096,"
-		"'Hard':4096},{'Name':'core','Soft':0,'Hard':0}],"
+		"'ReadonlyPaths':null,"
 		"'Memory':1073741824,'MemorySwap':1073741824,'NanoCpus':1500000000,"
 		"'PidsLimit':512,'ShmSize':67108864,'LogConfig':{'Config':{"
 		"'max-size':'1048576','max-file':'1'},'Type':'json-file'}}}";
@@ -260,9 +259,8 @@ static void test_changes(void **state)
 {
 	static const char *const wanted[] = {"USER 1001", "WORKDIR /w",
 		"CMD [\"/usr/libexec/s2i/run\",\"with \\\"quotes\\\"\\nand a line\"]",
-		"ENTRYPOINT []", "STOPSIGNAL SIGTERM", "ENV A=\"b \\\"c\\\" \\\\ \\$d\"",
-		"LABEL io.k8s.display-name=\"My App\"", "EXPOSE 8080/tcp",
-		"VOLUME /data"};
+		"ENTRYPOINT []", "STOPSIGNAL SIGTERM", "ENV A=b \"c\" \\ $d",
+		"LABEL io.k8s.display-name=My App", "EXPOSE 8080/tcp", "VOLUME /data"};
 	CLEAN_GATE_ASK struct s2c_gate_ask ask = {0};
 	CLEAN_STRV struct s2c_strv lines = S2C_STRV_INIT;
 
