@@ -35,7 +35,7 @@ int s2c_on_inspect(struct s2c_session *session, struct s2c_error **err)
 	if (s2c_session_engine(session, S2C_HTTP1_GET, target, NULL, &found, err) < 0)
 		return -1;
 	if (s2c_filtered_has_exited(found, &exit_code))
-		s2c_ledger_exited(session->core->ledger, container.id, exit_code);
+		s2c_session_exited(session, container.id, exit_code);
 	shown = s2c_filtered_container(found);
 	return s2c_answer_json(session, 200, shown, err);
 }
@@ -54,7 +54,7 @@ int s2c_session_refresh(struct s2c_session *session,
 		return -1;
 	if (!s2c_filtered_has_exited(found, &exit_code))
 		return 0;
-	s2c_ledger_exited(session->core->ledger, container->id, exit_code);
+	s2c_session_exited(session, container->id, exit_code);
 	container->state = S2C_CONTAINER_EXITED;
 	container->exit_code = exit_code;
 	return 0;
@@ -136,7 +136,12 @@ static int pump(
 		.in_max = values->source_bytes,
 		.out_max = values->log_bytes,
 	};
-	return s2c_relay_run(session->ctx, &relay, err);
+	int rc = s2c_relay_run(session->ctx, &relay, err);
+	s2c_metrics_add(session->core->metrics, S2C_METRIC_RELAY_BYTES, S2C_METRIC_IN, 0,
+		(int64_t)relay.n_in);
+	s2c_metrics_add(session->core->metrics, S2C_METRIC_RELAY_BYTES, S2C_METRIC_OUT, 0,
+		(int64_t)relay.n_out);
+	return rc;
 }
 
 int s2c_on_attach(struct s2c_session *session, struct s2c_error **err)
@@ -267,7 +272,7 @@ int s2c_on_wait(struct s2c_session *session, struct s2c_error **err)
 	if (s2c_wire_send_head(&session->wire, &head, err) < 0 ||
 		read_exit(&call, &status, err) < 0)
 		return -1;
-	s2c_ledger_exited(session->core->ledger, container.id, (int)status);
+	s2c_session_exited(session, container.id, (int)status);
 	return answer_exit(session, status, err);
 }
 

@@ -295,6 +295,11 @@ int s2c_on_commit(struct s2c_session *session, struct s2c_error **err)
 		return -1;
 	(void)s2c_ledger_move(session->core->ledger, container.id, S2C_CONTAINER_ENDED,
 		S2C_CONTAINER_COMMITTED);
+	s2c_metrics_add(
+		session->core->metrics, S2C_METRIC_BUILDS, S2C_METRIC_SUCCEEDED, 0, 1);
+	s2c_session_note(session, &(struct s2c_audit_entry){.event = S2C_AUDIT_COMMIT,
+					  .container = container.id,
+					  .image_id = id});
 	s2c_json_set_str(answer, "Id", id);
 	return s2c_answer_json(session, 201, answer, err);
 }
@@ -373,6 +378,9 @@ int s2c_on_image_push(struct s2c_session *session, struct s2c_error **err)
 		s2c_http1_query_add(&target, "tag", name.tag, err) < 0 ||
 		s2c_allow(session, NULL, id, err) < 0)
 		return -1;
+	s2c_session_note(session,
+		&(struct s2c_audit_entry){
+			.event = S2C_AUDIT_PUSH, .image_id = id, .reference = text});
 	return follow(session,
 		&(struct s2c_gate_call_opts){.method = S2C_HTTP1_POST,
 			.target = s2c_buf_str(&target),

@@ -304,13 +304,14 @@ static int next_request(struct worker *w, struct s2c_error **err)
 		       : 0;
 }
 
-int s2c_worker_run(int client, int wire)
+int s2c_worker_run(int client, int wire, unsigned header_seconds)
 {
 	struct worker w = {.ctx = s2c_ctx_new((struct s2c_sink){0})};
 	int rc;
 
 	s2c_wire_init(&w.wire, w.ctx, wire);
 	s2c_gate_client_init(&w.client, w.ctx, client, wire);
+	w.client.head_seconds = header_seconds;
 	w.stream = s2c_http1_stream_new(&w.client.in, false);
 	/* Nothing of the client was read so far. */
 	if (s2c_sandbox_enter(NULL, NULL) < 0)
