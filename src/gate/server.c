@@ -323,6 +323,9 @@ static int listen_everywhere(struct server *server, struct s2c_error **err)
 		if (rules->subjects[i].kind == S2C_SUBJECT_SOCKET &&
 			listen_at(server, rules->subjects[i].socket, true, err) < 0)
 			return -1;
+	if (rules->metrics_socket &&
+		s2c_listener_open(rules->metrics_socket, 0660, &server->scrape, err) < 0)
+		return -1;
 	if (!server->n_listeners)
 		return s2c_fail(
 			err, S2C_EINVAL, "nowhere to listen: say --listen unix:///PATH");
