@@ -14,6 +14,7 @@
 
 #include "build/env.h"
 #include "build/finish.h"
+#include "build/home.h"
 #include "build/host_env.h"
 #include "build/labels.h"
 #include "build/plan.h"
@@ -22,6 +23,7 @@
 #include "build/rooted.h"
 #include "build/users.h"
 #include "codec/progress.h"
+#include "runtime/engine_place.h"
 #include "runtime/runtime.h"
 #include "source/ignore.h"
 #include "store/work.h"
@@ -37,6 +39,8 @@ struct job {
 	const struct s2c_build_options *options;
 	bool dry_run;
 
+	char *engine; /* its socket; NULL: builds are s2c's own */
+	struct s2c_home *home;
 	struct s2c_image *builder;
 	struct s2c_work *work;
 	struct s2c_source *source;
@@ -79,6 +83,8 @@ static void job_release(struct job *job)
 	s2c_strv_release(&job->host_env);
 	s2c_descriptor_release(&job->commit.desc);
 	s2c_json_free(job->timings);
+	s2c_home_close(job->home);
+	free(job->engine);
 	s2c_build_result_release(&job->result);
 }
 
@@ -92,6 +98,11 @@ static struct s2c_registry_opts registry_opts(const struct job *job)
 
 /* ---- facts ---- */
 
+static const char *bundle_path(const struct job *job)
+{
+	return job->engine ? S2C_CA_BUNDLE_COPY_PATH : S2C_CA_BUNDLE_PATH;
+}
+
 static int check_options(struct job *job, struct s2c_error **err)
 {
 	CLEAN(s2c_clean_plan) struct s2c_plan *scratch = xcalloc(1, sizeof(*scratch));
@@ -101,7 +112,11 @@ static int check_options(struct job *job, struct s2c_error **err)
 	if (s2c_plan_check_options(job->options, scratch, err) ||
 		s2c_remote_push_check(&push, err))
 		return -1;
-	return bundle ? s2c_host_env_collect(bundle, &job->ca_file, &job->host_env, err)
+	if (job->options->engine &&
+		s2c_engine_place(job->options->engine, &job->engine, err))
+		return s2c_wrap(err, "--engine");
+	return bundle ? s2c_host_env_collect(bundle, bundle_path(job), &job->ca_file,
+				&job->host_env, err)
 		      : 0;
 }
 
@@ -129,6 +144,18 @@ static int read_env_files(struct job *job, struct s2c_error **err)
 	return 0;
 }
 
+static int open_home(struct job *job, struct s2c_error **err)
+{
+	const char *with = job->options->push_with;
+
+	if (!job->engine) {
+		job->home = s2c_home_store(job->store);
+		return 0;
+	}
+	return s2c_home_engine(job->ctx, job->store, job->engine,
+		with && streq(with, "s2c"), &job->home, err);
+}
+
 static int resolve(struct job *job, struct s2c_error **err)
 {
 	struct s2c_resolve_opts opts = {
@@ -138,7 +165,9 @@ static int resolve(struct job *job, struct s2c_error **err)
 		.dry_run = job->dry_run,
 	};
 
-	return s2c_resolve_image(job->ctx, job->store, &opts, &job->builder, err);
+	if (open_home(job, err))
+		return -1;
+	return s2c_resolve_image(job->ctx, job->home, &opts, &job->builder, err);
 }
 
 /* Reads a file of the source if it is there; `what` ends up in messages. */
@@ -194,8 +223,10 @@ static int open_source(struct job *job, struct s2c_error **err)
 static int open_runtime(struct job *job, struct s2c_error **err)
 {
 	struct s2c_runtime_opts opts = {
+		.name = job->engine ? "engine" : NULL,
 		.store = job->store,
 		.oci_runtime = job->options->oci_runtime,
+		.engine = job->engine,
 	};
 
 	CLEAN_ERROR struct s2c_error *cause = NULL;
@@ -271,7 +302,7 @@ static int check_push_to(
 	char text[S2C_REFERENCE_MAX + 1];
 
 	s2c_reference_format(name, text);
-	if (s2c_registry_may_push(job->ctx, name, &opts, err))
+	if (job->home->ops->may_push(job->ctx, job->home, name, &opts, err))
 		return s2c_wrap(err, "push to '%s'", text);
 	return 0;
 }
@@ -334,10 +365,37 @@ static int copy_source(struct job *job, struct s2c_error **err)
 	return 0;
 }
 
+static struct s2c_exec_opts assemble_opts(const struct job *job)
+{
+	return (struct s2c_exec_opts){
+		.argv = &job->plan->assemble,
+		.env = &job->plan->build_env,
+		.cwd = job->plan->workdir,
+		.fd_in = -1,
+		.fd_out = -1,
+		.fd_err = -1,
+	};
+}
+
+/* What history says of the new layer; caller frees. */
+static char *created_by(const struct job *job)
+{
+	return xasprintf(
+		"s2c build %s %s", job->source->info.location, job->builder->name);
+}
+
 static int create(struct job *job, struct s2c_error **err)
 {
 	struct s2c_mount bundle = {
-		.source = job->ca_file, .destination = S2C_CA_BUNDLE_PATH};
+		.source = job->ca_file, .destination = bundle_path(job)};
+	struct s2c_exec_opts first = assemble_opts(job);
+	CLEAN_FREE char *by = created_by(job);
+	struct s2c_container_foresight foresight = {
+		.first = &first,
+		.excludes = &job->plan->excludes,
+		.read_after = S2C_IMAGE_METADATA_PATH,
+		.created_by = by,
+	};
 	struct s2c_container_opts opts = {
 		.image = job->builder,
 		.network = job->plan->network,
@@ -347,6 +405,7 @@ static int create(struct job *job, struct s2c_error **err)
 		.gid = job->plan->user.gid,
 		.mounts = &bundle,
 		.n_mounts = job->ca_file ? 1 : 0,
+		.foresight = &foresight,
 	};
 
 	return s2c_container_create(job->ctx, job->runtime, &opts, &job->container, err);
@@ -403,14 +462,7 @@ static int fail_assemble(struct job *job, int status, struct s2c_error **err)
 
 static int assemble(struct job *job, struct s2c_error **err)
 {
-	struct s2c_exec_opts opts = {
-		.argv = &job->plan->assemble,
-		.env = &job->plan->build_env,
-		.cwd = job->plan->workdir,
-		.fd_in = -1,
-		.fd_out = -1,
-		.fd_err = -1,
-	};
+	struct s2c_exec_opts opts = assemble_opts(job);
 	int status;
 
 	if (s2c_container_run(job->ctx, job->container, &opts, &status, err))
@@ -437,29 +489,18 @@ static int merge_metadata(struct job *job, struct s2c_error **err)
 	return s2c_labels_check(job->plan->config, err);
 }
 
-/* What cannot be read is simply replaced. */
-static void find_before(struct job *job)
-{
-	CLEAN_DESCRIPTOR struct s2c_descriptor desc = {0};
-
-	if (job->plan->has_tag &&
-		s2c_store_resolve(job->store, &job->plan->tag, &desc, NULL) == 0)
-		(void)!s2c_image_load(job->store, &desc, &job->before, NULL);
-}
-
 static int commit(struct job *job, struct s2c_error **err)
 {
 	const char *run = job->plan->run.items[0];
 	char created[S2C_TIME_TEXT];
-	CLEAN_FREE char *created_by = xasprintf(
-		"s2c build %s %s", job->source->info.location, job->builder->name);
+	CLEAN_FREE char *by = created_by(job);
 	struct s2c_commit_opts opts = {
 		.config = job->plan->config,
 		.excludes = &job->plan->excludes,
 		.compression = job->plan->compression,
 		.level = job->plan->compression_level,
 		.created = created,
-		.created_by = created_by,
+		.created_by = by,
 	};
 
 	if (!s2c_container_has_program(job->container, run))
@@ -468,7 +509,8 @@ static int commit(struct job *job, struct s2c_error **err)
 	if (s2c_creation_time(created, &opts.newest, err) || merge_metadata(job, err))
 		return -1;
 	s2c_config_set_created(job->plan->config, created);
-	find_before(job);
+	if (job->plan->has_tag)
+		job->before = job->home->ops->before(job->home, &job->plan->tag);
 	opts.before = job->before;
 	return s2c_container_commit(job->ctx, job->container, &opts, &job->commit, err);
 }
@@ -485,7 +527,7 @@ static int finish(struct job *job, struct s2c_error **err)
 		.timings = job->timings,
 	};
 
-	return s2c_finish_build(job->ctx, job->store, &opts, &job->result, err);
+	return s2c_finish_build(job->ctx, job->home, &opts, &job->result, err);
 }
 
 /* ---- the phases ---- */

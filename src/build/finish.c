@@ -8,10 +8,6 @@
 #include <stdio.h>
 #include <time.h>
 
-#include "build/remote.h"
-#include "store/archive.h"
-#include "store/known.h"
-
 void s2c_build_result_release(struct s2c_build_result *result)
 {
 	free(result->metadata);
@@ -50,36 +46,7 @@ int s2c_creation_time(char out[S2C_TIME_TEXT], int64_t *out_epoch, struct s2c_er
 	return 0;
 }
 
-/*
- * Whether the build made nothing but what its name means already. Then that one stays, so
- * that its users see that nothing has changed, and nothing of it is pushed again.
- */
-static bool is_unchanged(const struct s2c_image *before, const struct s2c_image *image)
-{
-	if (!before || !streq(before->desc.media_type, image->desc.media_type) ||
-		before->manifest->n_layers != image->manifest->n_layers ||
-		!s2c_config_same_but_times(before->config, image->config))
-		return false;
-	for (size_t i = 0; i < image->manifest->n_layers; i++)
-		if (!s2c_digest_equal(&before->manifest->layers[i].digest,
-			    &image->manifest->layers[i].digest))
-			return false;
-	return true;
-}
-
-static int name_image(struct s2c_ctx *ctx, struct s2c_store *store,
-	const struct s2c_plan *plan, const struct s2c_descriptor *desc,
-	struct s2c_error **err)
-{
-	if (!plan->has_tag)
-		return s2c_store_keep(ctx, store, desc, err);
-	for (size_t i = 0; i < plan->n_names; i++)
-		if (s2c_store_tag(ctx, store, &plan->names[i], desc, err))
-			return -1;
-	return 0;
-}
-
-static int export_all(struct s2c_ctx *ctx, struct s2c_store *store,
+static int export_all(struct s2c_ctx *ctx, struct s2c_home *home,
 	const struct s2c_finish *f, const struct s2c_image *image, struct s2c_error **err)
 {
 	for (size_t i = 0; i < f->plan->n_outputs; i++) {
@@ -87,21 +54,20 @@ static int export_all(struct s2c_ctx *ctx, struct s2c_store *store,
 		CLEAN_PHASE struct s2c_phase phase = s2c_phase_begin(
 			ctx, "export", spec->path);
 
-		if (s2c_archive_save(ctx, store, image, spec, err))
-			return s2c_wrap(
-				err, "the image is in the store, but --output failed");
+		if (home->ops->save(ctx, home, image, spec, err))
+			return s2c_wrap(err, "the image is %s, but --output failed",
+				home->ops->where);
 	}
 	return 0;
 }
 
-/* Names without a registry are for the store alone. */
-static int push(struct s2c_ctx *ctx, struct s2c_store *store, const struct s2c_finish *f,
+/* Names without a registry are not for pushing. */
+static int push(struct s2c_ctx *ctx, struct s2c_home *home, const struct s2c_finish *f,
 	const struct s2c_image *image, struct s2c_strv *pushed, struct s2c_error **err)
 {
 	CLEAN_FREE struct s2c_reference *names = xcalloc(
 		f->plan->n_names, sizeof(*names));
 	struct s2c_remote_push how = {
-		.desc = &image->desc,
 		.names = names,
 		.registry = &f->registry,
 		.chunk_size = f->chunk_size,
@@ -110,9 +76,9 @@ static int push(struct s2c_ctx *ctx, struct s2c_store *store, const struct s2c_f
 	for (size_t i = 0; i < f->plan->n_names; i++)
 		if (*f->plan->names[i].registry)
 			names[how.n_names++] = f->plan->names[i];
-	if (s2c_remote_push(ctx, store, &how, pushed, err))
-		return s2c_wrap(err, "the image is in the store, but not pushed%s",
-			pushed->len ? " to all names" : "");
+	if (home->ops->push(ctx, home, image, &how, pushed, err))
+		return s2c_wrap(err, "the image is %s, but not pushed%s",
+			home->ops->where, pushed->len ? " to all names" : "");
 	return 0;
 }
 
@@ -155,24 +121,18 @@ static char *describe(const struct s2c_finish *f, const struct s2c_image *image,
 	return s2c_json_print(root, S2C_JSON_PRETTY);
 }
 
-/* The layer that was made: so that nobody compresses it in the same way again. */
-static void note_layer(struct s2c_ctx *ctx, struct s2c_store *store,
-	const struct s2c_finish *f, const struct s2c_image *made)
+/* The digest that a registry has told, if nobody else can. */
+static void take_digest(const struct s2c_home *home, const struct s2c_image *image,
+	const struct s2c_strv *pushed, struct s2c_build_result *result)
 {
-	CLEAN_KNOWN struct s2c_known *known = NULL;
-	struct s2c_known_form form = {0};
-	size_t n = made->manifest->n_layers;
+	const char *digest = image->desc.digest.str;
 
-	if (!f->commit->layer_entries || n == 0)
-		return;
-	form.digest = made->manifest->layers[n - 1].digest;
-	form.size = made->manifest->layers[n - 1].size;
-	s2c_known_method(f->plan->compression, f->plan->compression_level, form.method);
-	known = s2c_known_open(ctx, store);
-	s2c_known_note_form(known, &made->config->diff_ids[n - 1], &form);
+	if (home->ops->digest_comes_from_push)
+		digest = pushed->len ? strrchr(pushed->items[0], '@') + 1 : "";
+	(void)snprintf(result->digest, sizeof(result->digest), "%s", digest);
 }
 
-int s2c_finish_build(struct s2c_ctx *ctx, struct s2c_store *store,
+int s2c_finish_build(struct s2c_ctx *ctx, struct s2c_home *home,
 	const struct s2c_finish *finish, struct s2c_build_result *out,
 	struct s2c_error **err)
 {
@@ -180,31 +140,22 @@ int s2c_finish_build(struct s2c_ctx *ctx, struct s2c_store *store,
 	CLEAN_STRV struct s2c_strv pushed = S2C_STRV_INIT;
 	struct s2c_build_result result = {0};
 
-	if (s2c_image_load(store, &finish->commit->desc, &image, err))
+	if (home->ops->made(ctx, home, finish, &image, err))
 		return -1;
-	note_layer(ctx, store, finish, image);
-	if (is_unchanged(finish->before, image)) {
-		s2c_emit_log(
-			ctx, S2C_INFO, "nothing has changed: the image stays as it is");
-		s2c_image_free(image);
-		image = NULL;
-		if (s2c_image_load(store, &finish->before->desc, &image, err))
-			return -1;
-	}
 	/* Other names than the first one may mean something else so far. */
-	if (name_image(ctx, store, finish->plan, &image->desc, err))
+	if (home->ops->name(
+		    ctx, home, image, finish->plan->names, finish->plan->n_names, err))
 		return -1;
 	(void)snprintf(
 		result.image_id, sizeof(result.image_id), "%s", s2c_image_id(image)->str);
-	(void)snprintf(
-		result.digest, sizeof(result.digest), "%s", image->desc.digest.str);
 	if (finish->plan->has_tag)
 		s2c_reference_format(&finish->plan->tag, result.name);
 	(void)snprintf(image->name, sizeof(image->name), "%s", result.name);
-	if (export_all(ctx, store, finish, image, err))
+	if (export_all(ctx, home, finish, image, err))
 		return -1;
-	if (finish->plan->push && push(ctx, store, finish, image, &pushed, err))
+	if (finish->plan->push && push(ctx, home, finish, image, &pushed, err))
 		return -1;
+	take_digest(home, image, &pushed, &result);
 	result.metadata = describe(finish, image, &result, &pushed);
 	if (pushed.len)
 		result.pushed = s2c_remote_lines(&pushed);

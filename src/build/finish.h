@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What happens to an image once it is in the store: it gets its name, is written to the
+ * What happens to an image once it was made: it gets its name, is written to the
  * outputs, pushed, and described.
  */
 #ifndef S2C_BUILD_FINISH_H
@@ -8,6 +8,7 @@
 
 #include <s2c/build.h>
 
+#include "build/home.h"
 #include "build/plan.h"
 #include "registry/registry.h"
 #include "runtime/runtime.h"
@@ -32,8 +33,8 @@ struct s2c_finish {
 	const struct s2c_json *timings; /* for the record; borrowed */
 };
 
-/* Names, exports, pushes; fills *out. A failing output leaves the image in the store. */
-S2C_CHECK int s2c_finish_build(struct s2c_ctx *ctx, struct s2c_store *store,
+/* Names, exports, pushes; fills *out. A failing output leaves the image where it is. */
+S2C_CHECK int s2c_finish_build(struct s2c_ctx *ctx, struct s2c_home *home,
 	const struct s2c_finish *finish, struct s2c_build_result *out,
 	struct s2c_error **err);
 

@@ -54,8 +54,8 @@ static const char *find_host_bundle(void)
 	return NULL;
 }
 
-int s2c_host_env_collect(
-	const char *bundle, char **out_file, struct s2c_strv *env, struct s2c_error **err)
+int s2c_host_env_collect(const char *bundle, const char *inside, char **out_file,
+	struct s2c_strv *env, struct s2c_error **err)
 {
 	const char *file = streq(bundle, "host") ? find_host_bundle() : bundle;
 	CLEAN_FREE char *path = NULL;
@@ -71,7 +71,7 @@ int s2c_host_env_collect(
 	if (!S_ISREG(st.st_mode))
 		return s2c_fail(err, S2C_EINVAL, "--ca-bundle: '%s' is not a file", file);
 	for (size_t i = 0; i < ARRAY_SIZE(bundle_variables); i++)
-		s2c_env_set(env, bundle_variables[i], S2C_CA_BUNDLE_PATH);
+		s2c_env_set(env, bundle_variables[i], inside);
 	for (size_t i = 0; i < ARRAY_SIZE(proxy_variables); i++) {
 		const char *value = getenv(proxy_variables[i]);
 

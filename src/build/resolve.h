@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * From the name of an image to the image: the store first, then a registry, by policy.
+ * From the name of an image to the image: where its builds have their images first, then
+ * a registry, by policy.
  */
 #ifndef S2C_BUILD_RESOLVE_H
 #define S2C_BUILD_RESOLVE_H
 
 #include <s2c/build.h>
 
-#include "registry/registry.h"
-#include "store/image.h"
+#include "build/home.h"
 
 struct s2c_resolve_opts {
 	const char *name;
@@ -22,7 +22,7 @@ struct s2c_resolve_opts {
  * of registries.conf says: else S2C_ENOENT. With dry_run, success with *out untouched
  * means that it would be pulled.
  */
-S2C_CHECK int s2c_resolve_image(struct s2c_ctx *ctx, struct s2c_store *store,
+S2C_CHECK int s2c_resolve_image(struct s2c_ctx *ctx, struct s2c_home *home,
 	const struct s2c_resolve_opts *opts, struct s2c_image **out,
 	struct s2c_error **err);
 

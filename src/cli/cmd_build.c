@@ -58,6 +58,13 @@ static const struct s2c_option options[] = {
 		"end the build after this time", NULL},
 	{"oci-runtime", 0, S2C_OPT_STR, ARG(o.oci_runtime), "PROGRAM",
 		"OCI runtime to use, a name or path (default: crun, else runc)", NULL},
+	{"engine", 0, S2C_OPT_STR, ARG(o.engine), "ENGINE",
+		"build with a container engine and its images: docker, podman or "
+		"unix:///path (default: S2C_ENGINE, else none)",
+		NULL},
+	{"url", 'U', S2C_OPT_STR, ARG(o.engine), "URL", "the same as --engine", NULL},
+	{"push-with", 0, S2C_OPT_STR, ARG(o.push_with), "WHO",
+		"who pushes an image of an engine (default: engine)", "engine|s2c"},
 	{"ca-bundle", 0, S2C_OPT_STR, ARG(o.ca_bundle), "FILE|host",
 		"trust these certificates during the build, and pass proxy variables on; "
 		"neither enters the image",
@@ -148,6 +155,8 @@ static int build(struct s2c_call *call, struct s2c_error **err)
 	o->tags = list_of(&args->tags);
 	o->pull_policy = policy_of(args->pull_policy);
 	o->remote = s2c_remote_options_of(&args->remote);
+	if (!o->engine && getenv("S2C_ENGINE") && *getenv("S2C_ENGINE"))
+		o->engine = getenv("S2C_ENGINE");
 	if (args->dry_run)
 		return dry_run(call, o, err);
 	if (s2c_build_run(call->ctx, call->store, o, &result, err))

@@ -26,6 +26,7 @@ static const struct row exit_rows[] = {
 
 static const struct row environment_rows[] = {
 	{"S2C_ROOT", "the store, as --root"},
+	{"S2C_ENGINE", "the engine of s2c build, as its --engine"},
 	{"S2C_TRACE",
 		"components whose details are logged: http,registry,runtime or all"},
 	{"SOURCE_DATE_EPOCH", "seconds since 1970 to use as creation time of images; "

@@ -234,6 +234,8 @@ static size_t on_upload(char *data, size_t size, size_t n, void *self)
 	if (want == 0)
 		return 0;
 	ssize_t got = s2c_read(hop->request->body_reader, data, want, &hop->error);
+	if (got == 0 && hop->request->body_len == S2C_HTTP_BODY_OPEN)
+		return 0;
 	if (got == 0)
 		s2c_fail(&hop->error, S2C_EIO,
 			"what is sent ended after %llu of %llu bytes",
@@ -365,6 +367,8 @@ static int set_method(struct hop *hop, CURL *easy, struct s2c_error **err)
 {
 	const struct s2c_http_request *request = hop->request;
 
+	if (request->patient)
+		SET(easy, CURLOPT_LOW_SPEED_TIME, 0L);
 	if (streq(request->method, "HEAD")) {
 		SET(easy, CURLOPT_NOBODY, 1L);
 		return 0;
@@ -375,7 +379,11 @@ static int set_method(struct hop *hop, CURL *easy, struct s2c_error **err)
 	}
 	if (request->body_reader) {
 		SET(easy, CURLOPT_UPLOAD, 1L);
-		SET(easy, CURLOPT_INFILESIZE_LARGE, (curl_off_t)request->body_len);
+		/* Without a length curl sends chunks. */
+		SET(easy, CURLOPT_INFILESIZE_LARGE,
+			request->body_len == S2C_HTTP_BODY_OPEN
+				? (curl_off_t)-1
+				: (curl_off_t)request->body_len);
 		SET(easy, CURLOPT_READFUNCTION, on_upload);
 		SET(easy, CURLOPT_READDATA, (void *)hop);
 		SET(easy, CURLOPT_SEEKFUNCTION, on_seek);

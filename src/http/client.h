@@ -18,6 +18,7 @@
 #define S2C_HTTP_HEADER_BYTES_MAX (64u * 1024) /* of a whole response head */
 #define S2C_HTTP_BODY_MAX (8u * 1024 * 1024)   /* body kept in memory, hard cap */
 #define S2C_HTTP_REDIRECTS_MAX 5
+#define S2C_HTTP_BODY_OPEN UINT64_MAX /* length of a body that ends when it ends */
 #define S2C_HTTP_ERROR_BODY_MAX (1024u * 1024) /* body kept of a 4xx or 5xx */
 /* A transfer slower than this for so long is S2C_ENET. */
 #define S2C_HTTP_LOW_SPEED_BYTES 1024
@@ -61,7 +62,10 @@ struct s2c_http_request {
 	const struct s2c_strv *headers; /* "Name: value"; may be NULL */
 	/* A header such as "Authorization: ..." that is never sent to another origin. */
 	const char *secret_header;
-	/* Body: memory, or a reader of exactly body_len bytes (read once, no replay). */
+	/*
+	 * Body: memory, or a reader of exactly body_len bytes (read once, no replay), or
+	 * of any number if that is S2C_HTTP_BODY_OPEN: then it is sent in chunks.
+	 */
 	const void *body;
 	struct s2c_reader *body_reader;
 	uint64_t body_len;
@@ -83,6 +87,7 @@ struct s2c_http_request {
 	 * http; other methods never do. No secret_header to another origin.
 	 */
 	bool no_redirect;
+	bool patient;      /* no lowest speed: the answer may wait for a long work */
 	const char *phase; /* emit PROGRESS under it; NULL: none */
 	const char *subject;
 };

@@ -9,9 +9,9 @@
 #include <ctype.h>
 #include <time.h>
 
+#include "codec/base64.h"
 #include "codec/json.h"
 #include "http/url.h"
-#include "registry/base64.h"
 #include "registry/registry.h"
 #include "util/pool.h"
 

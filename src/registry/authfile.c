@@ -8,8 +8,8 @@
 #include <ctype.h>
 #include <strings.h>
 
+#include "codec/base64.h"
 #include "codec/json.h"
-#include "registry/base64.h"
 
 void s2c_authfile_entry_release(struct s2c_authfile_entry *entry)
 {

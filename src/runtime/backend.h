@@ -47,6 +47,6 @@ struct s2c_container {
 	struct s2c_runtime *runtime;
 };
 
-extern const struct s2c_runtime_ops s2c_runtime_native;
+extern const struct s2c_runtime_ops s2c_runtime_native, s2c_runtime_engine;
 
 #endif

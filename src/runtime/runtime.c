@@ -14,6 +14,7 @@
 
 static const struct s2c_runtime_ops *const backends[] = {
 	&s2c_runtime_native,
+	&s2c_runtime_engine,
 };
 
 static void trace(struct s2c_ctx *ctx, const char *what, const char *detail)
@@ -30,7 +31,8 @@ int s2c_runtime_open(struct s2c_ctx *ctx, const struct s2c_runtime_opts *opts,
 	for (size_t i = 0; i < ARRAY_SIZE(backends); i++)
 		if (streq(backends[i]->name, name))
 			return backends[i]->open(ctx, opts, out, err);
-	return s2c_fail(err, S2C_EINVAL, "unknown runtime '%s'; there is 'native'", name);
+	return s2c_fail(err, S2C_EINVAL,
+		"unknown runtime '%s'; there are 'native' and 'engine'", name);
 }
 
 void s2c_runtime_close(struct s2c_runtime *runtime)

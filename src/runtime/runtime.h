@@ -14,9 +14,10 @@ struct s2c_runtime;
 struct s2c_container;
 
 struct s2c_runtime_opts {
-	const char *name; /* "native" (default when NULL), later "engine" */
+	const char *name; /* "native" (default when NULL) or "engine" */
 	struct s2c_store *store;
 	const char *oci_runtime; /* native: program name or path; NULL: crun, then runc */
+	const char *engine;      /* engine: its unix socket */
 };
 
 /* Opens and probes. S2C_EUNSUPPORTED says what is missing and how to get it. */
@@ -38,6 +39,22 @@ struct s2c_port {
 	char host_ip[46];         /* "" = 127.0.0.1 */
 };
 
+struct s2c_exec_opts;
+
+/*
+ * What will be done with a container, as far as it is known. An engine has to hear of it
+ * before: it fixes the process when the container is made, and its commit leaves nothing
+ * out. The native runtime needs none of it. Whoever sets it keeps to it. All borrowed for
+ * the call of create.
+ */
+struct s2c_container_foresight {
+	const struct s2c_exec_opts *first; /* the first run; NULL: not known */
+	/* What commit will leave out; removed when a run ends with status 0. */
+	const struct s2c_strv *excludes;
+	const char *read_after; /* a file that is read after the run, though excluded */
+	const char *created_by; /* as at the commit */
+};
+
 struct s2c_container_opts {
 	const struct s2c_image *image;
 	enum s2c_network network;
@@ -49,7 +66,8 @@ struct s2c_container_opts {
 	size_t n_mounts;
 	const struct s2c_port *ports;
 	size_t n_ports;
-	const char *hostname; /* NULL: "s2c" */
+	const char *hostname;                            /* NULL: "s2c" */
+	const struct s2c_container_foresight *foresight; /* NULL: nothing is known */
 };
 
 /*

@@ -36,6 +36,7 @@ struct fixture {
 	struct s2c_image *image;
 	struct s2c_buf output; /* OUTPUT lines */
 	struct s2c_buf log;    /* LOG lines */
+	const char *engine;    /* socket of the engine under test; NULL: none */
 };
 
 UNUSED static const struct file base_files[] = {
@@ -55,6 +56,7 @@ UNUSED static const struct file base_files[] = {
 	{"dev", S2C_ENTRY_DIR, 0755, 0, 0, NULL},
 	{"dev/null", S2C_ENTRY_FILE, 0666, 0, 0, ""},
 	{"etc", S2C_ENTRY_DIR, 0755, 0, 0, NULL},
+	{"etc/issue", S2C_ENTRY_FILE, 0644, 0, 0, "the image's"},
 	{"etc/passwd", S2C_ENTRY_FILE, 0644, 0, 0, "root:x:0:0::/:/bin/sh\n"},
 	{"tmp", S2C_ENTRY_DIR, 01777, 0, 0, NULL},
 };
@@ -231,17 +233,18 @@ UNUSED static struct s2c_entries *files_entries(
 	return s2c_tar_reader(reader, true, (struct s2c_tar_limits){.entries = 0});
 }
 
-UNUSED static int fixture_setup(
-	void **state, const struct s2c_runtime_ops *ops, const char *oci_runtime)
+UNUSED static int fixture_setup(void **state, const struct s2c_runtime_ops *ops,
+	const struct s2c_runtime_opts *how)
 {
 	struct fixture *f = xcalloc(1, sizeof(*f));
-	struct s2c_runtime_opts opts = {.oci_runtime = oci_runtime};
+	struct s2c_runtime_opts opts = *how;
 	CLEAN_FREE char *root = NULL;
 	void *tmp;
 
 	if (tmp_setup(&tmp) < 0)
 		return -1;
 	f->tmp = tmp;
+	f->engine = how->engine;
 	f->output = (struct s2c_buf)S2C_BUF_INIT(4u << 20);
 	f->log = (struct s2c_buf)S2C_BUF_INIT(1u << 20);
 	f->ctx = s2c_ctx_new((struct s2c_sink){.emit = record, .self = f});

@@ -2,8 +2,8 @@
 /* Token responses, Retry-After, base64, and secrets kept out of a server's words. */
 #include "helper.h"
 
+#include "codec/base64.h"
 #include "registry/auth.h"
-#include "registry/base64.h"
 #include "registry/exchange.h"
 
 static void test_token_good(void **state)

@@ -3,7 +3,7 @@
  * Base64 in both directions, nothing of its own opinion: no line breaks, no other
  * alphabet.
  */
-#include "registry/base64.h"
+#include "codec/base64.h"
 
 #include <stdint.h>
 

@@ -3,8 +3,8 @@
  * Base64 (RFC 4648 section 4) for "user:password" in headers and auth files. Pure. The
  * texts are secrets: callers wipe what they get.
  */
-#ifndef S2C_REGISTRY_BASE64_H
-#define S2C_REGISTRY_BASE64_H
+#ifndef S2C_CODEC_BASE64_H
+#define S2C_CODEC_BASE64_H
 
 #include "util/error.h"
 

@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the files of the engine runtime share: requests, and the instance and containers
+ * behind the table of slots. No other room, and no other backend, includes this.
+ */
+#ifndef S2C_RUNTIME_ENGINE_IMPL_H
+#define S2C_RUNTIME_ENGINE_IMPL_H
+
+#include "codec/json.h"
+#include "http/client.h"
+#include "runtime/backend.h"
+#include "runtime/engine.h"
+
+#define S2C_ENGINE_ID_MAX 64                   /* hex digits of a container id */
+#define S2C_ENGINE_TARGET_MAX 4096             /* bytes of path and query */
+#define S2C_ENGINE_CLEANUP_SECONDS 20          /* for what is done after an end */
+#define S2C_ENGINE_KEPT_MAX (2u * 1024 * 1024) /* bytes of a file that a run shows */
+
+struct s2c_engine {
+	char *socket;
+	struct s2c_http *http;
+	char version[16]; /* "1.41" */
+	bool podman;      /* ignores the body of a commit, adds variables of its own */
+};
+
+/* ---- requests (engine.c) ---- */
+
+struct s2c_engine_request {
+	const char *method;
+	const char *target; /* behind the version: "/containers/..." with its query */
+	const struct s2c_json *json; /* body, or */
+	struct s2c_reader *tar;      /* body of unknown length, or none */
+	const char *auth;            /* X-Registry-Auth; NULL: none */
+	struct s2c_writer *sink;     /* of a good answer's body; NULL: response->body */
+	uint64_t max_body;           /* 0: S2C_HTTP_BODY_MAX */
+	bool patient;     /* the answer may take as long as the context allows */
+	const char *what; /* for messages: "cannot create a container" */
+};
+
+/*
+ * One exchange. A status other than 2xx and 304 is an error with the engine's own words:
+ * 404 S2C_ENOENT, 409 S2C_EEXIST, 401 S2C_EAUTH, 403 S2C_EDENIED, 400 S2C_EINVAL, others
+ * S2C_EPROTO; s2c_error_status() is it. *response must be zeroed.
+ */
+S2C_CHECK int s2c_engine_call(struct s2c_ctx *ctx, struct s2c_engine *engine,
+	const struct s2c_engine_request *request, struct s2c_http_response *response,
+	struct s2c_error **err);
+
+/* The same for an answer that is a JSON object. */
+S2C_CHECK int s2c_engine_ask(struct s2c_ctx *ctx, struct s2c_engine *engine,
+	const struct s2c_engine_request *request, struct s2c_json **out,
+	struct s2c_error **err);
+
+/* The error for a refusal with this status and body; always -1. */
+int s2c_engine_refused(const struct s2c_engine *engine, const char *what, int status,
+	const struct s2c_buf *body, struct s2c_error **err);
+
+/* Checks "<hex>" or "sha256:<hex>" as an engine answers it; *out has the hex digits. */
+S2C_CHECK int s2c_engine_check_id(
+	const char *text, char out[S2C_ENGINE_ID_MAX + 1], struct s2c_error **err);
+
+/* Config of an image or container as an engine shows it, without the engine's own. */
+S2C_CHECK int s2c_engine_image_config(
+	const struct s2c_json *inspect, struct s2c_config **out, struct s2c_error **err);
+
+/* ---- the runtime ---- */
+
+/* A file that is read after the run but may be gone by then: see struct hints. */
+struct s2c_engine_kept {
+	char *path; /* NULL: none */
+	struct s2c_buf text;
+	bool taken; /* the run has shown whether it is there */
+	bool there, too_large;
+};
+
+/* A container that is never started: an image's files can be read in it. */
+struct s2c_engine_probe {
+	char image[S2C_ENGINE_ID_MAX + 1]; /* "" : none */
+	char id[S2C_ENGINE_ID_MAX + 1];
+};
+
+/* See engine_passwd.c. */
+#define S2C_ENGINE_ACCOUNTS 2
+struct s2c_engine_account {
+	struct s2c_buf text;
+	unsigned mode;
+	bool there;
+};
+
+struct s2c_engine_runtime {
+	struct s2c_runtime base;
+	struct s2c_engine *engine;
+	struct s2c_ctx *ctx; /* of open; for slots that have none */
+	char *build;         /* random; part of all names */
+	unsigned count;      /* of containers made so far */
+	struct s2c_engine_probe probe;
+};
+
+struct s2c_engine_container {
+	struct s2c_container base;
+	struct s2c_engine_runtime *runtime; /* borrowed */
+	char id[S2C_ENGINE_ID_MAX + 1];
+	struct s2c_config *config; /* copy of the image's */
+	uint32_t uid, gid;
+	bool has_shell;
+	bool started;
+	/* Without a shell: the one process that it was made for. */
+	struct s2c_strv argv;
+	struct s2c_strv excludes; /* removed at the end of a run */
+	struct s2c_strv own;      /* files copied in that no image may have */
+	struct s2c_strv left;     /* what could not be removed */
+	struct s2c_engine_kept kept;
+	struct s2c_engine_account accounts[S2C_ENGINE_ACCOUNTS];
+	bool accounts_matter;
+	/* A committed image that is not what was asked for; goes with the container,
+	 * since podman removes no image that a container made. NULL: none. */
+	char *bad_image;
+};
+
+static inline struct s2c_engine_runtime *s2c_engine_runtime_of(
+	struct s2c_runtime *runtime)
+{
+	return (struct s2c_engine_runtime *)runtime;
+}
+
+static inline struct s2c_engine_container *s2c_engine_container_of(
+	struct s2c_container *container)
+{
+	return (struct s2c_engine_container *)container;
+}
+
+/* ---- files of a container (engine_files.c) ---- */
+
+enum s2c_engine_kind {
+	S2C_ENGINE_MISSING,
+	S2C_ENGINE_FILE,
+	S2C_ENGINE_DIR,
+	S2C_ENGINE_OTHER,
+};
+
+struct s2c_engine_stat {
+	enum s2c_engine_kind kind;
+	char *path;    /* where it leads, absolute; what is missing is taken as it is */
+	char *above;   /* of what is missing: the nearest directory that is there */
+	unsigned mode; /* permission bits */
+	uint64_t size;
+};
+void s2c_engine_stat_release(struct s2c_engine_stat *st);
+#define CLEAN_ENGINE_STAT CLEAN(s2c_engine_stat_release)
+
+/* What a path inside the container is, links followed. */
+S2C_CHECK int s2c_engine_stat(struct s2c_ctx *ctx, struct s2c_engine *engine,
+	const char *id, const char *path, struct s2c_engine_stat *out,
+	struct s2c_error **err);
+
+/* A regular file; buf's maximum holds. S2C_ENOENT. */
+S2C_CHECK int s2c_engine_read_file(struct s2c_ctx *ctx, struct s2c_engine *engine,
+	const char *id, const char *path, struct s2c_buf *buf, struct s2c_error **err);
+
+/*
+ * Puts entries below `path`. Directories on the way that are missing are made, root's;
+ * the last one and all entries belong to uid and gid.
+ */
+struct s2c_engine_put {
+	const char *path;
+	struct s2c_entries *entries; /* NULL: the directory alone */
+	uint32_t uid, gid;
+};
+S2C_CHECK int s2c_engine_put(struct s2c_ctx *ctx, struct s2c_engine *engine,
+	const char *id, const struct s2c_engine_put *put, struct s2c_error **err);
+
+/* A regular file; directories on the way as in s2c_engine_put(). */
+struct s2c_engine_file {
+	const char *path; /* absolute, its parent resolved inside */
+	const char *data;
+	size_t len;
+	unsigned mode;
+	uint32_t uid, gid;
+};
+S2C_CHECK int s2c_engine_put_file(struct s2c_ctx *ctx, struct s2c_engine *engine,
+	const char *id, const struct s2c_engine_file *file, struct s2c_error **err);
+
+/* ---- what podman adds to (engine_passwd.c) ---- */
+
+/* Before the first start; does nothing where the engine is not podman. */
+S2C_CHECK int s2c_engine_accounts_note(
+	struct s2c_ctx *ctx, struct s2c_engine_container *c, struct s2c_error **err);
+/* Before a commit. */
+S2C_CHECK int s2c_engine_accounts_restore(struct s2c_ctx *ctx,
+	const struct s2c_engine_container *c, struct s2c_error **err);
+
+/* ---- slots, one file each; see backend.h ---- */
+
+S2C_CHECK int s2c_engine_rt_read_image_file(struct s2c_ctx *ctx,
+	struct s2c_runtime *runtime, const struct s2c_image *image, const char *path,
+	struct s2c_buf *buf, struct s2c_error **err);
+S2C_CHECK int s2c_engine_rt_create(struct s2c_ctx *ctx, struct s2c_runtime *runtime,
+	const struct s2c_container_opts *opts, struct s2c_container **out,
+	struct s2c_error **err);
+S2C_CHECK int s2c_engine_rt_copy_in(struct s2c_ctx *ctx, struct s2c_container *container,
+	const char *path, struct s2c_entries *entries, struct s2c_error **err);
+S2C_CHECK int s2c_engine_rt_run(struct s2c_ctx *ctx, struct s2c_container *container,
+	const struct s2c_exec_opts *opts, int *out_status, struct s2c_error **err);
+S2C_CHECK int s2c_engine_rt_commit(struct s2c_ctx *ctx, struct s2c_container *container,
+	const struct s2c_commit_opts *opts, struct s2c_commit_result *out,
+	struct s2c_error **err);
+void s2c_engine_rt_destroy(struct s2c_container *container);
+
+/* Removes a container whatever it does, also after the end of the context. */
+void s2c_engine_remove_container(
+	struct s2c_ctx *ctx, struct s2c_engine *engine, const char *id);
+
+/* ---- the script that runs a process (engine_script.c) ---- */
+
+struct s2c_engine_script {
+	const char *nonce; /* begins the lines that are for s2c */
+	const struct s2c_exec_opts *exec;
+	const struct s2c_engine_container *container;
+	bool merged;  /* standard error goes where standard output goes */
+	bool control; /* lines for s2c can be written, on standard error */
+};
+
+/* The program text that /bin/sh of the container is to read and carry out. */
+S2C_CHECK int s2c_engine_script_print(const struct s2c_engine_script *script,
+	struct s2c_buf *out, struct s2c_error **err);
+
+/* True if a shell can set the variable. */
+bool s2c_engine_script_can_set(const char *assignment);
+
+/* What the container is started with: it reads the script from standard input. */
+extern const char s2c_engine_script_loader[];
+
+#endif

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Where an engine is, as people name it.
+ */
+#ifndef S2C_RUNTIME_ENGINE_PLACE_H
+#define S2C_RUNTIME_ENGINE_PLACE_H
+
+#include "util/error.h"
+
+/*
+ * "docker" ($DOCKER_HOST if that is a unix socket, else /var/run/docker.sock), "podman"
+ * ($CONTAINER_HOST likewise, else the first socket that is there of
+ * $XDG_RUNTIME_DIR/podman/podman.sock, for ordinary users, and /run/podman/podman.sock),
+ * or "unix:///path". *out_socket is the path; caller frees. S2C_EINVAL for other words,
+ * S2C_EUNSUPPORTED for what is not a unix socket.
+ */
+S2C_CHECK int s2c_engine_place(
+	const char *text, char **out_socket, struct s2c_error **err);
+
+#endif

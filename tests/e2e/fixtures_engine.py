@@ -1,0 +1,64 @@
+"""The engines of engines.py as fixtures, and builder images in them."""
+import pytest
+
+from engines import Engine, base_dir
+from support import Builder
+
+
+def running(name):
+    made = Engine(name, base_dir())
+    try:
+        yield made.start()
+    finally:
+        made.stop()
+
+
+@pytest.fixture(scope="session")
+def dockerd():
+    yield from running("docker")
+
+
+@pytest.fixture(scope="session")
+def podman_service():
+    yield from running("podman")
+
+
+@pytest.fixture(params=["docker", "podman"])
+def engine(request):
+    """Each of the engines in turn; a test leaves no container of ours in it."""
+    found = request.getfixturevalue({"docker": "dockerd", "podman": "podman_service"}[request.param])
+    yield found
+    left = found.containers()
+    for name in left:
+        found.ask("DELETE", f"/v1.41/containers/{name.lstrip('/')}?force=1&v=1")
+    assert not left, f"containers left behind: {left}"
+
+
+class EngineBuilder:
+    """Makes builder images in a store, and the same ones in an engine."""
+
+    def __init__(self, engine, s2c, rootfs_tar):
+        self.engine, self.s2c = engine, s2c
+        self.local = Builder(s2c, rootfs_tar)
+
+    def make(self, name, *changes, **kwargs):
+        image_id = self.local.make(name, *changes, **kwargs)
+        self.send(name)
+        return image_id
+
+    def send(self, name):
+        archive = self.s2c.root.parent / "send.tar"
+        self.s2c.ok("save", name, f"docker-archive:{archive}")
+        self.engine.load(archive)
+        archive.unlink()
+
+    def build(self, *args, **kwargs):
+        return self.s2c.ok("build", *args, "--engine", self.engine.url, **kwargs)
+
+
+@pytest.fixture
+def made(engine, s2c, rootfs_tar):
+    """builder/test, here and in the engine."""
+    builder = EngineBuilder(engine, s2c, rootfs_tar)
+    builder.make("builder/test")
+    return builder
