@@ -164,6 +164,11 @@ static bool same_text(const struct s2c_json *node, const char *text)
 	return streq(found ? found : "", text);
 }
 
+static bool is_private(const struct s2c_json *node)
+{
+	return is_empty(node) || same_text(node, "private");
+}
+
 static bool same_list(const struct s2c_json *node, const struct s2c_strv *list)
 {
 	size_t i = 0;
@@ -208,9 +213,11 @@ int s2c_gate_template_check(const struct s2c_gate_spec *spec,
 	static const char *const nnp[] = {"no-new-privileges", "no-new-privileges=true",
 		"no-new-privileges:true", NULL};
 	static const char *const nothing[] = {"Binds", "CapAdd", "Privileged", "Devices",
-		"DeviceCgroupRules", "GroupAdd", "PidMode", "UTSMode", "UsernsMode",
-		"VolumesFrom", "PortBindings", "PublishAllPorts", "AutoRemove", "Sysctls",
-		"Cgroup", "CgroupParent", "ExtraHosts", "Links", "Tmpfs"};
+		"DeviceCgroupRules", "GroupAdd", "VolumesFrom", "PortBindings",
+		"PublishAllPorts", "AutoRemove", "Sysctls", "Cgroup", "CgroupParent",
+		"ExtraHosts", "Links", "Tmpfs"};
+	/* podman has a word for what dockerd says nothing about. */
+	static const char *const modes[] = {"PidMode", "UTSMode", "UsernsMode"};
 	const struct s2c_json *host = s2c_json_get(inspect, "HostConfig");
 	const struct s2c_json *config = s2c_json_get(inspect, "Config");
 	char user[24];
@@ -221,6 +228,9 @@ int s2c_gate_template_check(const struct s2c_gate_spec *spec,
 	for (size_t i = 0; i < ARRAY_SIZE(nothing); i++)
 		if (!is_empty(s2c_json_get(host, nothing[i])))
 			return differs(nothing[i], err);
+	for (size_t i = 0; i < ARRAY_SIZE(modes); i++)
+		if (!is_private(s2c_json_get(host, modes[i])))
+			return differs(modes[i], err);
 	if (!drops_all(host, inspect))
 		return differs("CapDrop", err);
 	if (!has_only(s2c_json_get(host, "SecurityOpt"), nnp))
