@@ -34,8 +34,8 @@ struct s2c_build_options {
 	enum s2c_pull_policy pull_policy;
 	const char *oci_runtime;
 	/*
-	 * A container engine that builds instead of s2c itself: "docker", "podman" or
-	 * "unix:///path". Its images are the ones that are built from, named and pushed.
+	 * A container engine that builds instead of s2c itself: "docker", "podman",
+	 * "unix:///path", or "gate" and "gate:///path" for a gate before one. Its images are the ones that are built from, named and pushed.
 	 */
 	const char *engine;
 	const char *push_with; /* "engine" (the default where there is one) or "s2c" */

@@ -12,6 +12,7 @@
 #include <sys/statvfs.h>
 #include <time.h>
 
+#include "build/engine_gate.h"
 #include "build/env.h"
 #include "build/finish.h"
 #include "build/home.h"
@@ -23,7 +24,6 @@
 #include "build/rooted.h"
 #include "build/users.h"
 #include "codec/progress.h"
-#include "runtime/engine_place.h"
 #include "runtime/runtime.h"
 #include "source/ignore.h"
 #include "store/work.h"
@@ -39,7 +39,7 @@ struct job {
 	const struct s2c_build_options *options;
 	bool dry_run;
 
-	char *engine; /* its socket; NULL: builds are s2c's own */
+	struct s2c_engine_gate *gate; /* to an engine; NULL: s2c builds by itself */
 	struct s2c_home *home;
 	struct s2c_image *builder;
 	struct s2c_work *work;
@@ -70,6 +70,8 @@ static void job_release(struct job *job)
 	s2c_plan_free(job->plan);
 	s2c_scripts_release(&job->scripts);
 	s2c_runtime_close(job->runtime);
+	s2c_home_close(job->home);
+	s2c_engine_gate_close(job->gate);
 	s2c_ignore_free(job->ignore);
 	s2c_source_free(job->source);
 	s2c_work_free(job->work);
@@ -83,8 +85,6 @@ static void job_release(struct job *job)
 	s2c_strv_release(&job->host_env);
 	s2c_descriptor_release(&job->commit.desc);
 	s2c_json_free(job->timings);
-	s2c_home_close(job->home);
-	free(job->engine);
 	s2c_build_result_release(&job->result);
 }
 
@@ -100,7 +100,7 @@ static struct s2c_registry_opts registry_opts(const struct job *job)
 
 static const char *bundle_path(const struct job *job)
 {
-	return job->engine ? S2C_CA_BUNDLE_COPY_PATH : S2C_CA_BUNDLE_PATH;
+	return job->options->engine ? S2C_CA_BUNDLE_COPY_PATH : S2C_CA_BUNDLE_PATH;
 }
 
 static int check_options(struct job *job, struct s2c_error **err)
@@ -112,9 +112,6 @@ static int check_options(struct job *job, struct s2c_error **err)
 	if (s2c_plan_check_options(job->options, scratch, err) ||
 		s2c_remote_push_check(&push, err))
 		return -1;
-	if (job->options->engine &&
-		s2c_engine_place(job->options->engine, &job->engine, err))
-		return s2c_wrap(err, "--engine");
 	return bundle ? s2c_host_env_collect(bundle, bundle_path(job), &job->ca_file,
 				&job->host_env, err)
 		      : 0;
@@ -148,11 +145,14 @@ static int open_home(struct job *job, struct s2c_error **err)
 {
 	const char *with = job->options->push_with;
 
-	if (!job->engine) {
+	if (!job->options->engine) {
 		job->home = s2c_home_store(job->store);
 		return 0;
 	}
-	return s2c_home_engine(job->ctx, job->store, job->engine,
+	if (s2c_engine_gate_open(
+		    job->ctx, job->store, job->work, job->options, &job->gate, err))
+		return -1;
+	return s2c_home_engine(job->ctx, job->store, s2c_engine_gate_socket(job->gate),
 		with && streq(with, "s2c"), &job->home, err);
 }
 
@@ -165,7 +165,7 @@ static int resolve(struct job *job, struct s2c_error **err)
 		.dry_run = job->dry_run,
 	};
 
-	if (open_home(job, err))
+	if (s2c_work_create(job->store, "build", &job->work, err) || open_home(job, err))
 		return -1;
 	return s2c_resolve_image(job->ctx, job->home, &opts, &job->builder, err);
 }
@@ -195,8 +195,7 @@ static int open_source(struct job *job, struct s2c_error **err)
 	CLEAN_FREE char *stage_path = NULL;
 	CLEAN_FD int stage = -1;
 
-	if (s2c_work_create(job->store, "build", &job->work, err) ||
-		s2c_fs_mkdir_p(s2c_work_fd(job->work), "source", 0700, err) ||
+	if (s2c_fs_mkdir_p(s2c_work_fd(job->work), "source", 0700, err) ||
 		s2c_fs_open(s2c_work_fd(job->work), "source", O_RDONLY | O_DIRECTORY, 0,
 			&stage, err))
 		return -1;
@@ -223,10 +222,10 @@ static int open_source(struct job *job, struct s2c_error **err)
 static int open_runtime(struct job *job, struct s2c_error **err)
 {
 	struct s2c_runtime_opts opts = {
-		.name = job->engine ? "engine" : NULL,
+		.name = job->gate ? "engine" : NULL,
 		.store = job->store,
 		.oci_runtime = job->options->oci_runtime,
-		.engine = job->engine,
+		.engine = job->gate ? s2c_engine_gate_socket(job->gate) : NULL,
 	};
 
 	CLEAN_ERROR struct s2c_error *cause = NULL;

@@ -10,8 +10,7 @@
 #include <stdio.h>
 
 #include "build/finish.h"
-#include "codec/base64.h"
-#include "registry/credentials.h"
+#include "registry/engine_auth.h"
 #include "runtime/engine.h"
 #include "store/work.h"
 #include "util/fs.h"
@@ -33,52 +32,6 @@ struct engine_home {
 static struct engine_home *engine_of(struct s2c_home *home)
 {
 	return (struct engine_home *)home;
-}
-
-/* ---- credentials ---- */
-
-/* The alphabet for headers and URLs (RFC 4648 section 5), which engines want. */
-static void make_url_safe(char *text)
-{
-	for (; *text; text++)
-		*text = *text == '+' ? '-' : *text == '/' ? '_' : *text;
-}
-
-static char *header_value(
-	const struct s2c_credentials *creds, const struct s2c_reference *ref)
-{
-	CLEAN_JSON_SECRET struct s2c_json *root = s2c_json_new_object();
-	const char *server = streq(ref->registry, "docker.io")
-				     ? "https://index.docker.io/v1/"
-				     : ref->registry;
-	CLEAN(s2c_clean_secret) char *text = NULL;
-	char *value;
-
-	if (creds->identity_token)
-		s2c_json_set_str(root, "identitytoken", creds->identity_token);
-	if (creds->username)
-		s2c_json_set_str(root, "username", creds->username);
-	if (creds->password)
-		s2c_json_set_str(root, "password", creds->password);
-	s2c_json_set_str(root, "serveraddress", server);
-	text = s2c_json_print(root, S2C_JSON_COMPACT);
-	value = s2c_base64_encode(text, strlen(text));
-	make_url_safe(value);
-	return value;
-}
-
-/* *out is a secret; NULL: none. */
-static int find_auth(struct s2c_ctx *ctx, const struct s2c_reference *ref,
-	const struct s2c_registry_opts *registry, char **out, struct s2c_error **err)
-{
-	CLEAN_CREDENTIALS struct s2c_credentials creds = {0};
-
-	if (s2c_credentials_find(
-		    ctx, registry->authfile, ref->registry, ref->repository, &creds, err))
-		return -1;
-	if (!s2c_credentials_empty(&creds))
-		*out = header_value(&creds, ref);
-	return 0;
 }
 
 /* ---- find and pull ---- */
@@ -115,7 +68,7 @@ static int engine_pull(struct s2c_ctx *ctx, struct s2c_home *home,
 
 	s2c_reference_format(ref, name);
 	CLEAN_PHASE struct s2c_phase phase = s2c_phase_begin(ctx, "pull", name);
-	if (find_auth(ctx, ref, registry, &auth, err) ||
+	if (s2c_engine_auth_find(ctx, registry->authfile, ref, &auth, err) ||
 		s2c_engine_pull(ctx, engine, ref, auth, err))
 		return s2c_wrap(err, "pull '%s'", name);
 	return s2c_engine_image(ctx, engine, name, out, err);
@@ -227,7 +180,7 @@ static int push_one(struct s2c_ctx *ctx, struct s2c_engine *engine,
 
 	s2c_reference_format(ref, name);
 	CLEAN_PHASE struct s2c_phase phase = s2c_phase_begin(ctx, "push", name);
-	if (find_auth(ctx, ref, registry, &auth, err) ||
+	if (s2c_engine_auth_find(ctx, registry->authfile, ref, &auth, err) ||
 		s2c_engine_push(ctx, engine, ref, auth, &digest, err))
 		return s2c_wrap(err, "push '%s'", name);
 	s2c_reference_name(ref, name);

@@ -59,8 +59,9 @@ static const struct s2c_option options[] = {
 	{"oci-runtime", 0, S2C_OPT_STR, ARG(o.oci_runtime), "PROGRAM",
 		"OCI runtime to use, a name or path (default: crun, else runc)", NULL},
 	{"engine", 0, S2C_OPT_STR, ARG(o.engine), "ENGINE",
-		"build with a container engine and its images: docker, podman or "
-		"unix:///path (default: S2C_ENGINE, else none)",
+		"build with a container engine and its images: docker, podman, "
+		"unix:///path, or gate[:///path] for a gate before one (default: "
+		"S2C_ENGINE, else none)",
 		NULL},
 	{"url", 'U', S2C_OPT_STR, ARG(o.engine), "URL", "the same as --engine", NULL},
 	{"push-with", 0, S2C_OPT_STR, ARG(o.push_with), "WHO",

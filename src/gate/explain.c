@@ -91,7 +91,9 @@ bool s2c_explain(const struct s2c_rules *rules, const struct s2c_peer *peer,
 		yes = explain_builder(rules, subject, query->builder, out) && yes;
 	if (query->push)
 		yes = explain_push(rules, subject, query->push, out) && yes;
-	if (!query->builder && !query->push)
+	if (query->create)
+		yes = s2c_explain_create(rules, subject, query, out) && yes;
+	if (!query->builder && !query->push && !query->create)
 		explain_rights(rules, subject, out);
 	explain_values(subject, out);
 	return yes;

@@ -4,6 +4,10 @@
  */
 #include <s2c/gate.h>
 
+#include <stddef.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
 #include "gate/sandbox.h"
 #include "gate/server.h"
 
@@ -42,6 +46,27 @@ static size_t inherited(int fds[LISTEN_FDS_MAX])
 	return n;
 }
 
+/* Tells a service manager that waits for it (sd_notify(3)). */
+static void notify_ready(void *self)
+{
+	const char *path = getenv("NOTIFY_SOCKET");
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	CLEAN_FD int fd = -1;
+
+	(void)self;
+	if (!path || (path[0] != '/' && path[0] != '@') ||
+		strlen(path) >= sizeof(address.sun_path))
+		return;
+	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	memcpy(address.sun_path, path, strlen(path));
+	if (path[0] == '@')
+		address.sun_path[0] = '\0';
+	if (fd >= 0)
+		(void)!sendto(fd, "READY=1", 7, MSG_NOSIGNAL, (struct sockaddr *)&address,
+			(socklen_t)(offsetof(struct sockaddr_un, sun_path) +
+				    strlen(path)));
+}
+
 int s2c_gate_serve(struct s2c_ctx *ctx, const struct s2c_gate_options *options,
 	struct s2c_error **err)
 {
@@ -53,6 +78,7 @@ int s2c_gate_serve(struct s2c_ctx *ctx, const struct s2c_gate_options *options,
 		.n_listen_fds = inherited(fds),
 		.reload_fd = options->reload_fd,
 		.life_fd = -1,
+		.ready = notify_ready,
 	};
 	const char *listen = options->listen;
 

@@ -94,22 +94,3 @@ int s2c_listener_peer(int client, struct s2c_gate_peer *out, struct s2c_error **
 	out->n_groups = len / sizeof(out->groups[0]);
 	return 0;
 }
-
-void s2c_gate_notify_ready(void)
-{
-	const char *path = getenv("NOTIFY_SOCKET");
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	CLEAN_FD int fd = -1;
-
-	if (!path || (path[0] != '/' && path[0] != '@') ||
-		strlen(path) >= sizeof(address.sun_path))
-		return;
-	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	memcpy(address.sun_path, path, strlen(path));
-	if (path[0] == '@')
-		address.sun_path[0] = '\0';
-	if (fd >= 0)
-		(void)!sendto(fd, "READY=1", 7, MSG_NOSIGNAL, (struct sockaddr *)&address,
-			(socklen_t)(offsetof(struct sockaddr_un, sun_path) +
-				    strlen(path)));
-}

@@ -27,7 +27,4 @@ void s2c_listener_close(struct s2c_listener *listener);
 S2C_CHECK int s2c_listener_peer(
 	int client, struct s2c_gate_peer *out, struct s2c_error **err);
 
-/* Tells a service manager that waits for it (sd_notify(3)) that all is ready. */
-void s2c_gate_notify_ready(void);
-
 #endif

@@ -176,15 +176,19 @@ static int decide_resources(
 {
 	const struct s2c_gate_ask *ask = session->ask;
 	struct s2c_verdict verdict = {0};
+	uint64_t milli_cpus = ask->nano_cpus / 1000000;
 	struct s2c_limits asked = {.memory = ask->memory,
-		.milli_cpus = (uint32_t)(ask->nano_cpus / 1000000),
+		.milli_cpus = milli_cpus > UINT32_MAX ? UINT32_MAX : (uint32_t)milli_cpus,
 		.pids = ask->pids > UINT32_MAX ? UINT32_MAX : (uint32_t)ask->pids};
 
 	if (!s2c_rules_network(session->subject, wish->image.builder, ask->network,
 		    &wish->spec.network, &verdict) ||
 		!s2c_rules_limits(session->subject, &asked, &wish->spec.limits, &verdict))
 		return s2c_deny_by(session, &verdict, err);
-	wish->spec.log_bytes = session->subject->values.log_bytes;
+	/* A build of its own reads along, and nobody asks later. */
+	wish->spec.log_bytes = session->core->private_
+				       ? 0
+				       : session->subject->values.log_bytes;
 	return 0;
 }
 

@@ -160,12 +160,30 @@ static void note_event(struct server *server, const struct s2c_audit_entry *entr
 
 /* ---- the janitor ---- */
 
+static void clear_orphans(struct server *server)
+{
+	CLEAN_CTX struct s2c_ctx *ctx = s2c_ctx_child(server->ctx, END_SECONDS);
+	CLEAN_ERROR struct s2c_error *why = NULL;
+	unsigned n = 0;
+
+	if (s2c_janitor_remove_orphans(&server->core, ctx, &n, &why) < 0)
+		s2c_emit_log(server->ctx, S2C_WARN,
+			"what an earlier run may have left could not be removed: %s",
+			s2c_error_message(why));
+	else if (n)
+		s2c_emit_log(server->ctx, S2C_INFO,
+			"removed %u container%s that an earlier run had left", n,
+			n == 1 ? "" : "s");
+}
+
 static int janitor_run(struct s2c_job *job, struct s2c_error **err)
 {
 	struct server *server = (struct server *)((char *)job -
 						  offsetof(struct server, janitor));
 	int ready;
 
+	/* Nobody has to wait for that. */
+	clear_orphans(server);
 	while (s2c_ctx_poll(server->ctx, NULL, 0, TICK_MS, &ready, err) == 0)
 		s2c_janitor_end_due(&server->core, server->ctx);
 	return -1;
@@ -213,31 +231,26 @@ static void reload(struct server *server)
 
 /* ---- start ---- */
 
-/* podman tells so among its components. */
+/* podman says so in a header of its own. */
 static int learn_flavor(struct server *server, struct s2c_error **err)
 {
 	CLEAN_CTX struct s2c_ctx *ctx = s2c_ctx_child(server->ctx, ENGINE_SECONDS);
-	CLEAN_JSON struct s2c_json *answer = NULL;
-	struct s2c_gate_call_opts opts = {.method = S2C_HTTP1_GET,
-		.target = "/v" S2C_UPSTREAM_VERSION "/version",
+	CLEAN_GATE_CALL struct s2c_gate_call call = {.fd = -1};
+	struct s2c_gate_call_opts opts = {.method = S2C_HTTP1_HEAD,
+		.target = "/v" S2C_UPSTREAM_VERSION "/_ping",
 		.watch = -1};
-	int status;
+	const struct s2c_strv *headers = &call.response.headers;
 
-	if (s2c_upstream_ask(ctx, &server->core.upstream, &opts, &status, &answer, err) <
-		0)
+	if (s2c_gate_call_begin(ctx, &server->core.upstream, &opts, &call, err) < 0 ||
+		s2c_gate_call_answer(&call, err) < 0)
 		return -1;
-	if (status != 200 || !s2c_json_get(answer, "ApiVersion"))
+	if (call.response.status != 200 || !s2c_http1_header(headers, "api-version"))
 		return s2c_fail(err, S2C_EPROTO,
-			"what answers at '%s' is no container engine with API %s "
-			"(status %d) %s",
-			server->core.upstream.socket, S2C_UPSTREAM_VERSION, status,
-			s2c_upstream_message(answer));
-	s2c_json_foreach (component, s2c_json_get(answer, "Components")) {
-		const char *name = s2c_json_str(s2c_json_get(component, "Name"));
-
-		if (name && starts_with(name, "Podman"))
-			server->core.podman = true;
-	}
+			"what answers at '%s' is no container engine with API %s (status "
+			"%d)",
+			server->core.upstream.socket, S2C_UPSTREAM_VERSION,
+			call.response.status);
+	server->core.podman = s2c_http1_header(headers, "libpod-api-version") != NULL;
 	return 0;
 }
 
@@ -303,22 +316,6 @@ static int open_audit(struct server *server, struct s2c_error **err)
 	return s2c_audit_write(server->core.audit, &started, err);
 }
 
-static void clear_orphans(struct server *server)
-{
-	CLEAN_CTX struct s2c_ctx *ctx = s2c_ctx_child(server->ctx, END_SECONDS);
-	CLEAN_ERROR struct s2c_error *why = NULL;
-	unsigned n = 0;
-
-	if (s2c_janitor_remove_orphans(&server->core, ctx, &n, &why) < 0)
-		s2c_emit_log(server->ctx, S2C_WARN,
-			"what an earlier run may have left could not be removed: %s",
-			s2c_error_message(why));
-	else if (n)
-		s2c_emit_log(server->ctx, S2C_INFO,
-			"removed %u container%s that an earlier run had left", n,
-			n == 1 ? "" : "s");
-}
-
 static int load(struct server *server, struct s2c_error **err)
 {
 	const struct s2c_gate_server *opts = server->opts;
@@ -350,7 +347,6 @@ static int start(struct server *server, struct s2c_error **err)
 		open_audit(server, err) < 0 || learn_flavor(server, err) < 0 ||
 		listen_everywhere(server, err) < 0)
 		return -1;
-	clear_orphans(server);
 	/* And one for the janitor. */
 	connections = server->core.policy->rules->limits.connections + 1;
 	server->pool = s2c_pool_new_waiting(connections);
@@ -465,7 +461,8 @@ int s2c_gate_server_run(
 	if (rc == 0) {
 		s2c_emit_log(own, S2C_INFO, "the gate is open: %s at '%s'",
 			server.core.podman ? "podman" : "docker", server.upstream);
-		s2c_gate_notify_ready();
+		if (opts->ready)
+			opts->ready(opts->ready_self);
 		rc = serve(&server, err);
 	}
 	stop(&server, ctx);

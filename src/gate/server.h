@@ -20,8 +20,10 @@ struct s2c_gate_server {
 	const char *listen;    /* path of the common socket; NULL: only `listen_fds` */
 	const int *listen_fds; /* sockets that listen already; borrowed */
 	size_t n_listen_fds;
-	int reload_fd; /* readable: load the policy again; -1: never */
-	int life_fd;   /* when it hangs up the gate ends; -1: none */
+	int reload_fd;             /* readable: load the policy again; -1: never */
+	int life_fd;               /* when it hangs up the gate ends; -1: none */
+	void (*ready)(void *self); /* called when clients can come; NULL: nobody waits */
+	void *ready_self;
 };
 
 /*

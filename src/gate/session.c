@@ -290,6 +290,10 @@ static int on_ping(struct s2c_session *session, struct s2c_error **err)
 	s2c_strv_add(&head.headers, "Ostype: linux");
 	s2c_strv_add(&head.headers, "Docker-Experimental: false");
 	s2c_strv_add(&head.headers, "Builder-Version: 1");
+	s2c_strv_add(&head.headers, "S2c-Gate: 1");
+	/* What a container's file system looks like differs. */
+	if (session->core->podman)
+		s2c_strv_add(&head.headers, "Libpod-Api-Version: 4.0.0");
 	s2c_strv_add(&head.headers, "Content-Type: text/plain; charset=utf-8");
 	if (!get) {
 		head.follow = S2C_FOLLOW_NOTHING;

@@ -33,6 +33,10 @@ static void set_logs(struct s2c_json *host, uint64_t bytes)
 	struct s2c_json *config = s2c_json_object_at(log, "Config");
 	char size[32];
 
+	if (!bytes) {
+		s2c_json_set_str(log, "Type", "none");
+		return;
+	}
 	(void)snprintf(size, sizeof(size), "%" PRIu64, bytes);
 	s2c_json_set_str(log, "Type", "json-file");
 	s2c_json_set_str(config, "max-size", size);
@@ -164,11 +168,6 @@ static bool same_text(const struct s2c_json *node, const char *text)
 	return streq(found ? found : "", text);
 }
 
-static bool is_private(const struct s2c_json *node)
-{
-	return is_empty(node) || same_text(node, "private");
-}
-
 static bool same_list(const struct s2c_json *node, const struct s2c_strv *list)
 {
 	size_t i = 0;
@@ -207,6 +206,16 @@ static bool drops_all(const struct s2c_json *host, const struct s2c_json *inspec
 	       (effective ? s2c_json_len(effective) == 0 : s2c_json_len(drop) >= 11);
 }
 
+/* "default" is what an engine calls something else; but never one of these. */
+static bool is_network(const struct s2c_json *node, const char *asked)
+{
+	const char *is = s2c_json_str(node);
+
+	if (!is || !streq(asked, "default"))
+		return is && streq(is, asked);
+	return !streq(is, "host") && !strchr(is, ':');
+}
+
 int s2c_gate_template_check(const struct s2c_gate_spec *spec,
 	const struct s2c_json *inspect, struct s2c_error **err)
 {
@@ -216,8 +225,7 @@ int s2c_gate_template_check(const struct s2c_gate_spec *spec,
 		"DeviceCgroupRules", "GroupAdd", "VolumesFrom", "PortBindings",
 		"PublishAllPorts", "AutoRemove", "Sysctls", "Cgroup", "CgroupParent",
 		"ExtraHosts", "Links", "Tmpfs"};
-	/* podman has a word for what dockerd says nothing about. */
-	static const char *const modes[] = {"PidMode", "UTSMode", "UsernsMode"};
+	static const char *const own[] = {"PidMode", "UTSMode", "UsernsMode"};
 	const struct s2c_json *host = s2c_json_get(inspect, "HostConfig");
 	const struct s2c_json *config = s2c_json_get(inspect, "Config");
 	char user[24];
@@ -228,14 +236,16 @@ int s2c_gate_template_check(const struct s2c_gate_spec *spec,
 	for (size_t i = 0; i < ARRAY_SIZE(nothing); i++)
 		if (!is_empty(s2c_json_get(host, nothing[i])))
 			return differs(nothing[i], err);
-	for (size_t i = 0; i < ARRAY_SIZE(modes); i++)
-		if (!is_private(s2c_json_get(host, modes[i])))
-			return differs(modes[i], err);
+	/* podman says what docker leaves out. */
+	for (size_t i = 0; i < ARRAY_SIZE(own); i++)
+		if (!is_empty(s2c_json_get(host, own[i])) &&
+			!same_text(s2c_json_get(host, own[i]), "private"))
+			return differs(own[i], err);
 	if (!drops_all(host, inspect))
 		return differs("CapDrop", err);
 	if (!has_only(s2c_json_get(host, "SecurityOpt"), nnp))
 		return differs("SecurityOpt", err);
-	if (!same_text(s2c_json_get(host, "NetworkMode"), spec->network))
+	if (!is_network(s2c_json_get(host, "NetworkMode"), spec->network))
 		return differs("NetworkMode", err);
 	if (!same_text(s2c_json_get(config, "User"), user))
 		return differs("User", err);
@@ -308,36 +318,6 @@ static int add_list(struct s2c_strv *out, const char *word, const struct s2c_str
 	return add_change(out, word, text, err);
 }
 
-/* NAME="value", as the lines of a Dockerfile have it. */
-static int add_pair(struct s2c_strv *out, const char *word, const char *name,
-	const char *value, struct s2c_error **err)
-{
-	CLEAN_BUF struct s2c_buf text = S2C_BUF_INIT(3 * S2C_GATE_ITEM_MAX);
-
-	if (s2c_buf_printf(&text, err, "%s=\"", name) < 0)
-		return -1;
-	for (const char *p = value; *p; p++) {
-		if (strchr("\"\\$", *p) && s2c_buf_add(&text, "\\", 1, err) < 0)
-			return -1;
-		if (s2c_buf_add(&text, p, 1, err) < 0)
-			return -1;
-	}
-	if (s2c_buf_add(&text, "\"", 1, err) < 0)
-		return -1;
-	return add_change(out, word, s2c_buf_str(&text), err);
-}
-
-static int add_env(struct s2c_strv *out, const char *assignment, struct s2c_error **err)
-{
-	CLEAN_FREE char *name = xstrdup(assignment);
-	char *equal = strchr(name, '=');
-
-	if (!equal)
-		return s2c_fail(err, S2C_EINVAL, "a variable without value");
-	*equal = '\0';
-	return add_pair(out, "ENV", name, equal + 1, err);
-}
-
 int s2c_gate_template_changes(
 	const struct s2c_gate_ask *ask, struct s2c_strv *out, struct s2c_error **err)
 {
@@ -351,12 +331,15 @@ int s2c_gate_template_changes(
 			add_change(out, "STOPSIGNAL", ask->stop_signal, err) < 0))
 		return -1;
 	s2c_strv_foreach (assignment, &ask->env)
-		if (add_env(out, assignment, err) < 0)
+		if (add_change(out, "ENV", assignment, err) < 0)
 			return -1;
-	for (size_t i = 0; i + 1 < ask->labels.len; i += 2)
-		if (add_pair(out, "LABEL", ask->labels.items[i], ask->labels.items[i + 1],
-			    err) < 0)
+	for (size_t i = 0; i + 1 < ask->labels.len; i += 2) {
+		CLEAN_FREE char *label = xasprintf(
+			"%s=%s", ask->labels.items[i], ask->labels.items[i + 1]);
+
+		if (add_change(out, "LABEL", label, err) < 0)
 			return -1;
+	}
 	s2c_strv_foreach (port, &ask->ports)
 		if (add_change(out, "EXPOSE", port, err) < 0)
 			return -1;

@@ -22,7 +22,7 @@ struct s2c_gate_spec {
 	const char *workdir;               /* "": that of the image */
 	const char *network;
 	struct s2c_limits limits;
-	uint64_t log_bytes;
+	uint64_t log_bytes;            /* kept by the engine; 0: none */
 	const struct s2c_strv *labels; /* key, value, ... */
 };
 
@@ -39,8 +39,8 @@ S2C_CHECK int s2c_gate_template_check(const struct s2c_gate_spec *spec,
 /* The config of a commit, out of the ask. */
 struct s2c_json *s2c_gate_template_commit(const struct s2c_gate_ask *ask);
 /*
- * The same as lines for `changes`, for an engine that ignores the body. S2C_EINVAL for a
- * value that no line can hold.
+ * The same as lines for `changes`, for podman 4.3, which ignores the body and takes a
+ * line as it is, without quotes. S2C_EINVAL for a value that no line can hold.
  */
 S2C_CHECK int s2c_gate_template_changes(
 	const struct s2c_gate_ask *ask, struct s2c_strv *out, struct s2c_error **err);

@@ -76,6 +76,7 @@ static void spawn(const int fds[FDS])
 
 	if (pid == 0) {
 		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+		(void)signal(SIGTERM, SIG_DFL);
 		be_worker(fds);
 	}
 	/* Without a worker the channel closes, and the core drops the connection. */
@@ -133,11 +134,15 @@ static void be_zygote(int socket)
 	(void)signal(SIGPIPE, SIG_IGN);
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 	(void)prctl(PR_SET_NAME, "s2c-gate-work");
-	if (null < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0 || dup2(socket, 3) < 0 ||
-		close_range(4, ~0u, 0) < 0)
+	if (setpgid(0, 0) < 0 || null < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0 ||
+		dup2(socket, 3) < 0 || close_range(4, ~0u, 0) < 0)
 		_exit(1);
 	serve(3);
-	/* Workers die with their mother. */
+	/* The group is its own and its workers'; who ends them also reaps them. */
+	(void)signal(SIGTERM, SIG_IGN);
+	(void)kill(0, SIGTERM);
+	while (waitpid(-1, NULL, 0) > 0 || errno == EINTR)
+		;
 	_exit(0);
 }
 
@@ -167,7 +172,7 @@ void s2c_zygote_stop(struct s2c_zygote *zygote)
 	if (zygote->fd >= 0)
 		(void)close(zygote->fd);
 	if (zygote->pid > 0) {
-		(void)kill(zygote->pid, SIGKILL);
+		/* It ends when nobody can ask it for workers any more. */
 		while (waitpid(zygote->pid, NULL, 0) < 0 && errno == EINTR)
 			;
 	}

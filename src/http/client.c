@@ -369,6 +369,8 @@ static int set_method(struct hop *hop, CURL *easy, struct s2c_error **err)
 
 	if (request->patient)
 		SET(easy, CURLOPT_LOW_SPEED_TIME, 0L);
+	if (request->once)
+		SET(easy, CURLOPT_FRESH_CONNECT, 1L);
 	if (streq(request->method, "HEAD")) {
 		SET(easy, CURLOPT_NOBODY, 1L);
 		return 0;

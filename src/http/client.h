@@ -87,7 +87,9 @@ struct s2c_http_request {
 	 * http; other methods never do. No secret_header to another origin.
 	 */
 	bool no_redirect;
-	bool patient;      /* no lowest speed: the answer may wait for a long work */
+	bool patient; /* no lowest speed: the answer may wait for a long work */
+	bool once; /* never sent again by itself, as curl does when a kept connection died
+		    */
 	const char *phase; /* emit PROGRESS under it; NULL: none */
 	const char *subject;
 };

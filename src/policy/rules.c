@@ -204,6 +204,8 @@ struct s2c_rules *s2c_rules_private(const struct s2c_private_rules *asked)
 	values->source_entries = UINT32_MAX;
 	values->log_bytes = UINT64_MAX;
 	values->copy_out_bytes = UINT64_MAX;
+	values->env_vars = UINT32_MAX;
+	values->env_bytes = UINT64_MAX;
 	values->command = S2C_COMMAND_ANY;
 	values->client_auth = S2C_CLIENT_AUTH_ALLOW;
 	return rules;

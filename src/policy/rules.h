@@ -158,8 +158,8 @@ struct s2c_name_resolver {
 /*
  * Reads a policy. S2C_EINVAL (or S2C_EPROTO for a wrong type) names the place in the
  * file: unknown and empty keys, sizes without unit, names that are defined twice or not
- * at all, subjects that are there twice, user 0 in ranges, networks of the host, all
- * refuse the whole of it. docs/gate.md has the keys.
+ * at all, subjects that are there twice, group 65534, user 0 in ranges, networks of the
+ * host, all refuse the whole of it. docs/gate.md has the keys.
  */
 S2C_CHECK int s2c_rules_load(const struct s2c_json *root,
 	const struct s2c_name_resolver *resolver, struct s2c_rules **out,

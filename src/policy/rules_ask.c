@@ -79,7 +79,7 @@ static bool is_peer(const struct s2c_subject *subject, const struct s2c_peer *pe
 		return subject->id == peer->uid;
 	case S2C_SUBJECT_GROUP:
 		return peer->uid != 0 && peer->uid != S2C_OVERFLOW_ID &&
-		       subject->id != S2C_OVERFLOW_ID && in_groups(peer, subject->id);
+		       in_groups(peer, subject->id);
 	case S2C_SUBJECT_SOCKET:
 		return false;
 	}

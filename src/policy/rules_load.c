@@ -482,6 +482,17 @@ static int resolve(const struct load *load, enum s2c_name_kind kind, const char 
 	return 0;
 }
 
+/* Everybody of another user namespace may look like a member of this one. */
+static int check_group(const struct s2c_subject *subject, struct s2c_error **err)
+{
+	if (subject->kind != S2C_SUBJECT_GROUP || subject->id != S2C_OVERFLOW_ID)
+		return 0;
+	return s2c_fail(err, S2C_EINVAL,
+		"%s: %d is what every group of another user namespace looks like, and "
+		"can be no subject",
+		subject->who, S2C_OVERFLOW_ID);
+}
+
 /* "user: alice" or "uid: 1000", "group: team" or "gid: 27": which and whom. */
 static int load_id(const struct s2c_json *selector, const struct load *load,
 	struct s2c_subject *out, struct s2c_error **err)
@@ -496,7 +507,7 @@ static int load_id(const struct s2c_json *selector, const struct load *load,
 			return s2c_wrap(err, "%s", key);
 		out->id = (uint32_t)n;
 		out->who = xasprintf("%s %" PRIu32, key, out->id);
-		return 0;
+		return check_group(out, err);
 	}
 	if (!name)
 		return s2c_fail(err, S2C_EPROTO,
@@ -505,7 +516,7 @@ static int load_id(const struct s2c_json *selector, const struct load *load,
 	if (resolve(load, user ? S2C_NAME_USER : S2C_NAME_GROUP, name, &out->id, err) < 0)
 		return -1;
 	out->who = xasprintf("%s %s", key, name);
-	return 0;
+	return check_group(out, err);
 }
 
 static int load_selector(const struct s2c_json *node, const struct load *load,

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "registry/engine_auth.h"
 
+#include "codec/base64.h"
 #include "codec/json.h"
-#include "registry/base64.h"
 #include "registry/credentials.h"
 
 /* From base64 to the alphabet for URLs, or back. */

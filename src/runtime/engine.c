@@ -96,6 +96,7 @@ int s2c_engine_call(struct s2c_ctx *ctx, struct s2c_engine *engine,
 		.max_body = request->max_body,
 		.no_redirect = true,
 		.patient = request->patient,
+		.once = streq(request->method, "POST"),
 	};
 
 	if (body)
@@ -201,6 +202,7 @@ static int negotiate(
 	newest = s2c_http_header(&response, "api-version");
 	os = s2c_http_header(&response, "ostype");
 	engine->podman = s2c_http_header(&response, "libpod-api-version") != NULL;
+	engine->gate = s2c_http_header(&response, "s2c-gate") != NULL;
 	if (!newest)
 		return s2c_fail(err, S2C_EUNSUPPORTED,
 			"what answers at '%s' is no container engine (it names no API "

@@ -231,7 +231,7 @@ static int post_commit(struct s2c_ctx *ctx, const struct s2c_engine_container *c
 	wish_read(config, &wish);
 	body = wish_json(&wish);
 	if (s2c_buf_printf(&target, err, "/commit?container=%s", c->id) < 0 ||
-		(c->runtime->engine->podman &&
+		(c->runtime->engine->podman && !c->runtime->engine->gate &&
 			add_changes(&target, &wish, c->config, err) < 0))
 		return -1;
 	request.target = s2c_buf_str(&target);

@@ -145,24 +145,38 @@ static struct s2c_json *make_body(const struct s2c_engine_container *c,
 	return body;
 }
 
+static int read_id(const struct s2c_json *answer, char out_id[S2C_ENGINE_ID_MAX + 1],
+	struct s2c_error **err)
+{
+	const char *id = NULL;
+
+	if (s2c_json_get_str(answer, "Id", S2C_REQUIRED, &id, err) < 0)
+		return -1;
+	return s2c_engine_check_id(id, out_id, err);
+}
+
 static int post(struct s2c_ctx *ctx, struct s2c_engine_runtime *rt,
 	const struct s2c_json *body, char out_id[S2C_ENGINE_ID_MAX + 1],
 	struct s2c_error **err)
 {
-	CLEAN_FREE char *target = xasprintf(
-		"/containers/create?name=" S2C_ENGINE_NAME_PREFIX "%s-%u", rt->build,
-		rt->count++);
+	CLEAN_FREE char *name = xasprintf(
+		S2C_ENGINE_NAME_PREFIX "%s-%u", rt->build, rt->count++);
+	CLEAN_FREE char *target = xasprintf("/containers/create?name=%s", name);
 	CLEAN_JSON struct s2c_json *answer = NULL;
+	CLEAN_ERROR struct s2c_error *cause = NULL;
 	struct s2c_engine_request request = {.method = "POST",
 		.target = target,
 		.json = body,
 		.what = "cannot create a container"};
-	const char *id = NULL;
 
-	if (s2c_engine_ask(ctx, rt->engine, &request, &answer, err) < 0 ||
-		s2c_json_get_str(answer, "Id", S2C_REQUIRED, &id, err) < 0)
-		return -1;
-	return s2c_engine_check_id(id, out_id, err);
+	if (s2c_engine_ask(ctx, rt->engine, &request, &answer, &cause) == 0 &&
+		read_id(answer, out_id, &cause) == 0)
+		return 0;
+	/* The answer was lost, but perhaps not the container. */
+	if (!s2c_error_status(cause))
+		s2c_engine_remove_container(ctx, rt->engine, name);
+	s2c_error_move(err, &cause);
+	return -1;
 }
 
 /* ---- comparing ---- */
@@ -370,7 +384,7 @@ void s2c_engine_remove_container(
 
 	if (s2c_engine_call(own, engine, &request, &response, &cause) < 0 &&
 		s2c_error_code(cause) != S2C_ENOENT)
-		s2c_emit_log(ctx, S2C_WARN, "%s; it is left as '%.12s'",
+		s2c_emit_log(ctx, S2C_WARN, "%s; it may be left as '%.30s'",
 			s2c_error_message(cause), id);
 }
 

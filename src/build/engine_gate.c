@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "build/engine_gate.h"
+
+#include "gate/private.h"
+#include "runtime/engine_place.h"
+
+#define DEADLINE (24u * 3600) /* seconds, where there is no --timeout */
+
+struct s2c_engine_gate {
+	char *socket;                 /* of a platform's gate, or the engine's */
+	struct s2c_private_gate *own; /* NULL: a platform's */
+};
+
+/* The network by the name that the engine has for it. */
+static int name_network(const char *asked, struct s2c_strv *out, struct s2c_error **err)
+{
+	static const char *const names[] = {
+		[S2C_NETWORK_ISOLATED] = "default",
+		[S2C_NETWORK_NONE] = "none",
+		[S2C_NETWORK_HOST] = "host",
+	};
+	enum s2c_network network = S2C_NETWORK_ISOLATED;
+
+	if (asked && s2c_network_parse(asked, &network, err) < 0)
+		return -1;
+	s2c_strv_add(out, names[network]);
+	/* What is only looked into needs no network. */
+	if (network != S2C_NETWORK_NONE)
+		s2c_strv_add(out, names[S2C_NETWORK_NONE]);
+	return 0;
+}
+
+static int start(struct s2c_ctx *ctx, struct s2c_store *store, struct s2c_work *work,
+	const struct s2c_build_options *options, struct s2c_engine_gate *gate,
+	struct s2c_error **err)
+{
+	CLEAN_FREE char *state = xasprintf("%s/gate", s2c_store_path(store));
+	CLEAN_UIDS struct s2c_uids uids = {.n = 0};
+	CLEAN_STRV struct s2c_strv networks = S2C_STRV_INIT;
+	struct s2c_private_gate_opts opts = {
+		.upstream = gate->socket,
+		.state = state,
+		.dir = s2c_work_fd(work),
+		.uids = &uids,
+		.networks = &networks,
+		.deadline = options->timeout ? options->timeout : DEADLINE,
+	};
+
+	if (s2c_uids_parse(options->allowed_uids, &uids, err) < 0 ||
+		name_network(options->network, &networks, err) < 0)
+		return -1;
+	return s2c_private_gate_start(ctx, &opts, &gate->own, err);
+}
+
+int s2c_engine_gate_open(struct s2c_ctx *ctx, struct s2c_store *store,
+	struct s2c_work *work, const struct s2c_build_options *options,
+	struct s2c_engine_gate **out, struct s2c_error **err)
+{
+	struct s2c_engine_gate *gate = xcalloc(1, sizeof(*gate));
+	bool is_gate = false;
+	int rc = s2c_engine_place(options->engine, &gate->socket, &is_gate, err);
+
+	if (rc == 0 && !is_gate)
+		rc = start(ctx, store, work, options, gate, err);
+	if (rc < 0) {
+		s2c_engine_gate_close(gate);
+		return s2c_wrap(err, "--engine");
+	}
+	*out = gate;
+	return 0;
+}
+
+const char *s2c_engine_gate_socket(const struct s2c_engine_gate *gate)
+{
+	return gate->own ? s2c_private_gate_socket(gate->own) : gate->socket;
+}
+
+void s2c_engine_gate_close(struct s2c_engine_gate *gate)
+{
+	if (!gate)
+		return;
+	s2c_private_gate_stop(gate->own);
+	free(gate->socket);
+	free(gate);
+}

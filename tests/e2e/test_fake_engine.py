@@ -1,0 +1,293 @@
+"""Engines that misbehave: a clear error, and nothing left in them. And good ones that see to it
+that s2c asks for nothing but what a gate lets through."""
+import pathlib
+import sys
+import tempfile
+import shutil
+
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent / "fakes"))
+
+from engine import FakeEngine, LAYER  # noqa: E402
+
+
+@pytest.fixture
+def fake():
+    """A scripted engine; the path of a socket has to be short."""
+    directory = tempfile.mkdtemp(prefix="s2c-f")
+    engine = FakeEngine(pathlib.Path(directory) / "sock")
+    with engine:
+        yield engine
+        assert not engine.violations, engine.violations
+    shutil.rmtree(directory)
+
+
+def build(s2c, fake, app, *args, **kwargs):
+    done = s2c.run("build", app, "builder/test", "myapp", "--engine", fake.url, *args, **kwargs)
+    s2c.assert_clean()
+    return done
+
+
+def fails(s2c, fake, app, match, *args, status=1, left=0):
+    """The build fails with a sentence; containers are gone, and so is every image it made."""
+    done = build(s2c, fake, app, *args)
+    last = done.stderr.strip().split("\n")[-1]
+    assert done.returncode == status, done.stderr
+    assert last.startswith("s2c: ") and match in last, done.stderr
+    assert len(fake.containers) == left, done.stderr
+    assert len(fake.images) == 1 and "myapp:latest" not in fake.names
+    return done
+
+
+def test_good_build(s2c, fake, app):
+    fake.metadata = b'{"labels":[{"a":"b"}]}'
+    done = build(s2c, fake, app, "-e", "A=b", "--memory", "64m", "--cpus", "1.5", "--network", "none")
+    assert done.returncode == 0, done.stderr
+    assert "assemble runs" in done.stderr
+    image = fake.images[fake.names["myapp:latest"]]
+    assert image["Config"]["Labels"]["a"] == "b"
+    assert sorted(image["Config"]["Env"]) == ["A=b", "PATH=/bin"]
+    assert image["RootFS"]["Layers"][0] == LAYER
+    assert not fake.containers
+
+
+def test_push_and_pull(s2c, fake, app):
+    done = s2c.run("build", app, "builder/test", "localhost:1/x:v1", "--push", "--engine", fake.url)
+    assert done.returncode == 0 and done.stdout.strip() == "localhost:1/x@sha256:" + "a" * 64, done.stderr
+
+
+def test_output_in_odd_pieces(s2c, fake, app):
+    frame = fake.frame(2, b"one\ntwo")
+    fake.output = [(None, frame[:3]), (None, frame[3:9]), (None, frame[9:]), (1, b""), (2, b" three\n"),
+                   (1, b"x" * 40000 + b"\n"), (1, b"no newline")]
+    done = build(s2c, fake, app)
+    assert done.returncode == 0, done.stderr
+    assert "one\ntwo" in done.stderr and "no newline" in done.stderr and "s2c-" not in done.stderr
+
+
+STEPS = [("HEAD", "_ping"), ("GET", "/images/builder"), ("POST", "/containers/create"),
+         ("HEAD", "archive"), ("GET", r"archive"), ("GET", "/containers/.*/json"), ("PUT", "archive"),
+         ("POST", "/attach"), ("POST", "/start"), ("POST", "/wait"), ("POST", "/commit"), ("POST", "/tag")]
+
+
+@pytest.mark.parametrize("method,path", STEPS)
+@pytest.mark.parametrize("action", ["drop", "die", "garbage", "status", "refuse"])
+def test_fails_at_every_step(s2c, fake, app, method, path, action):
+    how = {"garbage": {"raw": b"\x00\xff nonsense\r\n\r\n" * 10}, "drop": {}, "die": {},
+           "status": {"status": 500, "body": b'{"message":"out of luck"}'},
+           "refuse": {"status": 403, "body": b"route_denied\n"}}[action]
+    rule = fake.fault(method, path, "status" if action == "refuse" else action, **how)
+    done = build(s2c, fake, app)
+    assert rule.met
+    # Where a path is looked at, 500 is how dockerd says that it is below a file.
+    assert done.returncode in (1, 4), done.stderr
+    last = done.stderr.strip().split("\n")[-1]
+    assert last.startswith("s2c: "), done.stderr
+    if action != "die":
+        assert not fake.containers, done.stderr
+    assert "myapp:latest" not in fake.names
+
+
+@pytest.mark.parametrize("after", [0, 5, 20, 60])
+@pytest.mark.parametrize("method,path", [s for s in STEPS if s[1] != "/attach"])
+def test_answers_cut_short(s2c, fake, app, method, path, after):
+    rule = fake.fault(method, path, "cut", after=after)
+    done = build(s2c, fake, app)
+    # The answer to HEAD, and those without a body, may be whole by then.
+    assert rule.met
+    assert done.stderr.strip() and not fake.containers
+    assert done.returncode in (0, 1), done.stderr
+
+
+def set_in(*path, to):
+    def change(document):
+        for key in path[:-1]:
+            document = document[key]
+        document[path[-1]] = to
+    return change
+
+
+@pytest.mark.parametrize("change,match", [
+    (set_in("HostConfig", "Privileged", to=True), "Privileged"),
+    (set_in("HostConfig", "CapDrop", to=[]), "CapDrop"),
+    (set_in("HostConfig", "CapDrop", to=["CHOWN"]), "CapDrop"),
+    (set_in("HostConfig", "CapAdd", to=["SYS_ADMIN"]), "CapAdd"),
+    (set_in("HostConfig", "SecurityOpt", to=[]), "SecurityOpt"),
+    (set_in("HostConfig", "SecurityOpt", to=["no-new-privileges", "seccomp=unconfined"]), "SecurityOpt"),
+    (set_in("HostConfig", "Binds", to=["/:/host"]), "Binds"),
+    (set_in("HostConfig", "PidMode", to="host"), "PidMode"),
+    (set_in("HostConfig", "IpcMode", to="container:x"), "IpcMode"),
+    (set_in("HostConfig", "NetworkMode", to="host"), "NetworkMode"),
+    (set_in("HostConfig", "NetworkMode", to="ns:/proc/1/ns/net"), "NetworkMode"),
+    (set_in("HostConfig", "Devices", to=[{"PathOnHost": "/dev/sda"}]), "Devices"),
+    (set_in("Mounts", to=[{"Type": "bind", "Source": "/"}]), "mount"),
+    (set_in("Config", "User", to="0"), "User"),
+    (set_in("Config", "User", to=""), "User"),
+    (set_in("Config", "Entrypoint", to=["/bin/echo"]), "Entrypoint"),
+    (set_in("Config", "Cmd", to=["x"]), "Cmd"),
+    (set_in("Image", to="sha256:" + "3" * 64), "Image"),
+    (set_in("Image", to="something"), "id"),
+    (set_in("HostConfig", to=None), "Privileged"),
+])
+def test_other_container_than_asked_for(s2c, fake, app, change, match):
+    fake.fault("GET", "/containers/.*/json", "edit", do=change)
+    done = build(s2c, fake, app)
+    last = done.stderr.strip().split("\n")[-1]
+    assert done.returncode in (1, 4) and match in last, done.stderr
+    assert not fake.containers and not any("/start" in t for _, t in fake.log)
+
+
+@pytest.mark.parametrize("key,value,match", [
+    ("User", "0", "user"), ("Cmd", ["/bin/sh", "-c", "x"], "command"), ("Entrypoint", ["/x"], "entrypoint"),
+    ("WorkingDir", "/elsewhere", "directory"), ("Env", ["PATH=/bin", "TOKEN=x"], "TOKEN"), ("Env", [], "PATH"),
+    ("Labels", {}, "label"), ("Labels", {"x": "y"}, "label")])
+def test_other_image_than_asked_for(s2c, fake, app, key, value, match):
+    def change(document):
+        document["Config"][key] = value
+        if key == "Labels" and value:
+            document["Config"][key] = {**fake.images[document["Id"]]["Config"]["Labels"], **value}
+    fake.fault("GET", "/images/sha256:", "edit", do=change)
+    fails(s2c, fake, app, match)
+
+
+@pytest.mark.parametrize("layers,match", [([], "fewer layers"), (["sha256:" + "9" * 64] * 2, "on top")])
+def test_image_of_other_layers(s2c, fake, app, layers, match):
+    fake.fault("GET", "/images/sha256:", "edit", do=set_in("RootFS", "Layers", to=layers))
+    fails(s2c, fake, app, match)
+
+
+@pytest.mark.parametrize("body", [
+    b"[]", b"null", b'"x"', b"{", b'{"Id":1}', b'{"Id":"short"}', b'{"Id":"' + b"g" * 64 + b'"}',
+    b'{"Id":"a","Id":"b"}', b'{"Id":"sha256:' + b"a" * 63 + b'"}', b'{"a":' * 100, b"\xff\xfe"])
+@pytest.mark.parametrize("path", ["/containers/create", "/commit"])
+def test_strange_json(s2c, fake, app, path, body):
+    fake.fault("POST", path, "status", status=201, body=body)
+    done = build(s2c, fake, app)
+    assert done.returncode == 1 and done.stderr.strip().split("\n")[-1].startswith("s2c: "), done.stderr
+
+
+@pytest.mark.parametrize("data,match", [
+    (b"this is no frame at all", "not in frames"), (b"\x07\0\0\0\0\0\0\1x", "not in frames"),
+    (b"HTTP/1.1 200 OK\r\n\r\n", "not in frames")])
+def test_output_without_frames(s2c, fake, app, data, match):
+    fake.output = [(None, data), (1, None)]
+    fails(s2c, fake, app, match)
+
+
+def test_stream_ends_in_a_frame(s2c, fake, app):
+    """What came is shown; that the process has ended, the engine says itself."""
+    fake.output = [(None, b"\1\0\0\0\0\1\0\0partial")]
+    done = build(s2c, fake, app)
+    assert "partial" in done.stderr
+
+
+def test_statuses_that_differ(s2c, fake, app):
+    fake.fault("POST", "/wait", "edit", do=set_in("StatusCode", to=0))
+    fake.status = 3
+    fails(s2c, fake, app, "contradicts itself")
+
+
+def test_running_after_the_wait(s2c, fake, app):
+    fake.fault("GET", "/containers/.*/json", "edit", skip=1, do=set_in("State", "Running", to=True))
+    fails(s2c, fake, app, "contradicts itself")
+
+
+@pytest.mark.parametrize("path", ["/attach", "/start", "/wait", "/commit", "/containers/create", "_ping"])
+def test_engine_that_never_answers(s2c, fake, app, path):
+    fake.fault(".*", path, "hang", times=1)
+    done = build(s2c, fake, app, "--timeout", "2")
+    assert done.returncode == 124, done.stderr
+
+
+def test_process_that_never_ends(s2c, fake, app):
+    fake.output = [(1, b"begun\n"), (1, None)]
+    done = build(s2c, fake, app, "--timeout", "2")
+    assert done.returncode == 124, done.stderr
+    assert not fake.containers
+    assert any("/kill?signal=SIGTERM" in target for _, target in fake.log)
+
+
+@pytest.mark.parametrize("version,match", [
+    ("1.39", "at least 1.40"), ("2.0", "at least"), ("1.x", "at least"), (None, "no container engine"),
+    ("1.99999999999", "at least")])
+def test_versions_that_cannot_be_spoken(s2c, fake, app, version, match):
+    fake.fault("HEAD", "_ping", "header", name="Api-Version", value=version)
+    fails(s2c, fake, app, match)
+
+
+@pytest.mark.parametrize("newest,least,spoken", [("1.41", None, "1.41"), ("1.40", None, "1.40"),
+                                                ("1.52", "1.44", "1.44"), ("1.47", "1.24", "1.41")])
+def test_versions(s2c, fake, app, newest, least, spoken):
+    fake.fault("HEAD", "_ping", "header", name="Api-Version", value=newest)
+    if least:
+        fake.fault("GET", "/version", "edit", do=set_in("MinAPIVersion", to=least))
+    assert build(s2c, fake, app).returncode == 0
+    versions = {t.split("/")[1] for _, t in fake.log if t.startswith("/v1.")}
+    assert versions == {f"v{spoken}"}
+
+
+def test_windows_is_no_place(s2c, fake, app):
+    fake.fault("HEAD", "_ping", "header", name="Ostype", value="windows")
+    fails(s2c, fake, app, "'windows'")
+
+
+STREAMS = [
+    (b'{"errorDetail":{"message":"denied: no"},"error":"denied: no"}', 4, "denied: no"),
+    (b'{"status":"a"}{"error":"toomanyrequests"}\r\n', 1, "toomanyrequests"),
+    (b'{"errorDetail":{}}', 1, "does not say why"),
+    (b'{"status":"a"}\nnot json', 1, "something else"), (b'{"status":', 1, "ends inside"),
+    (b'{"a":"' + b"x" * 300000, 1, "larger than"), (b"<html>", 1, "something else"), (b"[]", 1, "something else")]
+STREAM_IDS = [str(i) for i in range(len(STREAMS))]
+
+
+@pytest.mark.parametrize("stream,status,match", STREAMS, ids=STREAM_IDS)
+def test_pull_streams(s2c, fake, app, stream, status, match):
+    fake.streams["create"] = stream
+    done = s2c.run("build", app, "localhost:1/b:1", "--engine", fake.url)
+    assert done.returncode == status and match in done.stderr.strip().split("\n")[-1], done.stderr
+
+
+@pytest.mark.parametrize("stream,status,match", STREAMS + [
+    (b"", 1, "does not say what"), (b'{"aux":{"Digest":"sha256:zz"}}', 1, "does not say what"),
+    (b'{"aux":{"Tag":"v1"}}', 1, "does not say what")], ids=[*STREAM_IDS, "empty", "bad", "none"])
+def test_push_streams(s2c, fake, app, stream, status, match):
+    fake.streams["push"] = stream
+    done = s2c.run("build", app, "builder/test", "localhost:1/b:1", "--push", "--engine", fake.url)
+    assert done.returncode == status and match in done.stderr.strip().split("\n")[-1], done.stderr
+    assert "in the engine, but not pushed" in done.stderr and not fake.containers
+
+
+def test_links_in_a_ring(s2c, fake, app):
+    fake.files.update({"/tmp": "/a", "/a": "/b", "/b": "/tmp"})
+    fails(s2c, fake, app, "too many links")
+
+
+@pytest.mark.parametrize("header", ["!!!", "e30=", "bnVsbA==", "eyJtb2RlIjotMX0=",
+                                    "eyJtb2RlIjoxMzQyMTgyMzksImxpbmtUYXJnZXQiOiJyZWwifQ=="])
+def test_strange_stats(s2c, fake, app, header):
+    fake.fault("HEAD", "archive", "header", name="X-Docker-Container-Path-Stat", value=header)
+    done = build(s2c, fake, app)
+    assert done.returncode == 1 and not fake.containers, done.stderr
+
+
+def test_metadata_too_large(s2c, fake, app):
+    fake.metadata = b'{"labels":[]}' + b" " * (1 << 21) + b"\n"
+    fails(s2c, fake, app, "larger than")
+
+
+def test_metadata_is_no_json(s2c, fake, app):
+    fake.metadata = b"no json"
+    fails(s2c, fake, app, "image_metadata.json")
+
+
+def test_passwd_too_large(s2c, fake, app):
+    fake.files["/etc/passwd"] = b"x" * (2 << 20)
+    fails(s2c, fake, app, "larger than")
+
+
+def test_no_space_for_more_names(s2c, fake, app):
+    fake.fault("POST", "/tag", "status", status=409, body=b'{"message":"conflict"}')
+    done = build(s2c, fake, app)
+    assert done.returncode == 1 and "conflict" in done.stderr
+    assert not fake.containers
