@@ -32,11 +32,6 @@ def links(*members):
     return archive(*[m if isinstance(m, (tarfile.TarInfo, tuple)) else entry(m) for m in members])
 
 
-def sparse():
-    info = entry("a", tarfile.GNUTYPE_SPARSE)
-    return info.tobuf(tarfile.GNU_FORMAT) + b"\0" * 1024
-
-
 def unknown_type():
     info = entry("a")
     info.type = b"Z"
@@ -53,7 +48,6 @@ def pax(**headers):
 SYM, LNK, DIR = tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.DIRTYPE
 ROWS = [put(name, "tar", links("a", entry("x", kind))) for name, kind in TYPES.items()]
 ROWS += [
-    put("an absolute name", "tar", links(entry("/etc/passwd"))),
     put("a name with ..", "tar", links(entry("../etc/passwd"))),
     put("a name with .. in the middle", "tar", links(entry("a/../../etc/passwd"))),
     put("a name that ends with ..", "tar", links(entry("a/.."))),
@@ -86,7 +80,6 @@ ROWS += [
     put("garbage", "tar", b"garbage" * 500),
     put("a compressed archive", "tar", archive(("a", b"x"), gz=True)),
     put("zstd", "tar", b"\x28\xb5\x2f\xfd" + b"\0" * 1020),
-    put("a sparse file", "tar", sparse()),
     put("a type that is none", "tar", unknown_type()),
     put("a name of 10,000 bytes", "tar", links(entry("d/" * 4000 + "x"))),
     put("a NUL in a name of a PAX header", "tar", pax(path="a\0b")),

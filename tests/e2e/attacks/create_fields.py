@@ -52,7 +52,7 @@ CONFIG = [
 FUTURE = [
     (None, "Rootfs", "/"), (None, "Secrets", [{"Source": "x"}]), ("HostConfig", "Landlock", {"off": True}),
     ("HostConfig", "Rootless", True), ("HostConfig", "Mount", ["/:/host"]), ("HostConfig", "Init2", 1),
-    (None, "NetworkMode", "host"), (None, "Volumes2", {"/x": {}}),
+    (None, "NetworkMode", "host"), (None, "Volumes2", {"/x": 1}),
 ]
 USERS = ["0", "root", "00", "+0", "-1", "0:0", "app", "sneaky", "1002x", " 1001", "1001 ", "01001", "0x3e9", "1e3",
          "1001.0", "1001:", ":1001", "1001:root", "1001:0:0", "1001:00", "1001:27", "1000", "4294967295", "4294967296",

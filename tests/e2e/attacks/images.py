@@ -48,7 +48,7 @@ ROWS += [
     pull("a pull of another image", "image_not_allowed", "fromImage=registry.test/other/private&tag=latest"),
     pull("a pull from another registry", "image_not_allowed", "fromImage=evil.test/builder/busybox&tag=latest"),
     pull("a pull of a short name", "image_not_allowed", "fromImage=busybox&tag=latest"),
-    pull("a pull of nothing", "field_value", ""),
+    pull("a pull of nothing", "field_value", "fromImage="),
     pull("a pull of a tag alone", "field_value", "tag=latest"),
     pull("a pull with the digest of another", "image_not_allowed", f"fromImage=registry.test/builder/pinned&tag={ONES.replace(':', '%3A')}"),
     pull("a pull with a tag that is a name", "field_value", f"fromImage={B}&tag=../../other/private"),

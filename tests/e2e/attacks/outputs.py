@@ -58,7 +58,7 @@ ROWS = [
     config("a variable without name", "commit_config", {"Env": ["=A"]}),
     config("a command that is text", "json_type", {"Cmd": "id"}),
     config("ports that say more", "json_type", {"ExposedPorts": {"80/tcp": {"HostPort": "80"}}}),
-    config("volumes with lines", "json_type", {"Volumes": {"/x\nUSER root": {}}}),
+    config("volumes with lines", "key_syntax", {"Volumes": {"/x\nUSER root": {}}}),
     config("a list", "json_type", []),
     config("an unknown field", "field_unknown", {"Rootfs": "/"}),
     Row("a commit in no JSON", "json_syntax", target=COMMIT, state="exited", body=b"{",
@@ -82,7 +82,7 @@ ROWS += [Row(f"push of {what}", code, target=f"/v1.41/images/{what}/push{query}"
     ("docker.io/alices/image", "?tag=latest", "output_not_allowed"), ("alices/image", "?tag=other", "not_found"),
     ("{registry}/alice/app", "?tag=latest", "not_found"), ("{registry}/bob/app", "?tag=latest", "not_found"),
     ("evil.test/alices/image", "?tag=latest", "not_found"), ("alices/image", "?tag=sha256%3A" + "0" * 64, "not_found"),
-    ("{image}", "", "not_found"), ("alices/image:latest", "?tag=latest", "field_value")]]
+    ("{image}", "", "output_not_allowed"), ("alices/image:latest", "?tag=latest", "field_value")]]
 ROWS += [
     Row("start again", "state", target="/v1.41/containers/{id}/start", state="running"),
     Row("start what has ended", "state", target="/v1.41/containers/{id}/start", state="exited"),

@@ -25,7 +25,7 @@ PATHS = [
     ("/v1.41/Containers/create", "route_denied"), ("/v1.41/containers/Create", "route_denied"),
     ("/v1.41/containers/create.json", "route_denied"), ("/containers/creat", "route_denied"), ("/", "route_denied"),
     ("/v1.41/containers/create;x=y", "target_form"), ("/v1.41\\containers\\create", "target_form"),
-    ("/v1.41/containers/create\t", "framing"), ("/v1.41/containers/cr\u00e9ate", "target_form"), ("/v1.41/*", "target_form"),
+    ("/v1.41/containers/create\t", "target_form"), ("/v1.41/containers/cr\u00e9ate", "target_form"), ("/v1.41/*", "target_form"),
     # podman's own.
     ("/libpod" + C, "route_denied"), ("/v1.41/libpod" + C, "route_denied"), ("/v1.41/libpod/play/kube", "route_denied"),
     ("/v1.41/libpod/images/load", "route_denied"), ("/v1.41/libpod/local/images/load?path=/etc", "route_denied"),
