@@ -313,13 +313,17 @@ void s2c_ledger_release(struct s2c_ledger *ledger, const char *id)
 	s2c_monitor_leave(ledger->lock);
 }
 
-bool s2c_ledger_attach(struct s2c_ledger *ledger, const char *id, unsigned most)
+bool s2c_ledger_attach(struct s2c_ledger *ledger, const char *id, bool in, unsigned most)
 {
 	s2c_monitor_enter(ledger->lock);
 	struct container *c = by_id(ledger, id);
-	bool may = c && c->record.attaches < most;
-	if (may)
+	bool may = c && c->record.attaches < most && !(in && c->record.has_input);
+	if (may) {
 		c->record.attaches++;
+		c->record.has_input = c->record.has_input || in;
+		if (in && c->record.state == S2C_CONTAINER_CREATED)
+			c->record.state = S2C_CONTAINER_ATTACHED;
+	}
 	s2c_monitor_leave(ledger->lock);
 	return may;
 }

@@ -41,6 +41,7 @@ struct s2c_container_record {
 	int64_t until;     /* monotonic milliseconds: killed then; 0: not started */
 	uint32_t deadline; /* seconds it may run */
 	uint32_t attaches; /* streams that are open or were */
+	bool has_input;    /* one of them with standard input */
 	int exit_code;     /* when ended */
 };
 
@@ -74,8 +75,8 @@ bool s2c_ledger_find(struct s2c_ledger *ledger, const char *owner, const char *w
  */
 bool s2c_ledger_move(struct s2c_ledger *ledger, const char *id, unsigned from,
 	enum s2c_container_state to);
-/* One more stream; false above one of each kind of state. */
-bool s2c_ledger_attach(struct s2c_ledger *ledger, const char *id, unsigned most);
+/* One more stream, of `most` over its life; `in`: with standard input, once. */
+bool s2c_ledger_attach(struct s2c_ledger *ledger, const char *id, bool in, unsigned most);
 /*
  * An engine is at its files, in one of the states; until it is released it does not
  * become S2C_CONTAINER_RUNNING, for then paths in it could be changed under the engine's

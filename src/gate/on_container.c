@@ -67,14 +67,12 @@ static int take_stream(struct s2c_session *session,
 {
 	struct s2c_ledger *ledger = session->core->ledger;
 
-	/* Standard input goes to one client, and before the start. */
-	if (session->ask->in && !s2c_ledger_move(ledger, container->id,
-					S2C_CONTAINER_CREATED, S2C_CONTAINER_ATTACHED))
+	/* Standard input goes to one client. */
+	if (!s2c_ledger_attach(
+		    ledger, container->id, session->ask->in != 0, ATTACHES_MAX))
 		return s2c_deny(session, S2C_GATE_STATE, err,
-			"standard input can be attached once and before the start");
-	if (!s2c_ledger_attach(ledger, container->id, ATTACHES_MAX))
-		return s2c_deny(session, S2C_GATE_STATE, err,
-			"the container has had %d streams", ATTACHES_MAX);
+			"standard input can be attached once, and %d streams in all",
+			ATTACHES_MAX);
 	return 0;
 }
 

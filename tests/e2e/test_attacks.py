@@ -61,7 +61,10 @@ class Bed:
         self.before = self.look()
 
     def start(self, **changes):
+        """A container that runs, with its standard input given away."""
         made = self.gate.create(**changes)
+        self.stream, answer = self.gate.attach(made)
+        assert answer.status == 101, answer
         self.gate.ok("POST", f"/v1.41/containers/{made}/start")
         return made
 

@@ -88,7 +88,7 @@ ROWS += [
     Row("start what has ended", "state", target="/v1.41/containers/{id}/start", state="exited"),
     Row("attach to what has ended", "state", target="/v1.41/containers/{id}/attach?stream=1&stdout=1", state="exited",
         headers=("Connection: Upgrade", "Upgrade: tcp")),
-    Row("standard input of what runs", "state", target="/v1.41/containers/{id}/attach?stream=1&stdin=1", state="running",
+    Row("standard input again", "state", target="/v1.41/containers/{id}/attach?stream=1&stdin=1", state="running",
         headers=("Connection: Upgrade", "Upgrade: tcp")),
     Row("kill what waits", "state", target="/v1.41/containers/{id}/kill", state="created"),
     Row("kill what has ended", "state", target="/v1.41/containers/{id}/kill", state="exited"),
