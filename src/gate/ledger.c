@@ -19,6 +19,7 @@ struct place {
 
 struct container {
 	struct s2c_container_record record;
+	unsigned held;
 	struct container *next;
 };
 
@@ -28,6 +29,12 @@ struct image {
 	char id[72];
 	char *name;
 	struct image *next;
+};
+
+/* A name that an image is being given. */
+struct claim {
+	char *owner, *name;
+	struct claim *next;
 };
 
 /* Somebody who waits for a place. */
@@ -43,6 +50,7 @@ struct s2c_ledger {
 	struct container *containers;
 	struct image *images;
 	unsigned n_images;
+	struct claim *claims;
 	struct waiter *waiters;
 };
 
@@ -88,6 +96,13 @@ static void free_image(struct image *image)
 	free(image);
 }
 
+static void free_claim(struct claim *claim)
+{
+	free(claim->owner);
+	free(claim->name);
+	free(claim);
+}
+
 void s2c_ledger_free(struct s2c_ledger *ledger)
 {
 	if (!ledger)
@@ -106,6 +121,11 @@ void s2c_ledger_free(struct s2c_ledger *ledger)
 		struct image *i = ledger->images;
 		ledger->images = i->next;
 		free_image(i);
+	}
+	while (ledger->claims) {
+		struct claim *c = ledger->claims;
+		ledger->claims = c->next;
+		free_claim(c);
 	}
 	s2c_monitor_free(ledger->lock);
 	free(ledger);
@@ -265,20 +285,45 @@ bool s2c_ledger_move(struct s2c_ledger *ledger, const char *id, unsigned from,
 {
 	s2c_monitor_enter(ledger->lock);
 	struct container *c = by_id(ledger, id);
-	bool may = c && (c->record.state & from);
+	bool may = c && (c->record.state & from) &&
+		   !(c->held && to == S2C_CONTAINER_RUNNING);
 	if (may)
 		c->record.state = to;
 	s2c_monitor_leave(ledger->lock);
 	return may;
 }
 
-bool s2c_ledger_attach(struct s2c_ledger *ledger, const char *id, unsigned most)
+bool s2c_ledger_hold(struct s2c_ledger *ledger, const char *id, unsigned states)
 {
 	s2c_monitor_enter(ledger->lock);
 	struct container *c = by_id(ledger, id);
-	bool may = c && c->record.attaches < most;
+	bool may = c && (c->record.state & states);
 	if (may)
+		c->held++;
+	s2c_monitor_leave(ledger->lock);
+	return may;
+}
+
+void s2c_ledger_release(struct s2c_ledger *ledger, const char *id)
+{
+	s2c_monitor_enter(ledger->lock);
+	struct container *c = by_id(ledger, id);
+	if (c)
+		c->held--;
+	s2c_monitor_leave(ledger->lock);
+}
+
+bool s2c_ledger_attach(struct s2c_ledger *ledger, const char *id, bool in, unsigned most)
+{
+	s2c_monitor_enter(ledger->lock);
+	struct container *c = by_id(ledger, id);
+	bool may = c && c->record.attaches < most && !(in && c->record.has_input);
+	if (may) {
 		c->record.attaches++;
+		c->record.has_input = c->record.has_input || in;
+		if (in && c->record.state == S2C_CONTAINER_CREATED)
+			c->record.state = S2C_CONTAINER_ATTACHED;
+	}
 	s2c_monitor_leave(ledger->lock);
 	return may;
 }
@@ -406,6 +451,39 @@ void s2c_ledger_add_name(
 	struct s2c_ledger *ledger, const char *owner, const char *id, const char *name)
 {
 	put_image(ledger, owner, id, name);
+}
+
+bool s2c_ledger_claim(struct s2c_ledger *ledger, const char *owner, const char *name)
+{
+	bool free_to_take = true;
+
+	s2c_monitor_enter(ledger->lock);
+	for (const struct claim *c = ledger->claims; c; c = c->next)
+		free_to_take = free_to_take &&
+			       (!streq(c->name, name) || streq(c->owner, owner));
+	if (free_to_take) {
+		struct claim *claim = xcalloc(1, sizeof(*claim));
+
+		claim->owner = xstrdup(owner);
+		claim->name = xstrdup(name);
+		claim->next = ledger->claims;
+		ledger->claims = claim;
+	}
+	s2c_monitor_leave(ledger->lock);
+	return free_to_take;
+}
+
+void s2c_ledger_unclaim(struct s2c_ledger *ledger, const char *owner, const char *name)
+{
+	s2c_monitor_enter(ledger->lock);
+	for (struct claim **link = &ledger->claims; *link; link = &(*link)->next)
+		if (streq((*link)->owner, owner) && streq((*link)->name, name)) {
+			struct claim *gone = *link;
+			*link = gone->next;
+			free_claim(gone);
+			break;
+		}
+	s2c_monitor_leave(ledger->lock);
 }
 
 bool s2c_ledger_find_image(

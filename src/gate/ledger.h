@@ -41,6 +41,7 @@ struct s2c_container_record {
 	int64_t until;     /* monotonic milliseconds: killed then; 0: not started */
 	uint32_t deadline; /* seconds it may run */
 	uint32_t attaches; /* streams that are open or were */
+	bool has_input;    /* one of them with standard input */
 	int exit_code;     /* when ended */
 };
 
@@ -69,13 +70,20 @@ bool s2c_ledger_find(struct s2c_ledger *ledger, const char *owner, const char *w
 	struct s2c_container_record *out);
 
 /*
- * Changes the state if it is one of `from` (a set); false if it is not, or the container
- * is gone. For whoever asks at the same time it happens once.
+ * Changes the state if it is one of `from` (a set); false if it is not, the container is
+ * gone, or it is held and would run. For whoever asks at the same time it happens once.
  */
 bool s2c_ledger_move(struct s2c_ledger *ledger, const char *id, unsigned from,
 	enum s2c_container_state to);
-/* One more stream; false above one of each kind of state. */
-bool s2c_ledger_attach(struct s2c_ledger *ledger, const char *id, unsigned most);
+/* One more stream, of `most` over its life; `in`: with standard input, once. */
+bool s2c_ledger_attach(struct s2c_ledger *ledger, const char *id, bool in, unsigned most);
+/*
+ * An engine is at its files, in one of the states; until it is released it does not
+ * become S2C_CONTAINER_RUNNING, for then paths in it could be changed under the engine's
+ * feet (CVE-2018-15664).
+ */
+bool s2c_ledger_hold(struct s2c_ledger *ledger, const char *id, unsigned states);
+void s2c_ledger_release(struct s2c_ledger *ledger, const char *id);
 /* It has ended by itself or was killed; false if that is no news. */
 bool s2c_ledger_exited(struct s2c_ledger *ledger, const char *id, int exit_code);
 /* It runs from now on, for as long as it may. */
@@ -98,6 +106,12 @@ unsigned s2c_ledger_count_in(struct s2c_ledger *ledger, unsigned states);
 void s2c_ledger_add_image(struct s2c_ledger *ledger, const char *owner, const char *id);
 void s2c_ledger_add_name(
 	struct s2c_ledger *ledger, const char *owner, const char *id, const char *name);
+/*
+ * Somebody is about to give a name: false while another owner is. Each claim that was
+ * granted is to be dropped.
+ */
+bool s2c_ledger_claim(struct s2c_ledger *ledger, const char *owner, const char *name);
+void s2c_ledger_unclaim(struct s2c_ledger *ledger, const char *owner, const char *name);
 /* The id of an image of the owner by id or full name; false if it is none of theirs. */
 bool s2c_ledger_find_image(
 	struct s2c_ledger *ledger, const char *owner, const char *what, char out_id[72]);
