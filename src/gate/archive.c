@@ -64,6 +64,10 @@ static bool is_below_link(const struct seen *seen, const char *path)
 static int check(
 	const struct seen *seen, const struct s2c_entry *entry, struct s2c_error **err)
 {
+	if (strlen(entry->path) > S2C_GATE_ARCHIVE_PATH_MAX ||
+		(entry->link && strlen(entry->link) > S2C_GATE_ARCHIVE_PATH_MAX))
+		return s2c_fail(err, S2C_EDENIED, "a name of more than %d bytes is in it",
+			S2C_GATE_ARCHIVE_PATH_MAX);
 	if (is_below_link(seen, entry->path))
 		return s2c_fail(err, S2C_EDENIED,
 			"'%s' lies below a symbolic link of the archive", entry->path);
@@ -134,12 +138,13 @@ int s2c_gate_archive_copy(struct s2c_ctx *ctx, struct s2c_reader *in,
 	const struct s2c_gate_archive *rules, struct s2c_writer *out,
 	struct s2c_error **err)
 {
-	CLEAN_ENTRIES struct s2c_entries *entries = s2c_tar_reader(
-		in, false, rules->limits);
+	struct s2c_tar_limits limits = rules->limits;
 	CLEAN(s2c_clean_tar_writer)
 	struct s2c_tar_writer *tar = s2c_tar_writer_new(out);
 	CLEAN(seen_release) struct seen seen = {0};
 
+	limits.whole = true;
+	CLEAN_ENTRIES struct s2c_entries *entries = s2c_tar_reader(in, false, limits);
 	for (;;) {
 		const struct s2c_entry *entry;
 

@@ -19,6 +19,7 @@ struct place {
 
 struct container {
 	struct s2c_container_record record;
+	unsigned held;
 	struct container *next;
 };
 
@@ -28,6 +29,12 @@ struct image {
 	char id[72];
 	char *name;
 	struct image *next;
+};
+
+/* A name that an image is being given. */
+struct claim {
+	char *owner, *name;
+	struct claim *next;
 };
 
 /* Somebody who waits for a place. */
@@ -42,7 +49,7 @@ struct s2c_ledger {
 	struct place *places; /* reserved and not used yet */
 	struct container *containers;
 	struct image *images;
-	struct image *claims; /* names that are being given; without id */
+	struct claim *claims;
 	struct waiter *waiters;
 };
 
@@ -98,6 +105,13 @@ static void free_images(struct image *list)
 	}
 }
 
+static void free_claim(struct claim *claim)
+{
+	free(claim->owner);
+	free(claim->name);
+	free(claim);
+}
+
 void s2c_ledger_free(struct s2c_ledger *ledger)
 {
 	if (!ledger)
@@ -113,7 +127,11 @@ void s2c_ledger_free(struct s2c_ledger *ledger)
 		free(p);
 	}
 	free_images(ledger->images);
-	free_images(ledger->claims);
+	while (ledger->claims) {
+		struct claim *c = ledger->claims;
+		ledger->claims = c->next;
+		free_claim(c);
+	}
 	s2c_monitor_free(ledger->lock);
 	free(ledger);
 }
@@ -276,7 +294,7 @@ bool s2c_ledger_move(struct s2c_ledger *ledger, const char *id, unsigned from,
 	s2c_monitor_enter(ledger->lock);
 	struct container *c = by_id(ledger, id);
 	bool may = c && (c->record.state & from) &&
-		   !(to == S2C_CONTAINER_RUNNING && c->record.holds);
+		   !(c->held && to == S2C_CONTAINER_RUNNING);
 	if (may)
 		c->record.state = to;
 	s2c_monitor_leave(ledger->lock);
@@ -289,29 +307,33 @@ bool s2c_ledger_hold(struct s2c_ledger *ledger, const char *id, unsigned states)
 	struct container *c = by_id(ledger, id);
 	bool may = c && (c->record.state & states);
 	if (may)
-		c->record.holds++;
+		c->held++;
 	s2c_monitor_leave(ledger->lock);
 	return may;
 }
 
-void s2c_ledger_let_go(struct s2c_ledger *ledger, const char *id)
+void s2c_ledger_release(struct s2c_ledger *ledger, const char *id)
 {
 	s2c_monitor_enter(ledger->lock);
 	struct container *c = by_id(ledger, id);
-	if (c && c->record.holds) {
-		c->record.holds--;
+	if (c && c->held) {
+		c->held--;
 		c->record.asked = now_ms();
 	}
 	s2c_monitor_leave(ledger->lock);
 }
 
-bool s2c_ledger_attach(struct s2c_ledger *ledger, const char *id, unsigned most)
+bool s2c_ledger_attach(struct s2c_ledger *ledger, const char *id, bool in, unsigned most)
 {
 	s2c_monitor_enter(ledger->lock);
 	struct container *c = by_id(ledger, id);
-	bool may = c && c->record.attaches < most;
-	if (may)
+	bool may = c && c->record.attaches < most && !(in && c->record.has_input);
+	if (may) {
 		c->record.attaches++;
+		c->record.has_input = c->record.has_input || in;
+		if (in && c->record.state == S2C_CONTAINER_CREATED)
+			c->record.state = S2C_CONTAINER_ATTACHED;
+	}
 	s2c_monitor_leave(ledger->lock);
 	return may;
 }
@@ -325,16 +347,18 @@ void s2c_ledger_started(struct s2c_ledger *ledger, const char *id)
 	s2c_monitor_leave(ledger->lock);
 }
 
-void s2c_ledger_exited(struct s2c_ledger *ledger, const char *id, int exit_code)
+bool s2c_ledger_exited(struct s2c_ledger *ledger, const char *id, int exit_code)
 {
 	s2c_monitor_enter(ledger->lock);
 	struct container *c = by_id(ledger, id);
-	if (c && c->record.state == S2C_CONTAINER_RUNNING) {
+	bool news = c && c->record.state == S2C_CONTAINER_RUNNING;
+	if (news) {
 		c->record.state = S2C_CONTAINER_EXITED;
 		c->record.exit_code = exit_code;
 		c->record.asked = now_ms();
 	}
 	s2c_monitor_leave(ledger->lock);
+	return news;
 }
 
 void s2c_ledger_remove(struct s2c_ledger *ledger, const char *id)
@@ -373,6 +397,17 @@ bool s2c_ledger_due(struct s2c_ledger *ledger, int64_t now, bool all,
 	return due != NULL;
 }
 
+unsigned s2c_ledger_count_in(struct s2c_ledger *ledger, unsigned states)
+{
+	unsigned n = 0;
+
+	s2c_monitor_enter(ledger->lock);
+	for (const struct container *c = ledger->containers; c; c = c->next)
+		n += (c->record.state & states) != 0;
+	s2c_monitor_leave(ledger->lock);
+	return n;
+}
+
 void s2c_ledger_deadline_passed(struct s2c_ledger *ledger, const char *id)
 {
 	s2c_monitor_enter(ledger->lock);
@@ -398,24 +433,13 @@ bool s2c_ledger_forgotten(
 
 	s2c_monitor_enter(ledger->lock);
 	for (const struct container *c = ledger->containers; c && !old; c = c->next)
-		if (c->record.state != S2C_CONTAINER_RUNNING && !c->record.holds &&
+		if (c->record.state != S2C_CONTAINER_RUNNING && !c->held &&
 			now - c->record.asked > S2C_LEDGER_IDLE_SECONDS * 1000ll)
 			old = c;
 	if (old)
 		*out = old->record;
 	s2c_monitor_leave(ledger->lock);
 	return old != NULL;
-}
-
-unsigned s2c_ledger_count(struct s2c_ledger *ledger)
-{
-	unsigned n = 0;
-
-	s2c_monitor_enter(ledger->lock);
-	for (const struct container *c = ledger->containers; c; c = c->next)
-		n++;
-	s2c_monitor_leave(ledger->lock);
-	return n;
 }
 
 /* ---- images ---- */
@@ -482,36 +506,34 @@ void s2c_ledger_add_name(
 	put_image(ledger, owner, id, name);
 }
 
-bool s2c_ledger_claim_name(struct s2c_ledger *ledger, const char *owner, const char *name)
+bool s2c_ledger_claim(struct s2c_ledger *ledger, const char *owner, const char *name)
 {
-	struct image *claim = xcalloc(1, sizeof(*claim));
-	bool free_name = true;
+	bool free_to_take = true;
 
-	(void)snprintf(claim->owner, sizeof(claim->owner), "%s", owner);
-	claim->name = xstrdup(name);
 	s2c_monitor_enter(ledger->lock);
-	for (const struct image *c = ledger->claims; c; c = c->next)
-		free_name = free_name &&
-			    (!streq(c->name, name) || streq(c->owner, owner));
-	if (free_name) {
+	for (const struct claim *c = ledger->claims; c; c = c->next)
+		free_to_take = free_to_take &&
+			       (!streq(c->name, name) || streq(c->owner, owner));
+	if (free_to_take) {
+		struct claim *claim = xcalloc(1, sizeof(*claim));
+
+		claim->owner = xstrdup(owner);
+		claim->name = xstrdup(name);
 		claim->next = ledger->claims;
 		ledger->claims = claim;
 	}
 	s2c_monitor_leave(ledger->lock);
-	if (!free_name)
-		free_image(claim);
-	return free_name;
+	return free_to_take;
 }
 
-void s2c_ledger_unclaim_name(
-	struct s2c_ledger *ledger, const char *owner, const char *name)
+void s2c_ledger_unclaim(struct s2c_ledger *ledger, const char *owner, const char *name)
 {
 	s2c_monitor_enter(ledger->lock);
-	for (struct image **link = &ledger->claims; *link; link = &(*link)->next)
-		if (streq((*link)->name, name) && streq((*link)->owner, owner)) {
-			struct image *gone = *link;
+	for (struct claim **link = &ledger->claims; *link; link = &(*link)->next)
+		if (streq((*link)->owner, owner) && streq((*link)->name, name)) {
+			struct claim *gone = *link;
 			*link = gone->next;
-			free_image(gone);
+			free_claim(gone);
 			break;
 		}
 	s2c_monitor_leave(ledger->lock);

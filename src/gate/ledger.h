@@ -46,7 +46,7 @@ struct s2c_container_record {
 	int64_t asked;     /* when somebody asked for it last */
 	uint32_t deadline; /* seconds it may run */
 	uint32_t attaches; /* streams that are open or were */
-	uint32_t holds;    /* copies that are under way: it does not start meanwhile */
+	bool has_input;    /* one of them with standard input */
 	int exit_code;     /* when ended */
 };
 
@@ -80,16 +80,17 @@ bool s2c_ledger_find(struct s2c_ledger *ledger, const char *owner, const char *w
  */
 bool s2c_ledger_move(struct s2c_ledger *ledger, const char *id, unsigned from,
 	enum s2c_container_state to);
+/* One more stream, of `most` over its life; `in`: with standard input, once. */
+bool s2c_ledger_attach(struct s2c_ledger *ledger, const char *id, bool in, unsigned most);
 /*
- * Keeps it from being started, for as long as files are copied, if it is in one of the
- * states; each hold is let go once. The other half of it is in s2c_ledger_move().
+ * An engine is at its files, in one of the states; until it is released it does not
+ * become S2C_CONTAINER_RUNNING, for then paths in it could be changed under the engine's
+ * feet (CVE-2018-15664).
  */
 bool s2c_ledger_hold(struct s2c_ledger *ledger, const char *id, unsigned states);
-void s2c_ledger_let_go(struct s2c_ledger *ledger, const char *id);
-/* One more stream; false above one of each kind of state. */
-bool s2c_ledger_attach(struct s2c_ledger *ledger, const char *id, unsigned most);
-/* It has ended by itself or was killed. */
-void s2c_ledger_exited(struct s2c_ledger *ledger, const char *id, int exit_code);
+void s2c_ledger_release(struct s2c_ledger *ledger, const char *id);
+/* It has ended by itself or was killed; false if that is no news. */
+bool s2c_ledger_exited(struct s2c_ledger *ledger, const char *id, int exit_code);
 /* It runs from now on, for as long as it may. */
 void s2c_ledger_started(struct s2c_ledger *ledger, const char *id);
 /* It is not there any more; its place is free. */
@@ -108,21 +109,19 @@ void s2c_ledger_postpone(struct s2c_ledger *ledger, const char *id, unsigned sec
 /* Some container that nobody wants any more at `now`; false if there is none. */
 bool s2c_ledger_forgotten(
 	struct s2c_ledger *ledger, int64_t now, struct s2c_container_record *out);
-unsigned s2c_ledger_count(struct s2c_ledger *ledger);
+/* How many are in one of the states. */
+unsigned s2c_ledger_count_in(struct s2c_ledger *ledger, unsigned states);
 
 /* Images: "sha256:..." ids of what the owner committed, and names that were given. */
 void s2c_ledger_add_image(struct s2c_ledger *ledger, const char *owner, const char *id);
 void s2c_ledger_add_name(
 	struct s2c_ledger *ledger, const char *owner, const char *id, const char *name);
 /*
- * Keeps others from giving this name at the same time, between looking whose it is and
- * giving it; false if somebody else is about to. The engine and the ledger would take
- * two in different orders else.
+ * Somebody is about to give a name: false while another owner is. Each claim that was
+ * granted is to be dropped.
  */
-bool s2c_ledger_claim_name(
-	struct s2c_ledger *ledger, const char *owner, const char *name);
-void s2c_ledger_unclaim_name(
-	struct s2c_ledger *ledger, const char *owner, const char *name);
+bool s2c_ledger_claim(struct s2c_ledger *ledger, const char *owner, const char *name);
+void s2c_ledger_unclaim(struct s2c_ledger *ledger, const char *owner, const char *name);
 /* The id of an image of the owner by id or full name; false if it is none of theirs. */
 bool s2c_ledger_find_image(
 	struct s2c_ledger *ledger, const char *owner, const char *what, char out_id[72]);

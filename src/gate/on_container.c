@@ -38,7 +38,7 @@ int s2c_on_inspect(struct s2c_session *session, struct s2c_error **err)
 	if (s2c_session_engine(session, S2C_HTTP1_GET, target, NULL, &found, err) < 0)
 		return -1;
 	if (s2c_filtered_has_exited(found, &exit_code))
-		s2c_ledger_exited(session->core->ledger, container.id, exit_code);
+		s2c_session_exited(session, container.id, exit_code);
 	shown = s2c_filtered_container(found);
 	return s2c_answer_json(session, 200, shown, err);
 }
@@ -57,7 +57,7 @@ int s2c_session_refresh(struct s2c_session *session,
 		return -1;
 	if (!s2c_filtered_has_exited(found, &exit_code))
 		return 0;
-	s2c_ledger_exited(session->core->ledger, container->id, exit_code);
+	s2c_session_exited(session, container->id, exit_code);
 	container->state = S2C_CONTAINER_EXITED;
 	container->exit_code = exit_code;
 	return 0;
@@ -70,14 +70,12 @@ static int take_stream(struct s2c_session *session,
 {
 	struct s2c_ledger *ledger = session->core->ledger;
 
-	/* Standard input goes to one client, and before the start. */
-	if (session->ask->in && !s2c_ledger_move(ledger, container->id,
-					S2C_CONTAINER_CREATED, S2C_CONTAINER_ATTACHED))
+	/* Standard input goes to one client. */
+	if (!s2c_ledger_attach(
+		    ledger, container->id, session->ask->in != 0, ATTACHES_MAX))
 		return s2c_deny(session, S2C_GATE_STATE, err,
-			"standard input can be attached once and before the start");
-	if (!s2c_ledger_attach(ledger, container->id, ATTACHES_MAX))
-		return s2c_deny(session, S2C_GATE_STATE, err,
-			"the container has had %d streams", ATTACHES_MAX);
+			"standard input can be attached once, and %d streams in all",
+			ATTACHES_MAX);
 	return 0;
 }
 
@@ -139,7 +137,12 @@ static int pump(
 		.in_max = values->source_bytes,
 		.out_max = values->log_bytes,
 	};
-	return s2c_relay_run(session->ctx, &relay, err);
+	int rc = s2c_relay_run(session->ctx, &relay, err);
+	s2c_metrics_add(session->core->metrics, S2C_METRIC_RELAY_BYTES, S2C_METRIC_IN, 0,
+		(int64_t)relay.n_in);
+	s2c_metrics_add(session->core->metrics, S2C_METRIC_RELAY_BYTES, S2C_METRIC_OUT, 0,
+		(int64_t)relay.n_out);
+	return rc;
 }
 
 int s2c_on_attach(struct s2c_session *session, struct s2c_error **err)
@@ -157,8 +160,8 @@ int s2c_on_attach(struct s2c_session *session, struct s2c_error **err)
 	if (s2c_own_container(session, S2C_CONTAINER_FRESH | S2C_CONTAINER_RUNNING,
 		    &container, err) < 0 ||
 		attach_target(session, &container, &target, err) < 0 ||
-		s2c_allow(session, container.id, NULL, err) < 0 ||
-		take_stream(session, &container, err) < 0)
+		take_stream(session, &container, err) < 0 ||
+		s2c_allow(session, container.id, NULL, err) < 0)
 		return -1;
 	opts.target = s2c_buf_str(&target);
 	if (s2c_gate_call_begin(
@@ -213,11 +216,15 @@ int s2c_on_start(struct s2c_session *session, struct s2c_error **err)
 	struct s2c_container_record container;
 	char target[S2C_UPSTREAM_TARGET_MAX];
 
-	if (s2c_own_container(session, S2C_CONTAINER_FRESH, &container, err) < 0 ||
-		s2c_allow(session, container.id, NULL, err) < 0)
+	if (s2c_own_container(session, S2C_CONTAINER_FRESH, &container, err) < 0)
 		return -1;
 	if (take_start(session, &container, err) < 0)
 		return -1;
+	if (s2c_allow(session, container.id, NULL, err) < 0) {
+		(void)s2c_ledger_move(
+			ledger, container.id, S2C_CONTAINER_RUNNING, container.state);
+		return -1;
+	}
 	/* Whether the client stays or not, it runs or it does not. */
 	session->steady = true;
 	s2c_ledger_started(ledger, container.id);
@@ -300,7 +307,14 @@ int s2c_on_wait(struct s2c_session *session, struct s2c_error **err)
 	if (s2c_wire_send_head(&session->wire, &head, err) < 0 ||
 		read_exit(&call, &status, err) < 0)
 		return -1;
-	s2c_ledger_exited(session->core->ledger, container.id, (int)status);
+	/*
+	 * An engine also answers for a container that was not started yet, and it may be
+	 * running by now: what it is, only a look at it tells.
+	 */
+	if (s2c_ledger_find(
+		    session->core->ledger, session->owner, container.id, &container) &&
+		s2c_session_refresh(session, &container, err) < 0)
+		return -1;
 	return answer_exit(session, status, err);
 }
 
@@ -391,6 +405,7 @@ int s2c_session_remove(
 	if (s2c_session_engine(session, S2C_HTTP1_DELETE, target, NULL, NULL, err) < 0 &&
 		session->code != S2C_GATE_NOT_FOUND)
 		return -1;
+	session->code = S2C_GATE_OK;
 	s2c_ledger_remove(session->core->ledger, id);
 	return 0;
 }

@@ -205,6 +205,7 @@ static int decide_command(
 {
 	static const struct s2c_strv none = S2C_STRV_INIT;
 	const struct s2c_gate_ask *ask = session->ask;
+	CLEAN_STRV struct s2c_strv argv = S2C_STRV_INIT;
 	struct s2c_verdict verdict = {0};
 
 	wish->spec.cmd = &ask->cmd;
@@ -212,7 +213,10 @@ static int decide_command(
 	if (!ask->has_entrypoint &&
 		session->subject->values.entrypoint == S2C_ENTRYPOINT_CLEAR)
 		wish->spec.entrypoint = &none;
-	if (!s2c_rules_command(session->subject, &ask->cmd, &verdict))
+	/* What runs is both together. */
+	s2c_strv_add_all(&argv, &ask->entrypoint);
+	s2c_strv_add_all(&argv, &ask->cmd);
+	if (!s2c_rules_command(session->subject, &argv, &verdict))
 		return s2c_deny_by(session, &verdict, err);
 	return 0;
 }

@@ -31,6 +31,28 @@ static int join_name(struct s2c_session *session, const char *repo, const char *
 	return 0;
 }
 
+/* Engines take such a name for an id, or refuse it when it is too late. */
+static bool looks_like_id(const struct s2c_reference *name)
+{
+	static const char digits[] = "0123456789abcdef";
+	const char *last = strrchr(name->repository, '/');
+
+	last = last ? last + 1 : name->repository;
+	return streq(last, "sha256") ||
+	       (strlen(last) == 64 && strspn(last, digits) == 64);
+}
+
+/* The engine did not describe the image of that name: is it because there is none? */
+static int is_unused(
+	struct s2c_session *session, const char *name, struct s2c_error **err)
+{
+	if (session->code != S2C_GATE_NOT_FOUND)
+		return s2c_deny(session, S2C_GATE_UPSTREAM_DOWN, err,
+			"the engine does not say what '%s' is", name);
+	session->code = S2C_GATE_OK;
+	return 0;
+}
+
 /*
  * Whether the name may be given to an image of the client's: not if it is a builder's,
  * and not if the engine has it for an image that is not the client's.
@@ -48,6 +70,9 @@ static int check_output(struct s2c_session *session, const struct s2c_reference 
 	if (*name->digest)
 		return s2c_deny(session, S2C_GATE_OUTPUT_NOT_ALLOWED, err,
 			"a digest is no name to give");
+	if (looks_like_id(name))
+		return s2c_deny(session, S2C_GATE_OUTPUT_NOT_ALLOWED, err,
+			"the name '%s' looks like an id", name->repository);
 	if (!s2c_rules_output(session->policy->rules, session->subject, name, &verdict))
 		return s2c_deny_by(session, &verdict, err);
 	if (session->core->private_)
@@ -56,43 +81,13 @@ static int check_output(struct s2c_session *session, const struct s2c_reference 
 	(void)snprintf(target, sizeof(target),
 		"/v" S2C_UPSTREAM_VERSION "/images/%s/json", text);
 	if (s2c_session_engine(session, S2C_HTTP1_GET, target, NULL, &answer, NULL) < 0)
-		return session->code == S2C_GATE_NOT_FOUND
-			       ? 0
-			       : s2c_deny(session, S2C_GATE_UPSTREAM_DOWN, err,
-					 "the engine does not say what '%s' is", text);
+		return is_unused(session, text, err);
 	found = s2c_json_str(s2c_json_get(answer, "Id"));
 	if (found && s2c_gate_image_id(found, id) &&
 		s2c_ledger_find_image(session->core->ledger, session->owner, id, own))
 		return 0;
 	return s2c_deny(session, S2C_GATE_OUTPUT_NOT_ALLOWED, err,
 		"the name '%s' is in use", text);
-}
-
-/* A name that nobody else gives while it lives: see s2c_ledger_claim_name(). */
-struct claim {
-	struct s2c_session *session;
-	char name[S2C_REFERENCE_MAX + 1]; /* "": none */
-};
-
-static void claim_release(struct claim *claim)
-{
-	if (*claim->name)
-		s2c_ledger_unclaim_name(
-			claim->session->core->ledger, claim->session->owner, claim->name);
-}
-
-static int take_claim(struct s2c_session *session, const struct s2c_reference *name,
-	struct claim *out, struct s2c_error **err)
-{
-	char text[S2C_REFERENCE_MAX + 1];
-
-	s2c_gate_canonical(name, text);
-	if (!s2c_ledger_claim_name(session->core->ledger, session->owner, text))
-		return s2c_deny(session, S2C_GATE_OUTPUT_NOT_ALLOWED, err,
-			"the name '%s' is in use", text);
-	out->session = session;
-	memcpy(out->name, text, sizeof(text));
-	return 0;
 }
 
 static int give_name(struct s2c_session *session, const char *id,
@@ -112,6 +107,25 @@ static int give_name(struct s2c_session *session, const char *id,
 	s2c_gate_canonical(name, text);
 	s2c_ledger_add_name(session->core->ledger, session->owner, id, text);
 	return 0;
+}
+
+/*
+ * Finds out that a name may be given, and lets nobody else do the same until
+ * s2c_ledger_unclaim(). `text`: room for S2C_REFERENCE_MAX + 1.
+ */
+static int claim_name(struct s2c_session *session, const struct s2c_reference *name,
+	char *text, struct s2c_error **err)
+{
+	struct s2c_ledger *ledger = session->core->ledger;
+
+	s2c_gate_canonical(name, text);
+	if (!s2c_ledger_claim(ledger, session->owner, text))
+		return s2c_deny(session, S2C_GATE_OUTPUT_NOT_ALLOWED, err,
+			"the name '%s' is being given to another image", text);
+	if (check_output(session, name, err) == 0)
+		return 0;
+	s2c_ledger_unclaim(ledger, session->owner, text);
+	return -1;
 }
 
 /* ---- inspect, pull ---- */
@@ -294,15 +308,38 @@ static int commit(struct s2c_session *session, const char *container, char out_i
 	return 0;
 }
 
+/* What could not get its name does not stay without one. */
+static int commit_named(struct s2c_session *session, const char *container,
+	const struct s2c_reference *name, char id[72], struct s2c_error **err)
+{
+	struct s2c_ledger *ledger = session->core->ledger;
+	char target[S2C_UPSTREAM_TARGET_MAX];
+	enum s2c_gate_code code;
+
+	if (s2c_allow(session, container, NULL, err) < 0 ||
+		commit(session, container, id, err) < 0)
+		return -1;
+	s2c_ledger_add_image(ledger, session->owner, id);
+	if (!name || give_name(session, id, name, err) == 0)
+		return 0;
+	code = session->code;
+	(void)snprintf(
+		target, sizeof(target), "/v" S2C_UPSTREAM_VERSION "/images/%s", id);
+	(void)!s2c_session_engine(session, S2C_HTTP1_DELETE, target, NULL, NULL, NULL);
+	s2c_ledger_remove_image(ledger, session->owner, id);
+	session->code = code;
+	return -1;
+}
+
 int s2c_on_commit(struct s2c_session *session, struct s2c_error **err)
 {
 	const struct s2c_gate_ask *ask = session->ask;
 	CLEAN_JSON struct s2c_json *answer = s2c_json_new_object();
 	struct s2c_container_record container;
 	bool named = ask->repo && *ask->repo;
-	CLEAN(claim_release) struct claim claim = {0};
+	char id[72], text[S2C_REFERENCE_MAX + 1];
 	struct s2c_reference name;
-	char id[72];
+	int rc;
 
 	if (s2c_own_container(session, S2C_CONTAINER_RUNNING | S2C_CONTAINER_ENDED,
 		    &container, err) < 0 ||
@@ -316,16 +353,20 @@ int s2c_on_commit(struct s2c_session *session, struct s2c_error **err)
 			container.exit_code);
 	if (check_config(session, err) < 0 ||
 		(named && (join_name(session, ask->repo, ask->tag, &name, err) < 0 ||
-				  take_claim(session, &name, &claim, err) < 0 ||
-				  check_output(session, &name, err) < 0)) ||
-		s2c_allow(session, container.id, NULL, err) < 0 ||
-		commit(session, container.id, id, err) < 0)
+				  claim_name(session, &name, text, err) < 0)))
 		return -1;
-	s2c_ledger_add_image(session->core->ledger, session->owner, id);
-	if (named && give_name(session, id, &name, err) < 0)
+	rc = commit_named(session, container.id, named ? &name : NULL, id, err);
+	if (named)
+		s2c_ledger_unclaim(session->core->ledger, session->owner, text);
+	if (rc < 0)
 		return -1;
 	(void)s2c_ledger_move(session->core->ledger, container.id, S2C_CONTAINER_ENDED,
 		S2C_CONTAINER_COMMITTED);
+	s2c_metrics_add(
+		session->core->metrics, S2C_METRIC_BUILDS, S2C_METRIC_SUCCEEDED, 0, 1);
+	s2c_session_note(session, &(struct s2c_audit_entry){.event = S2C_AUDIT_COMMIT,
+					  .container = container.id,
+					  .image_id = id});
 	s2c_json_set_str(answer, "Id", id);
 	return s2c_answer_json(session, 201, answer, err);
 }
@@ -356,17 +397,20 @@ static int find_own(struct s2c_session *session, const char *what, char out_id[7
 int s2c_on_image_tag(struct s2c_session *session, struct s2c_error **err)
 {
 	const struct s2c_gate_ask *ask = session->ask;
-	char id[72], own_name[S2C_REFERENCE_MAX + 1];
-	CLEAN(claim_release) struct claim claim = {0};
+	char id[72], own_name[S2C_REFERENCE_MAX + 1], text[S2C_REFERENCE_MAX + 1];
 	struct s2c_reference name;
+	int rc;
 
 	if (find_own(session, ask->object, id, own_name, err) < 0 ||
 		join_name(session, ask->repo ? ask->repo : "", ask->tag, &name, err) <
 			0 ||
-		take_claim(session, &name, &claim, err) < 0 ||
-		check_output(session, &name, err) < 0 ||
-		s2c_allow(session, NULL, id, err) < 0 ||
-		give_name(session, id, &name, err) < 0)
+		claim_name(session, &name, text, err) < 0)
+		return -1;
+	rc = s2c_allow(session, NULL, id, err);
+	if (rc == 0)
+		rc = give_name(session, id, &name, err);
+	s2c_ledger_unclaim(session->core->ledger, session->owner, text);
+	if (rc < 0)
 		return -1;
 	return s2c_answer_status(session, 201, err);
 }
@@ -387,13 +431,14 @@ int s2c_on_image_push(struct s2c_session *session, struct s2c_error **err)
 	CLEAN(s2c_clean_secret) char *auth = NULL;
 	const struct s2c_rule_push *rule = NULL;
 	char id[72], repo[S2C_REFERENCE_MAX + 1], text[S2C_REFERENCE_MAX + 1];
+	char own_name[S2C_REFERENCE_MAX + 1];
 	struct s2c_verdict verdict = {0};
 	struct s2c_reference name;
 
 	if (join_name(session, ask->object, ask->tag, &name, err) < 0)
 		return -1;
 	s2c_reference_format(&name, text);
-	if (find_own(session, text, id, text, err) < 0)
+	if (find_own(session, text, id, own_name, err) < 0)
 		return -1;
 	if (!s2c_rules_push(
 		    session->policy->rules, session->subject, &name, &rule, &verdict))
@@ -406,6 +451,9 @@ int s2c_on_image_push(struct s2c_session *session, struct s2c_error **err)
 		s2c_http1_query_add(&target, "tag", name.tag, err) < 0 ||
 		s2c_allow(session, NULL, id, err) < 0)
 		return -1;
+	s2c_session_note(session,
+		&(struct s2c_audit_entry){
+			.event = S2C_AUDIT_PUSH, .image_id = id, .reference = text});
 	return follow(session,
 		&(struct s2c_gate_call_opts){.method = S2C_HTTP1_POST,
 			.target = s2c_buf_str(&target),

@@ -13,6 +13,7 @@
 #include "gate/audit.h"
 #include "gate/instance.h"
 #include "gate/ledger.h"
+#include "gate/metrics.h"
 #include "gate/upstream.h"
 #include "gate/wire.h"
 #include "policy/rules.h"
@@ -116,6 +117,11 @@ int s2c_deny_by(struct s2c_session *session, const struct s2c_verdict *verdict,
  */
 S2C_CHECK int s2c_allow(struct s2c_session *session, const char *container,
 	const char *image, struct s2c_error **err);
+
+/* Writes down what came of it: an event beside the decision. Texts are borrowed. */
+void s2c_session_note(struct s2c_session *session, const struct s2c_audit_entry *event);
+/* A container was seen to have ended. */
+void s2c_session_exited(struct s2c_session *session, const char *id, int exit_code);
 
 /* The container of the client's that the ask names, in one of the states. */
 S2C_CHECK int s2c_own_container(struct s2c_session *session, unsigned states,

@@ -18,7 +18,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	CLEAN_ERROR struct s2c_error *err = NULL;
 	struct s2c_gate_grant grant;
 
-	if (s2c_gate_grant_decode(data, size, &grant, NULL) == 0 && size != 32)
+	if (s2c_gate_grant_decode(data, size, &grant, NULL) == 0 && size != 40)
 		abort();
 	if (s2c_gate_head_decode(data, size, &head, &err) < 0) {
 		if (!err || head.headers.items)

@@ -143,11 +143,14 @@ static void test_senseless(void **state)
 	decode_fails(&ask);
 	ask.labels = (struct s2c_strv)S2C_STRV_INIT;
 	ask.name = bad;
-	decode_fails(&ask);
+	assert_int_equal(s2c_gate_ask_encode(&ask, &bytes, &terr), -1);
+	s2c_error_free(TAKE(terr));
 	ask.name = utf8;
-	decode_fails(&ask);
+	assert_int_equal(s2c_gate_ask_encode(&ask, &bytes, &terr), -1);
+	s2c_error_free(TAKE(terr));
 	ask.name = del;
-	decode_fails(&ask);
+	assert_int_equal(s2c_gate_ask_encode(&ask, &bytes, &terr), -1);
+	s2c_error_free(TAKE(terr));
 }
 
 /* An op that is about something names it, and every request has a method. */

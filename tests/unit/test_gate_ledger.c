@@ -57,9 +57,9 @@ static void test_find(void **state)
 	assert_string_equal(c.id, ID_A);
 	assert_true(s2c_ledger_find(ledger, "u:1", ID_B, &c));
 	assert_string_equal(c.id, ID_B);
-	assert_int_equal(s2c_ledger_count(ledger), 3);
+	assert_int_equal(s2c_ledger_count_in(ledger, S2C_CONTAINER_ANY), 3);
 	s2c_ledger_remove(ledger, ID_A);
-	assert_int_equal(s2c_ledger_count(ledger), 2);
+	assert_int_equal(s2c_ledger_count_in(ledger, S2C_CONTAINER_ANY), 2);
 	assert_true(s2c_ledger_find(ledger, "u:1", ID_A, &c));
 	assert_string_equal(c.id, ID_B);
 	s2c_ledger_remove(ledger, "nobody's");
@@ -92,18 +92,18 @@ static void test_exit(void **state)
 	struct s2c_container_record c;
 
 	add(ledger, "u:1", ID_A, "", S2C_CONTAINER_CREATED);
-	s2c_ledger_exited(ledger, ID_A, 7);
+	(void)s2c_ledger_exited(ledger, ID_A, 7);
 	assert_int_equal(state_of(ledger, ID_A), S2C_CONTAINER_CREATED);
 	assert_true(s2c_ledger_move(
 		ledger, ID_A, S2C_CONTAINER_FRESH, S2C_CONTAINER_RUNNING));
 	assert_false(s2c_ledger_move(
 		ledger, ID_A, S2C_CONTAINER_FRESH, S2C_CONTAINER_RUNNING));
-	s2c_ledger_exited(ledger, ID_A, 7);
-	s2c_ledger_exited(ledger, ID_A, 0);
+	(void)s2c_ledger_exited(ledger, ID_A, 7);
+	(void)s2c_ledger_exited(ledger, ID_A, 0);
 	assert_true(s2c_ledger_find(ledger, "u:1", ID_A, &c));
 	assert_int_equal(c.exit_code, 7);
 	assert_int_equal(c.state, S2C_CONTAINER_EXITED);
-	s2c_ledger_exited(ledger, ID_B, 0);
+	(void)s2c_ledger_exited(ledger, ID_B, 0);
 	for (unsigned s = 1; s <= S2C_CONTAINER_BROKEN; s <<= 1)
 		assert_non_null(s2c_container_state_name(s));
 }
@@ -113,10 +113,10 @@ static void test_attaches(void **state)
 	CLEAN(s2c_clean_ledger) struct s2c_ledger *ledger = s2c_ledger_new(9);
 
 	add(ledger, "u:1", ID_A, "", S2C_CONTAINER_CREATED);
-	assert_true(s2c_ledger_attach(ledger, ID_A, 2));
-	assert_true(s2c_ledger_attach(ledger, ID_A, 2));
-	assert_false(s2c_ledger_attach(ledger, ID_A, 2));
-	assert_false(s2c_ledger_attach(ledger, ID_B, 2));
+	assert_true(s2c_ledger_attach(ledger, ID_A, false, 2));
+	assert_true(s2c_ledger_attach(ledger, ID_A, false, 2));
+	assert_false(s2c_ledger_attach(ledger, ID_A, false, 2));
+	assert_false(s2c_ledger_attach(ledger, ID_B, false, 2));
 }
 
 /* While files are copied into a container or out of it nobody starts it. */
@@ -132,15 +132,15 @@ static void test_hold(void **state)
 		ledger, ID_A, S2C_CONTAINER_FRESH, S2C_CONTAINER_RUNNING));
 	assert_true(s2c_ledger_move(
 		ledger, ID_A, S2C_CONTAINER_CREATED, S2C_CONTAINER_ATTACHED));
-	s2c_ledger_let_go(ledger, ID_A);
+	s2c_ledger_release(ledger, ID_A);
 	assert_false(s2c_ledger_move(
 		ledger, ID_A, S2C_CONTAINER_FRESH, S2C_CONTAINER_RUNNING));
-	s2c_ledger_let_go(ledger, ID_A);
+	s2c_ledger_release(ledger, ID_A);
 	assert_true(s2c_ledger_move(
 		ledger, ID_A, S2C_CONTAINER_FRESH, S2C_CONTAINER_RUNNING));
 	assert_false(s2c_ledger_hold(ledger, ID_A, S2C_CONTAINER_FRESH));
 	assert_false(s2c_ledger_hold(ledger, ID_B, S2C_CONTAINER_ANY));
-	s2c_ledger_let_go(ledger, ID_B);
+	s2c_ledger_release(ledger, ID_B);
 }
 
 #define FAR INT64_MAX
@@ -172,7 +172,7 @@ static void test_due(void **state)
 	/* What has ended is not due. */
 	add(ledger, "u:1", ID_B, "", S2C_CONTAINER_RUNNING);
 	s2c_ledger_started(ledger, ID_B);
-	s2c_ledger_exited(ledger, ID_B, 0);
+	(void)s2c_ledger_exited(ledger, ID_B, 0);
 	assert_false(s2c_ledger_due(ledger, FAR, false, &c));
 }
 
@@ -188,11 +188,11 @@ static void test_forgotten(void **state)
 	assert_string_equal(c.id, ID_A);
 	assert_true(s2c_ledger_hold(ledger, ID_A, S2C_CONTAINER_FRESH));
 	assert_false(s2c_ledger_forgotten(ledger, FAR, &c));
-	s2c_ledger_let_go(ledger, ID_A);
+	s2c_ledger_release(ledger, ID_A);
 	assert_true(s2c_ledger_move(
 		ledger, ID_A, S2C_CONTAINER_FRESH, S2C_CONTAINER_RUNNING));
 	assert_false(s2c_ledger_forgotten(ledger, FAR, &c));
-	s2c_ledger_exited(ledger, ID_A, 0);
+	(void)s2c_ledger_exited(ledger, ID_A, 0);
 	assert_true(s2c_ledger_forgotten(ledger, FAR, &c));
 }
 
@@ -358,16 +358,16 @@ static void test_claims(void **state)
 {
 	CLEAN(s2c_clean_ledger) struct s2c_ledger *ledger = s2c_ledger_new(1);
 
-	assert_true(s2c_ledger_claim_name(ledger, "u:1", "a:1"));
-	assert_false(s2c_ledger_claim_name(ledger, "u:2", "a:1"));
-	assert_true(s2c_ledger_claim_name(ledger, "u:2", "a:2"));
+	assert_true(s2c_ledger_claim(ledger, "u:1", "a:1"));
+	assert_false(s2c_ledger_claim(ledger, "u:2", "a:1"));
+	assert_true(s2c_ledger_claim(ledger, "u:2", "a:2"));
 	/* The same owner may, and then lets go as often. */
-	assert_true(s2c_ledger_claim_name(ledger, "u:1", "a:1"));
-	s2c_ledger_unclaim_name(ledger, "u:1", "a:1");
-	assert_false(s2c_ledger_claim_name(ledger, "u:2", "a:1"));
-	s2c_ledger_unclaim_name(ledger, "u:1", "a:1");
-	s2c_ledger_unclaim_name(ledger, "u:1", "a:1");
-	assert_true(s2c_ledger_claim_name(ledger, "u:2", "a:1"));
+	assert_true(s2c_ledger_claim(ledger, "u:1", "a:1"));
+	s2c_ledger_unclaim(ledger, "u:1", "a:1");
+	assert_false(s2c_ledger_claim(ledger, "u:2", "a:1"));
+	s2c_ledger_unclaim(ledger, "u:1", "a:1");
+	s2c_ledger_unclaim(ledger, "u:1", "a:1");
+	assert_true(s2c_ledger_claim(ledger, "u:2", "a:1"));
 }
 
 int main(void)

@@ -43,7 +43,7 @@ static void test_frames(void **state)
 {
 	struct pair *pair = *state;
 	CLEAN_GATE_ASK struct s2c_gate_ask ask = {0}, got = {0};
-	struct s2c_gate_grant grant = {1001, 7, 100, 1ull << 40}, got_grant;
+	struct s2c_gate_grant grant = {1001, 7, 1, 100, 1ull << 40}, got_grant;
 	CLEAN_GATE_HEAD struct s2c_gate_head head = {
 		.status = 200, .follow = S2C_FOLLOW_BODY, .close = 1};
 	CLEAN_GATE_HEAD struct s2c_gate_head got_head = {0};

@@ -30,7 +30,7 @@ static void connect_client(struct stage *stage)
 	int pair[2], wire;
 
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
-	assert_ok(s2c_zygote_spawn(&stage->zygote, pair[1], &wire, &terr));
+	assert_ok(s2c_zygote_spawn(&stage->zygote, pair[1], 10, &wire, &terr));
 	close(pair[1]);
 	stage->client = pair[0];
 	s2c_wire_init(&stage->wire, stage->ctx, wire);
@@ -233,7 +233,8 @@ static void begin_put(struct stage *stage)
 
 static void grant(struct stage *stage)
 {
-	struct s2c_gate_grant grant = {1001, 7, 100, 1u << 20};
+	struct s2c_gate_grant grant = {
+		.uid = 1001, .gid = 7, .entries = 100, .bytes = 1u << 20};
 
 	assert_ok(s2c_wire_send_grant(&stage->wire, &grant, &terr));
 	expect(stage, "HTTP/1.1 100 Continue\r\n\r\n");
