@@ -280,7 +280,7 @@ static int learn_flavor(struct server *server, struct s2c_error **err)
 		return s2c_fail(err, S2C_EPROTO,
 			"what answers at '%s' is no container engine with API %s (status "
 			"%d)",
-			server->core.upstream.socket, S2C_UPSTREAM_VERSION,
+			s2c_upstream_name(&server->core.upstream), S2C_UPSTREAM_VERSION,
 			call.response.status);
 	server->core.podman = s2c_http1_header(headers, "libpod-api-version") != NULL;
 	return 0;
@@ -380,6 +380,8 @@ static int load(struct server *server, struct s2c_error **err)
 							    : "/run/docker.sock");
 	server->core.upstream = (struct s2c_upstream){.socket = server->upstream,
 		.owner = opts->policy ? rules->upstream.owner_uid : opts->owner};
+	if (opts->remote)
+		server->core.upstream = (struct s2c_upstream){.remote = *opts->remote};
 	server->core.ledger = s2c_ledger_new(rules->limits.containers);
 	server->core.metrics = s2c_metrics_new();
 	s2c_metrics_set(server->core.metrics, S2C_METRIC_POLICY_LOADED, 0, time(NULL));
@@ -547,7 +549,8 @@ int s2c_gate_server_run(
 	rc = start(&server, err);
 	if (rc == 0) {
 		s2c_emit_log(own, S2C_INFO, "the gate is open: %s at '%s'",
-			server.core.podman ? "podman" : "docker", server.upstream);
+			server.core.podman ? "podman" : "docker",
+			s2c_upstream_name(&server.core.upstream));
 		if (opts->ready)
 			opts->ready(opts->ready_self);
 		rc = serve(&server, err);
