@@ -23,6 +23,7 @@
 #include "build/resolve.h"
 #include "build/rooted.h"
 #include "build/users.h"
+#include "codec/ahead.h"
 #include "codec/progress.h"
 #include "runtime/runtime.h"
 #include "source/ignore.h"
@@ -338,6 +339,7 @@ static int open_entries(struct job *job, struct s2c_entries **out, struct s2c_er
 		return s2c_fail_errno(err, errno, "cannot look at it");
 	if (s2c_source_walk(job->source, job->ignore, &files, err))
 		return -1;
+	files = s2c_entries_ahead(job->ctx, files, true);
 	files = s2c_entries_progress(job->ctx, files, true, &told);
 	if (job->source->from_commit)
 		*out = s2c_rooted(files, job->source->commit_time, 0);

@@ -96,7 +96,10 @@ static int engine_name(struct s2c_ctx *ctx, struct s2c_home *home,
 	for (size_t i = 0; i < n_names; i++)
 		if (s2c_engine_tag(ctx, engine_of(home)->engine, s2c_image_id(image)->str,
 			    &names[i], err))
-			return -1;
+			return s2c_wrap(err,
+				"the image is in the engine as '%s', but not under all "
+				"its names",
+				s2c_image_id(image)->str);
 	return 0;
 }
 

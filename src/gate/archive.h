@@ -10,7 +10,8 @@
 #include "codec/tar.h"
 
 struct s2c_gate_archive {
-	uint32_t uid, gid; /* of everything */
+	uint32_t uid, gid; /* of everything, unless: */
+	bool keep_owners;  /* as they are given */
 	struct s2c_tar_limits limits;
 };
 /* Links of one archive below which nothing may be. */

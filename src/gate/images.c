@@ -41,7 +41,7 @@ static int inspect(struct s2c_session *session, const char *name,
 
 	(void)snprintf(target, sizeof(target),
 		"/v" S2C_UPSTREAM_VERSION "/images/%s/json", name);
-	if (s2c_engine(session, S2C_HTTP1_GET, target, NULL, &answer, err) < 0) {
+	if (s2c_session_engine(session, S2C_HTTP1_GET, target, NULL, &answer, err) < 0) {
 		/* The engine's words may tell of what it has. */
 		if (session->code != S2C_GATE_NOT_FOUND)
 			return -1;

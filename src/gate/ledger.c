@@ -337,15 +337,17 @@ void s2c_ledger_started(struct s2c_ledger *ledger, const char *id)
 	s2c_monitor_leave(ledger->lock);
 }
 
-void s2c_ledger_exited(struct s2c_ledger *ledger, const char *id, int exit_code)
+bool s2c_ledger_exited(struct s2c_ledger *ledger, const char *id, int exit_code)
 {
 	s2c_monitor_enter(ledger->lock);
 	struct container *c = by_id(ledger, id);
-	if (c && c->record.state == S2C_CONTAINER_RUNNING) {
+	bool news = c && c->record.state == S2C_CONTAINER_RUNNING;
+	if (news) {
 		c->record.state = S2C_CONTAINER_EXITED;
 		c->record.exit_code = exit_code;
 	}
 	s2c_monitor_leave(ledger->lock);
+	return news;
 }
 
 void s2c_ledger_remove(struct s2c_ledger *ledger, const char *id)
@@ -378,6 +380,17 @@ bool s2c_ledger_due(struct s2c_ledger *ledger, int64_t now, bool all,
 	return due != NULL;
 }
 
+unsigned s2c_ledger_count_in(struct s2c_ledger *ledger, unsigned states)
+{
+	unsigned n = 0;
+
+	s2c_monitor_enter(ledger->lock);
+	for (const struct container *c = ledger->containers; c; c = c->next)
+		n += (c->record.state & states) != 0;
+	s2c_monitor_leave(ledger->lock);
+	return n;
+}
+
 void s2c_ledger_deadline_passed(struct s2c_ledger *ledger, const char *id)
 {
 	s2c_monitor_enter(ledger->lock);
@@ -385,17 +398,6 @@ void s2c_ledger_deadline_passed(struct s2c_ledger *ledger, const char *id)
 	if (c)
 		c->record.until = 0;
 	s2c_monitor_leave(ledger->lock);
-}
-
-unsigned s2c_ledger_count(struct s2c_ledger *ledger)
-{
-	unsigned n = 0;
-
-	s2c_monitor_enter(ledger->lock);
-	for (const struct container *c = ledger->containers; c; c = c->next)
-		n++;
-	s2c_monitor_leave(ledger->lock);
-	return n;
 }
 
 /* ---- images ---- */

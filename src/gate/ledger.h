@@ -84,8 +84,8 @@ bool s2c_ledger_attach(struct s2c_ledger *ledger, const char *id, bool in, unsig
  */
 bool s2c_ledger_hold(struct s2c_ledger *ledger, const char *id, unsigned states);
 void s2c_ledger_release(struct s2c_ledger *ledger, const char *id);
-/* It has ended by itself or was killed. */
-void s2c_ledger_exited(struct s2c_ledger *ledger, const char *id, int exit_code);
+/* It has ended by itself or was killed; false if that is no news. */
+bool s2c_ledger_exited(struct s2c_ledger *ledger, const char *id, int exit_code);
 /* It runs from now on, for as long as it may. */
 void s2c_ledger_started(struct s2c_ledger *ledger, const char *id);
 /* It is not there any more; its place is free. */
@@ -99,7 +99,8 @@ bool s2c_ledger_due(struct s2c_ledger *ledger, int64_t now, bool all,
 	struct s2c_container_record *out);
 /* Its time was up and it was told to end: it is not due again. */
 void s2c_ledger_deadline_passed(struct s2c_ledger *ledger, const char *id);
-unsigned s2c_ledger_count(struct s2c_ledger *ledger);
+/* How many are in one of the states. */
+unsigned s2c_ledger_count_in(struct s2c_ledger *ledger, unsigned states);
 
 /* Images: "sha256:..." ids of what the owner committed, and names that were given. */
 void s2c_ledger_add_image(struct s2c_ledger *ledger, const char *owner, const char *id);

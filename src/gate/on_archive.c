@@ -172,6 +172,8 @@ static int stream_in(struct s2c_session *session, struct s2c_gate_call *call,
 	CLEAN_WRITER struct s2c_writer *out = s2c_http1_chunked_writer(&call->out);
 	struct s2c_gate_grant grant = {.uid = container->uid,
 		.gid = container->gid,
+		/* A build of its own puts files of root back as they were. */
+		.keep_owners = session->core->private_,
 		.entries = values->source_entries,
 		.bytes = values->source_bytes};
 	struct s2c_copy silent = {0};
@@ -226,12 +228,15 @@ static int put(struct s2c_session *session, const struct s2c_container_record *c
 int s2c_on_archive_put(struct s2c_session *session, struct s2c_error **err)
 {
 	struct s2c_container_record container;
+	unsigned states = session->core->private_
+				  ? S2C_CONTAINER_FRESH | S2C_CONTAINER_ENDED
+				  : S2C_CONTAINER_FRESH;
 	int rc;
 
 	if (check_path(session, err) < 0 ||
-		s2c_own_container(session, S2C_CONTAINER_FRESH, &container, err) < 0 ||
+		s2c_own_container(session, states, &container, err) < 0 ||
 		check_place(session, &container, err) < 0 ||
-		hold(session, &container, S2C_CONTAINER_FRESH, err) < 0)
+		hold(session, &container, states, err) < 0)
 		return -1;
 	rc = s2c_allow(session, container.id, NULL, err);
 	if (rc == 0) {
@@ -239,8 +244,8 @@ int s2c_on_archive_put(struct s2c_session *session, struct s2c_error **err)
 		/* Nobody knows how much of it is there. A missing directory leaves none.
 		 */
 		if (rc < 0 && session->code != S2C_GATE_NOT_FOUND)
-			(void)s2c_ledger_move(session->core->ledger, container.id,
-				S2C_CONTAINER_FRESH, S2C_CONTAINER_BROKEN);
+			(void)s2c_ledger_move(session->core->ledger, container.id, states,
+				S2C_CONTAINER_BROKEN);
 	}
 	s2c_ledger_release(session->core->ledger, container.id);
 	return rc < 0 ? -1 : s2c_answer_status(session, 200, err);

@@ -32,10 +32,10 @@ int s2c_on_inspect(struct s2c_session *session, struct s2c_error **err)
 		s2c_allow(session, container.id, NULL, err) < 0)
 		return -1;
 	target_of(target, &container, "/json");
-	if (s2c_engine(session, S2C_HTTP1_GET, target, NULL, &found, err) < 0)
+	if (s2c_session_engine(session, S2C_HTTP1_GET, target, NULL, &found, err) < 0)
 		return -1;
 	if (s2c_filtered_has_exited(found, &exit_code))
-		s2c_ledger_exited(session->core->ledger, container.id, exit_code);
+		s2c_session_exited(session, container.id, exit_code);
 	shown = s2c_filtered_container(found);
 	return s2c_answer_json(session, 200, shown, err);
 }
@@ -50,11 +50,11 @@ int s2c_session_refresh(struct s2c_session *session,
 	if (container->state != S2C_CONTAINER_RUNNING)
 		return 0;
 	target_of(target, container, "/json");
-	if (s2c_engine(session, S2C_HTTP1_GET, target, NULL, &found, err) < 0)
+	if (s2c_session_engine(session, S2C_HTTP1_GET, target, NULL, &found, err) < 0)
 		return -1;
 	if (!s2c_filtered_has_exited(found, &exit_code))
 		return 0;
-	s2c_ledger_exited(session->core->ledger, container->id, exit_code);
+	s2c_session_exited(session, container->id, exit_code);
 	container->state = S2C_CONTAINER_EXITED;
 	container->exit_code = exit_code;
 	return 0;
@@ -134,7 +134,12 @@ static int pump(
 		.in_max = values->source_bytes,
 		.out_max = values->log_bytes,
 	};
-	return s2c_relay_run(session->ctx, &relay, err);
+	int rc = s2c_relay_run(session->ctx, &relay, err);
+	s2c_metrics_add(session->core->metrics, S2C_METRIC_RELAY_BYTES, S2C_METRIC_IN, 0,
+		(int64_t)relay.n_in);
+	s2c_metrics_add(session->core->metrics, S2C_METRIC_RELAY_BYTES, S2C_METRIC_OUT, 0,
+		(int64_t)relay.n_out);
+	return rc;
 }
 
 int s2c_on_attach(struct s2c_session *session, struct s2c_error **err)
@@ -161,8 +166,7 @@ int s2c_on_attach(struct s2c_session *session, struct s2c_error **err)
 		s2c_gate_call_answer(&call, err) < 0)
 		return -1;
 	if (call.response.status != 101 && call.response.status != 200)
-		return s2c_deny(session, S2C_GATE_UPSTREAM_REFUSED, err,
-			"the engine does not attach (status %d)", call.response.status);
+		return s2c_session_refused(session, &call, err);
 	if (hand_over(session, err) < 0)
 		return -1;
 	rc = pump(session, &call, err);
@@ -192,7 +196,7 @@ int s2c_on_start(struct s2c_session *session, struct s2c_error **err)
 	}
 	s2c_ledger_started(ledger, container.id);
 	target_of(target, &container, "/start");
-	if (s2c_engine(session, S2C_HTTP1_POST, target, NULL, NULL, err) < 0) {
+	if (s2c_session_engine(session, S2C_HTTP1_POST, target, NULL, NULL, err) < 0) {
 		(void)s2c_ledger_move(ledger, container.id, S2C_CONTAINER_RUNNING,
 			S2C_CONTAINER_BROKEN);
 		return -1;
@@ -264,8 +268,7 @@ int s2c_on_wait(struct s2c_session *session, struct s2c_error **err)
 	if (s2c_gate_call_answer(&call, err) < 0)
 		return -1;
 	if (call.response.status != 200)
-		return s2c_deny(session, S2C_GATE_UPSTREAM_REFUSED, err,
-			"the engine does not wait (status %d)", call.response.status);
+		return s2c_session_refused(session, &call, err);
 	s2c_strv_add(&head.headers, "Content-Type: application/json");
 	session->answered = true;
 	if (s2c_wire_send_head(&session->wire, &head, err) < 0 ||
@@ -308,8 +311,7 @@ int s2c_on_logs(struct s2c_session *session, struct s2c_error **err)
 	if (s2c_gate_call_answer(&call, err) < 0)
 		return -1;
 	if (call.response.status != 200)
-		return s2c_deny(session, S2C_GATE_UPSTREAM_REFUSED, err,
-			"the engine has no logs (status %d)", call.response.status);
+		return s2c_session_refused(session, &call, err);
 	return s2c_answer_body(session, "application/vnd.docker.multiplexed-stream",
 		call.body, session->subject->values.log_bytes, err);
 }
@@ -355,7 +357,7 @@ int s2c_on_kill(struct s2c_session *session, struct s2c_error **err)
 		return -1;
 	(void)snprintf(what, sizeof(what), "/kill?signal=%s", signal);
 	target_of(target, &container, what);
-	if (s2c_engine(session, S2C_HTTP1_POST, target, NULL, NULL, err) < 0)
+	if (s2c_session_engine(session, S2C_HTTP1_POST, target, NULL, NULL, err) < 0)
 		return -1;
 	return s2c_answer_status(session, 204, err);
 }
@@ -367,7 +369,7 @@ int s2c_session_remove(
 
 	(void)snprintf(target, sizeof(target),
 		"/v" S2C_UPSTREAM_VERSION "/containers/%s?v=1&force=1", id);
-	if (s2c_engine(session, S2C_HTTP1_DELETE, target, NULL, NULL, err) < 0 &&
+	if (s2c_session_engine(session, S2C_HTTP1_DELETE, target, NULL, NULL, err) < 0 &&
 		session->code != S2C_GATE_NOT_FOUND)
 		return -1;
 	session->code = S2C_GATE_OK;

@@ -18,11 +18,13 @@
 struct wish {
 	struct s2c_gate_image image;
 	struct s2c_gate_spec spec;
+	struct s2c_strv unset;
 };
 
 static void wish_release(struct wish *wish)
 {
 	s2c_gate_image_release(&wish->image);
+	s2c_strv_release(&wish->unset);
 }
 
 /* ---- user ---- */
@@ -59,35 +61,52 @@ static bool parse_user(const char *text, uint32_t *uid, uint32_t *gid)
 	return !*text;
 }
 
-/* Whose word counts: the client's, the label of the builder image, its USER. */
-static int choose_user(struct s2c_session *session, struct wish *wish,
-	const char **out_from, struct s2c_error **err)
+/*
+ * A user that the builder image names by number. A name is not looked up: what it means
+ * is the image's to say, and may be root.
+ */
+static bool image_user(const struct wish *wish, uint32_t *uid, uint32_t *gid)
 {
 	const struct s2c_json *config = s2c_json_get(wish->image.inspect, "Config");
 	const struct s2c_json *labels = s2c_json_get(config, "Labels");
-	const struct {
-		const char *text, *from;
-	} sources[] = {
-		{session->ask->user, "the request"},
-		{s2c_json_str(s2c_json_get(labels, "io.openshift.s2i.assemble-user")),
-			"the image's label"},
-		{s2c_json_str(s2c_json_get(config, "User")), "the image"},
+	const char *const sources[] = {
+		s2c_json_str(s2c_json_get(labels, "io.openshift.s2i.assemble-user")),
+		s2c_json_str(s2c_json_get(config, "User")),
 	};
 
-	for (size_t i = 0; i < ARRAY_SIZE(sources); i++) {
-		if (!sources[i].text || !*sources[i].text)
-			continue;
-		*out_from = sources[i].from;
-		if (parse_user(sources[i].text, &wish->spec.uid, &wish->spec.gid))
+	for (size_t i = 0; i < ARRAY_SIZE(sources); i++)
+		if (sources[i] && *sources[i])
+			return parse_user(sources[i], uid, gid) && *uid != 0;
+	return false;
+}
+
+/* The policy's, where neither client nor image name one that is a number. */
+static uint32_t default_uid(const struct s2c_session *session, const struct wish *wish)
+{
+	const struct s2c_uids *uids = &session->subject->values.uids;
+
+	if (wish->image.builder && wish->image.builder->has_uid)
+		return wish->image.builder->uid;
+	if (s2c_uids_allow(uids, DEFAULT_UID) || !uids->n)
+		return DEFAULT_UID;
+	return uids->ranges[0].first;
+}
+
+static int choose_user(
+	struct s2c_session *session, struct wish *wish, struct s2c_error **err)
+{
+	const char *asked = session->ask->user;
+
+	if (asked && *asked) {
+		if (parse_user(asked, &wish->spec.uid, &wish->spec.gid))
 			return 0;
 		return s2c_deny(session, S2C_GATE_USER_DENIED, err,
-			"user '%s' of %s: it has to be a number, as UID or UID:GID",
-			sources[i].text, sources[i].from);
+			"user '%s': it has to be a number, as UID or UID:GID", asked);
 	}
-	*out_from = "the gate";
-	wish->spec.uid = wish->image.builder && wish->image.builder->has_uid
-				 ? wish->image.builder->uid
-				 : DEFAULT_UID;
+	if (!image_user(wish, &wish->spec.uid, &wish->spec.gid)) {
+		wish->spec.uid = default_uid(session, wish);
+		wish->spec.gid = 0;
+	}
 	return 0;
 }
 
@@ -95,9 +114,8 @@ static int decide_user(
 	struct s2c_session *session, struct wish *wish, struct s2c_error **err)
 {
 	struct s2c_verdict verdict = {0};
-	const char *from;
 
-	if (choose_user(session, wish, &from, err) < 0)
+	if (choose_user(session, wish, err) < 0)
 		return -1;
 	if (!s2c_rules_user(session->subject, wish->image.builder, wish->spec.uid,
 		    wish->spec.gid, &verdict))
@@ -152,6 +170,34 @@ static int decide_env(struct s2c_session *session, struct s2c_error **err)
 	if (!s2c_rules_env(session->subject, session->ask->env.len, bytes, &verdict))
 		return s2c_deny_by(session, &verdict, err);
 	return 0;
+}
+
+static bool image_sets(const struct s2c_json *config, const char *name)
+{
+	size_t len = strlen(name);
+
+	s2c_json_foreach (item, s2c_json_get(config, "Env")) {
+		const char *text = s2c_json_str(item);
+
+		if (text && strncmp(text, name, len) == 0 && text[len] == '=')
+			return true;
+	}
+	return false;
+}
+
+/* podman adds variables, which would come into the image that is committed. */
+static void unset_podmans(struct s2c_session *session, struct wish *wish)
+{
+	static const char *const names[] = {"TERM", "container", "PATH"};
+	const struct s2c_json *config = s2c_json_get(wish->image.inspect, "Config");
+
+	if (!session->core->podman)
+		return;
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (!s2c_env_get(&session->ask->env, names[i]) &&
+			!image_sets(config, names[i]))
+			s2c_strv_add(&wish->unset, names[i]);
+	wish->spec.unset = &wish->unset;
 }
 
 static int decide_command(
@@ -221,6 +267,7 @@ static int decide_all(
 		return -1;
 	wish->spec.image = wish->image.id;
 	wish->spec.env = &session->ask->env;
+	unset_podmans(session, wish);
 	if (decide_user(session, wish, err) < 0 ||
 		decide_workdir(session, wish, err) < 0 || decide_env(session, err) < 0 ||
 		decide_command(session, wish, err) < 0 ||
@@ -248,7 +295,7 @@ static int make(struct s2c_session *session, const struct wish *wish,
 	s2c_gate_instance_name(session->core->instance, session->request, name);
 	(void)snprintf(target, sizeof(target),
 		"/v" S2C_UPSTREAM_VERSION "/containers/create?name=%s", name);
-	if (s2c_engine(session, S2C_HTTP1_POST, target, body, &answer, err) < 0)
+	if (s2c_session_engine(session, S2C_HTTP1_POST, target, body, &answer, err) < 0)
 		return -1;
 	id = s2c_json_str(s2c_json_get(answer, "Id"));
 	if (!is_id(id)) {
@@ -268,7 +315,7 @@ static int verify(struct s2c_session *session, const struct wish *wish, const ch
 
 	(void)snprintf(target, sizeof(target),
 		"/v" S2C_UPSTREAM_VERSION "/containers/%s/json", id);
-	if (s2c_engine(session, S2C_HTTP1_GET, target, NULL, &found, err) < 0)
+	if (s2c_session_engine(session, S2C_HTTP1_GET, target, NULL, &found, err) < 0)
 		return -1;
 	if (s2c_gate_template_check(&wish->spec, found, err) < 0) {
 		session->code = S2C_GATE_UPSTREAM_MISMATCH;

@@ -80,7 +80,7 @@ static int check_output(struct s2c_session *session, const struct s2c_reference 
 	s2c_gate_canonical(name, text);
 	(void)snprintf(target, sizeof(target),
 		"/v" S2C_UPSTREAM_VERSION "/images/%s/json", text);
-	if (s2c_engine(session, S2C_HTTP1_GET, target, NULL, &answer, NULL) < 0)
+	if (s2c_session_engine(session, S2C_HTTP1_GET, target, NULL, &answer, NULL) < 0)
 		return is_unused(session, text, err);
 	found = s2c_json_str(s2c_json_get(answer, "Id"));
 	if (found && s2c_gate_image_id(found, id) &&
@@ -101,8 +101,8 @@ static int give_name(struct s2c_session *session, const char *id,
 			0 ||
 		s2c_http1_query_add(&target, "repo", repo, err) < 0 ||
 		s2c_http1_query_add(&target, "tag", name->tag, err) < 0 ||
-		s2c_engine(session, S2C_HTTP1_POST, s2c_buf_str(&target), NULL, NULL,
-			err) < 0)
+		s2c_session_engine(session, S2C_HTTP1_POST, s2c_buf_str(&target), NULL,
+			NULL, err) < 0)
 		return -1;
 	s2c_gate_canonical(name, text);
 	s2c_ledger_add_name(session->core->ledger, session->owner, id, text);
@@ -160,13 +160,7 @@ static int follow(struct s2c_session *session, const struct s2c_gate_call_opts *
 	if (call.response.status == 200)
 		return s2c_answer_body(
 			session, "application/json", call.body, PROGRESS_MAX, err);
-	if (s2c_gate_call_json(&call, &answer, err) < 0)
-		return -1;
-	return s2c_deny(session,
-		call.response.status == 404 ? S2C_GATE_NOT_FOUND
-					    : S2C_GATE_UPSTREAM_REFUSED,
-		err, "the engine says no (status %d): %s", call.response.status,
-		s2c_upstream_message(answer));
+	return s2c_session_refused(session, &call, err);
 }
 
 /* What a client may log in with by itself, if the policy lets it; *out is NULL without.
@@ -239,56 +233,77 @@ static int check_config(struct s2c_session *session, struct s2c_error **err)
 	return 0;
 }
 
-static int commit_target(struct s2c_session *session, const char *id,
-	struct s2c_buf *target, struct s2c_error **err)
+/* podman up to 4.3 does not look at the body, but at lines for each part of it. */
+static int commit_by_lines(struct s2c_session *session, struct s2c_buf *target,
+	const char *body, struct s2c_json **out, struct s2c_error **err)
 {
-	CLEAN_STRV struct s2c_strv changes = S2C_STRV_INIT;
-	CLEAN_BUF struct s2c_buf text = S2C_BUF_INIT(S2C_UPSTREAM_TARGET_MAX);
+	CLEAN_STRV struct s2c_strv lines = S2C_STRV_INIT;
+	int status = 0;
 
-	if (s2c_buf_printf(target, err,
-		    "/v" S2C_UPSTREAM_VERSION "/commit?container=%s&pause=0", id) < 0)
+	if (s2c_gate_template_changes(session->ask, &lines, err) < 0)
 		return -1;
-	/* podman up to 4.3 does not look at the body. */
-	if (!session->core->podman)
-		return 0;
-	if (s2c_gate_template_changes(session->ask, &changes, err) < 0)
-		return -1;
-	s2c_strv_foreach (line, &changes)
-		if (s2c_buf_printf(&text, err, "%s%s", text.len ? "\n" : "", line) < 0)
+	s2c_strv_foreach (line, &lines)
+		if (s2c_http1_query_add(target, "changes", line, err) < 0)
 			return -1;
-	return text.len ? s2c_http1_query_add(target, "changes", s2c_buf_str(&text), err)
-			: 0;
+	if (s2c_upstream_post(session->ctx, &session->core->upstream, s2c_buf_str(target),
+		    body, &status, out, err) < 0)
+		return -1;
+	if (status < 400)
+		return 0;
+	return s2c_deny(session, S2C_GATE_UPSTREAM_REFUSED, err,
+		"the engine does not commit (status %d): %s", status,
+		s2c_upstream_message(*out));
+}
+
+static int ask_commit(struct s2c_session *session, const char *container,
+	struct s2c_json **out, struct s2c_error **err)
+{
+	CLEAN_BUF struct s2c_buf target = S2C_BUF_INIT(1024u * 1024);
+	CLEAN_JSON struct s2c_json *body = s2c_gate_template_commit(session->ask);
+	CLEAN_FREE char *text = s2c_json_print(body, S2C_JSON_COMPACT);
+
+	if (s2c_buf_printf(&target, err,
+		    "/v" S2C_UPSTREAM_VERSION "/commit?container=%s&pause=0",
+		    container) < 0)
+		return -1;
+	if (session->core->podman)
+		return commit_by_lines(session, &target, text, out, err);
+	return s2c_session_engine(
+		session, S2C_HTTP1_POST, s2c_buf_str(&target), body, out, err);
+}
+
+/* What an engine made otherwise does not stay. */
+static int discard(struct s2c_session *session, const char *id)
+{
+	char where[S2C_UPSTREAM_TARGET_MAX];
+
+	(void)snprintf(where, sizeof(where), "/v" S2C_UPSTREAM_VERSION "/images/%s", id);
+	(void)!s2c_session_engine(session, S2C_HTTP1_DELETE, where, NULL, NULL, NULL);
+	session->code = S2C_GATE_UPSTREAM_MISMATCH;
+	return -1;
 }
 
 /* Makes the image; nobody can name it before it was looked at. */
 static int commit(struct s2c_session *session, const char *container, char out_id[72],
 	struct s2c_error **err)
 {
-	CLEAN_BUF struct s2c_buf target = S2C_BUF_INIT(1024u * 1024);
-	CLEAN_JSON struct s2c_json *body = s2c_gate_template_commit(session->ask);
 	CLEAN_JSON struct s2c_json *answer = NULL;
 	CLEAN_JSON struct s2c_json *found = NULL;
 	char where[S2C_UPSTREAM_TARGET_MAX];
 	const char *id;
 
-	if (commit_target(session, container, &target, err) < 0 ||
-		s2c_engine(session, S2C_HTTP1_POST, s2c_buf_str(&target), body, &answer,
-			err) < 0)
+	if (ask_commit(session, container, &answer, err) < 0)
 		return -1;
 	id = s2c_json_str(s2c_json_get(answer, "Id"));
 	if (!id || !s2c_gate_image_id(id, out_id))
 		return s2c_fail(err, S2C_EPROTO, "the engine gave no id for an image");
 	(void)snprintf(where, sizeof(where), "/v" S2C_UPSTREAM_VERSION "/images/%s/json",
 		out_id);
-	if (s2c_engine(session, S2C_HTTP1_GET, where, NULL, &found, err) < 0)
+	if (s2c_session_engine(session, S2C_HTTP1_GET, where, NULL, &found, err) < 0)
 		return -1;
-	if (s2c_gate_template_check_commit(session->ask, found, err) == 0)
-		return 0;
-	(void)snprintf(
-		where, sizeof(where), "/v" S2C_UPSTREAM_VERSION "/images/%s", out_id);
-	(void)!s2c_engine(session, S2C_HTTP1_DELETE, where, NULL, NULL, NULL);
-	session->code = S2C_GATE_UPSTREAM_MISMATCH;
-	return -1;
+	if (s2c_gate_template_check_commit(session->ask, found, err) < 0)
+		return discard(session, out_id);
+	return 0;
 }
 
 /* What could not get its name does not stay without one. */
@@ -308,7 +323,7 @@ static int commit_named(struct s2c_session *session, const char *container,
 	code = session->code;
 	(void)snprintf(
 		target, sizeof(target), "/v" S2C_UPSTREAM_VERSION "/images/%s", id);
-	(void)!s2c_engine(session, S2C_HTTP1_DELETE, target, NULL, NULL, NULL);
+	(void)!s2c_session_engine(session, S2C_HTTP1_DELETE, target, NULL, NULL, NULL);
 	s2c_ledger_remove_image(ledger, session->owner, id);
 	session->code = code;
 	return -1;
@@ -345,6 +360,11 @@ int s2c_on_commit(struct s2c_session *session, struct s2c_error **err)
 		return -1;
 	(void)s2c_ledger_move(session->core->ledger, container.id, S2C_CONTAINER_ENDED,
 		S2C_CONTAINER_COMMITTED);
+	s2c_metrics_add(
+		session->core->metrics, S2C_METRIC_BUILDS, S2C_METRIC_SUCCEEDED, 0, 1);
+	s2c_session_note(session, &(struct s2c_audit_entry){.event = S2C_AUDIT_COMMIT,
+					  .container = container.id,
+					  .image_id = id});
 	s2c_json_set_str(answer, "Id", id);
 	return s2c_answer_json(session, 201, answer, err);
 }
@@ -429,6 +449,9 @@ int s2c_on_image_push(struct s2c_session *session, struct s2c_error **err)
 		s2c_http1_query_add(&target, "tag", name.tag, err) < 0 ||
 		s2c_allow(session, NULL, id, err) < 0)
 		return -1;
+	s2c_session_note(session,
+		&(struct s2c_audit_entry){
+			.event = S2C_AUDIT_PUSH, .image_id = id, .reference = text});
 	return follow(session,
 		&(struct s2c_gate_call_opts){.method = S2C_HTTP1_POST,
 			.target = s2c_buf_str(&target),
@@ -458,8 +481,7 @@ int s2c_on_image_export(struct s2c_session *session, struct s2c_error **err)
 		s2c_gate_call_answer(&call, err) < 0)
 		return -1;
 	if (call.response.status != 200)
-		return s2c_deny(session, S2C_GATE_UPSTREAM_REFUSED, err,
-			"the engine does not export (status %d)", call.response.status);
+		return s2c_session_refused(session, &call, err);
 	return s2c_answer_body(session, "application/x-tar", call.body, most, err);
 }
 
@@ -478,7 +500,7 @@ int s2c_on_image_delete(struct s2c_session *session, struct s2c_error **err)
 	what = *name ? name : id;
 	(void)snprintf(
 		target, sizeof(target), "/v" S2C_UPSTREAM_VERSION "/images/%s", what);
-	if (s2c_engine(session, S2C_HTTP1_DELETE, target, NULL, NULL, err) < 0)
+	if (s2c_session_engine(session, S2C_HTTP1_DELETE, target, NULL, NULL, err) < 0)
 		return -1;
 	s2c_ledger_remove_image(session->core->ledger, session->owner, what);
 	s2c_json_set_str(one, *name ? "Untagged" : "Deleted", what);

@@ -13,6 +13,7 @@
 #include "gate/audit.h"
 #include "gate/instance.h"
 #include "gate/ledger.h"
+#include "gate/metrics.h"
 #include "gate/upstream.h"
 #include "gate/wire.h"
 #include "policy/rules.h"
@@ -116,6 +117,11 @@ int s2c_deny_by(struct s2c_session *session, const struct s2c_verdict *verdict,
 S2C_CHECK int s2c_allow(struct s2c_session *session, const char *container,
 	const char *image, struct s2c_error **err);
 
+/* Writes down what came of it: an event beside the decision. Texts are borrowed. */
+void s2c_session_note(struct s2c_session *session, const struct s2c_audit_entry *event);
+/* A container was seen to have ended. */
+void s2c_session_exited(struct s2c_session *session, const char *id, int exit_code);
+
 /* The container of the client's that the ask names, in one of the states. */
 S2C_CHECK int s2c_own_container(struct s2c_session *session, unsigned states,
 	struct s2c_container_record *out, struct s2c_error **err);
@@ -125,11 +131,12 @@ S2C_CHECK int s2c_own_container(struct s2c_session *session, unsigned states,
  * is UPSTREAM_REFUSED, or NOT_FOUND and STATE for 404 and 409, with the engine's words.
  * *out_json may be NULL; caller frees. `out_json` may be NULL.
  */
-S2C_CHECK int s2c_engine(struct s2c_session *session, enum s2c_http1_method method,
-	const char *target, const struct s2c_json *body, struct s2c_json **out_json,
-	struct s2c_error **err);
-/* "/v1.41/containers/ID/WHAT". */
-#define S2C_CONTAINER_TARGET(id, what) "/v" S2C_UPSTREAM_VERSION "/containers/" id what
+S2C_CHECK int s2c_session_engine(struct s2c_session *session,
+	enum s2c_http1_method method, const char *target, const struct s2c_json *body,
+	struct s2c_json **out_json, struct s2c_error **err);
+/* Says no with the status and the words of an engine that did; always -1. */
+int s2c_session_refused(
+	struct s2c_session *session, struct s2c_gate_call *call, struct s2c_error **err);
 
 /*
  * Looks whether a running container has ended by now, and changes the record and the

@@ -5,19 +5,8 @@
 #include <stdio.h>
 
 #define SHM_BYTES (64 * 1024 * 1024)
-#define FILES 4096
 
 /* ---- create ---- */
-
-static void add_ulimit(struct s2c_json *list, const char *name, int64_t value)
-{
-	struct s2c_json *one = s2c_json_new_object();
-
-	s2c_json_set_str(one, "Name", name);
-	s2c_json_set_int(one, "Soft", value);
-	s2c_json_set_int(one, "Hard", value);
-	s2c_json_add(list, one);
-}
 
 static void set_null(struct s2c_json *object, const char *key)
 {
@@ -45,7 +34,6 @@ static void set_logs(struct s2c_json *host, uint64_t bytes)
 
 static void set_limits(struct s2c_json *host, const struct s2c_limits *limits)
 {
-	struct s2c_json *ulimits = s2c_json_array_at(host, "Ulimits");
 	int64_t memory = (int64_t)limits->memory;
 
 	s2c_json_set_int(host, "Memory", memory);
@@ -53,8 +41,6 @@ static void set_limits(struct s2c_json *host, const struct s2c_limits *limits)
 	s2c_json_set_int(host, "NanoCpus", (int64_t)limits->milli_cpus * 1000000);
 	s2c_json_set_int(host, "PidsLimit", limits->pids);
 	s2c_json_set_int(host, "ShmSize", SHM_BYTES);
-	add_ulimit(ulimits, "nofile", FILES);
-	add_ulimit(ulimits, "core", 0);
 }
 
 static struct s2c_json *host_config(const struct s2c_gate_spec *spec)
@@ -104,6 +90,8 @@ struct s2c_json *s2c_gate_template_create(const struct s2c_gate_spec *spec)
 	s2c_json_set_str(root, "Image", spec->image);
 	s2c_json_set_str(root, "User", user);
 	s2c_json_set_strv(root, "Env", spec->env);
+	if (spec->unset)
+		s2c_json_set_strv(root, "unsetenv", spec->unset);
 	s2c_json_set_strv(root, "Cmd", spec->cmd);
 	if (spec->entrypoint)
 		s2c_json_set_strv(root, "Entrypoint", spec->entrypoint);

@@ -19,7 +19,9 @@ struct s2c_gate_spec {
 	uint32_t uid, gid;
 	const struct s2c_strv *env, *cmd;
 	const struct s2c_strv *entrypoint; /* NULL: that of the image */
-	const char *workdir;               /* "": that of the image */
+	const struct s2c_strv
+		*unset;      /* variables that podman adds and must not; may be NULL */
+	const char *workdir; /* "": that of the image */
 	const char *network;
 	struct s2c_limits limits;
 	uint64_t log_bytes;            /* kept by the engine; 0: none */

@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include "http/client.h"
 #include "util/fault.h"
 
 /* ---- the connection ---- */
@@ -265,6 +266,36 @@ int s2c_upstream_ask(struct s2c_ctx *ctx, const struct s2c_upstream *upstream,
 		return -1;
 	*out_status = call.response.status;
 	*out_json = json;
+	return 0;
+}
+
+int s2c_upstream_post(struct s2c_ctx *ctx, const struct s2c_upstream *upstream,
+	const char *target, const char *json, int *out_status, struct s2c_json **out_json,
+	struct s2c_error **err)
+{
+	struct s2c_http_opts where = {.unix_socket = upstream->socket};
+	CLEAN(s2c_clean_http) struct s2c_http *http = s2c_http_new(&where);
+	CLEAN_HTTP_RESPONSE struct s2c_http_response response = {0};
+	CLEAN_STRV struct s2c_strv headers = S2C_STRV_INIT;
+	CLEAN_FREE char *url = xasprintf("http://engine%s", target);
+	struct s2c_http_request request = {.method = "POST",
+		.url = url,
+		.headers = &headers,
+		.body = json,
+		.body_len = strlen(json),
+		.patient = true,
+		.once = true};
+	struct s2c_json_limits limits = {
+		.bytes = S2C_UPSTREAM_JSON_MAX, .mixed_case = true};
+
+	s2c_strv_add(&headers, "Content-Type: application/json");
+	*out_json = NULL;
+	if (s2c_http_perform(ctx, http, &request, &response, err) < 0)
+		return -1;
+	*out_status = response.status;
+	if (s2c_json_parse(response.body.data, response.body.len, limits, out_json, err) <
+		0)
+		return s2c_wrap(err, "the engine's answer");
 	return 0;
 }
 

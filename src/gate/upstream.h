@@ -72,6 +72,14 @@ S2C_CHECK int s2c_upstream_ask(struct s2c_ctx *ctx, const struct s2c_upstream *u
 	const struct s2c_gate_call_opts *opts, int *out_status,
 	struct s2c_json **out_json, struct s2c_error **err);
 
+/*
+ * The same for a POST with a query that repeats a parameter or is longer than our own
+ * grammar has it, as podman's commit wants. By http/client, so without `watch`.
+ */
+S2C_CHECK int s2c_upstream_post(struct s2c_ctx *ctx, const struct s2c_upstream *upstream,
+	const char *target, const char *json, int *out_status, struct s2c_json **out_json,
+	struct s2c_error **err);
+
 /* What an engine said with an error: "message" of its JSON, or "". Borrowed. */
 const char *s2c_upstream_message(const struct s2c_json *answer);
 

@@ -41,6 +41,7 @@ static const struct s2c_gate_field head_fields[] = {
 static const struct s2c_gate_field grant_fields[] = {
 	S2C_GATE_FIELD(NUMBER, struct s2c_gate_grant, uid),
 	S2C_GATE_FIELD(NUMBER, struct s2c_gate_grant, gid),
+	S2C_GATE_FIELD(NUMBER, struct s2c_gate_grant, keep_owners),
 	S2C_GATE_FIELD(NUMBER, struct s2c_gate_grant, entries),
 	S2C_GATE_FIELD(NUMBER, struct s2c_gate_grant, bytes),
 };

@@ -45,7 +45,8 @@ void s2c_gate_head_release(struct s2c_gate_head *head);
 
 /* What an archive has to be like. */
 struct s2c_gate_grant {
-	uint64_t uid, gid;
+	uint64_t uid, gid;       /* of everything, unless: */
+	uint64_t keep_owners;    /* as they are given */
 	uint64_t entries, bytes; /* at most */
 };
 S2C_CHECK int s2c_gate_grant_decode(

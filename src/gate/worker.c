@@ -237,6 +237,7 @@ static int send_archive(
 		return s2c_fail(err, S2C_EPROTO, "the core does not answer");
 	struct s2c_gate_archive rules = {.uid = (uint32_t)grant.uid,
 		.gid = (uint32_t)grant.gid,
+		.keep_owners = grant.keep_owners != 0,
 		.limits = {.entries = grant.entries, .bytes = grant.bytes}};
 	if (request->expect_continue &&
 		s2c_write(&w->client.out, "HTTP/1.1 100 Continue\r\n\r\n", 25, err) < 0)
@@ -317,13 +318,14 @@ static int next_request(struct worker *w, struct s2c_error **err)
 		       : 0;
 }
 
-int s2c_worker_run(int client, int wire)
+int s2c_worker_run(int client, int wire, unsigned header_seconds)
 {
 	struct worker w = {.ctx = s2c_ctx_new((struct s2c_sink){0})};
 	int rc;
 
 	s2c_wire_init(&w.wire, w.ctx, wire);
 	s2c_gate_client_init(&w.client, w.ctx, client, wire);
+	w.client.head_seconds = header_seconds;
 	w.stream = s2c_http1_stream_new(&w.client.in, false);
 	/* Nothing of the client was read so far. */
 	if (s2c_sandbox_enter(NULL, NULL) < 0)

@@ -160,6 +160,8 @@ int s2c_registry_get_blob(struct s2c_ctx *ctx, struct s2c_registry *registry,
 		.end = part->offset + part->length};
 	unsigned attempt = 0;
 
+	if (part->length == 0)
+		return 0;
 	for (;;) {
 		CLEAN_ERROR struct s2c_error *cause = NULL;
 		uint64_t before = d.at;

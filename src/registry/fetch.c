@@ -23,7 +23,7 @@ struct fetch;
 struct layer {
 	struct s2c_job job; /* reads it */
 	struct fetch *fetch;
-	const struct s2c_fetch_layer *what;
+	const struct s2c_layer *what;
 	struct s2c_partial *partial; /* NULL: the blob is in the store */
 	bool again; /* what an earlier pull left was wrong: once more from the beginning
 		     */
@@ -40,6 +40,7 @@ struct transfer {
 
 struct fetch {
 	const struct s2c_fetch_opts *opts;
+	bool last; /* what is wrong now is an error */
 	struct s2c_ctx *ctx;
 	struct layer *layers; /* those with something to do */
 	size_t n;
@@ -185,9 +186,6 @@ static int try_piece(void *self, struct s2c_registry *registry, struct s2c_error
 		.whole = want_whole,
 		.self = piece};
 
-	/* The place before broke behind its last byte. */
-	if (part.length == 0)
-		return 0;
 	return s2c_registry_get_blob(
 		piece->ctx, registry, piece->layer->what->desc, &part, &piece->base, err);
 }
@@ -211,32 +209,18 @@ static int run_transfer(struct s2c_job *job, struct s2c_error **err)
 
 /* ---- reading ---- */
 
-/* Reads a blob to its end for the sake of its digest. */
-static int read_all(struct s2c_ctx *ctx, struct s2c_reader *blob, struct s2c_error **err)
-{
-	CLEAN_READER struct s2c_reader *reader = blob;
-	CLEAN_FREE char *chunk = xmalloc(S2C_STREAM_CHUNK);
-	ssize_t n;
-
-	do {
-		if (s2c_ctx_check(ctx, err) < 0)
-			return -1;
-		n = s2c_read(reader, chunk, S2C_STREAM_CHUNK, err);
-	} while (n > 0);
-	return (int)n;
-}
-
 /* Those who fill the sink do so while the blob arrives; this is the end of both. */
 static int read_layer(struct layer *layer, struct s2c_reader *blob, struct s2c_ctx *stop,
 	struct s2c_error **err)
 {
 	const struct s2c_layer_sink *sink = layer->fetch->opts->sink;
-	struct s2c_layer out = {
-		.desc = layer->what->desc, .diff_id = layer->what->diff_id, .stop = stop};
+	CLEAN_READER struct s2c_reader *reader = blob;
+	struct s2c_layer out = *layer->what;
 
-	if (!sink || sink->has(sink->self, layer->what->diff_id))
-		return read_all(layer->fetch->ctx, blob, err);
-	return sink->put(sink->self, layer->fetch->ctx, &out, blob, err);
+	if (!sink || sink->has(sink->self, out.diff_id))
+		return s2c_drain(layer->fetch->ctx, reader, err);
+	out.stop = stop;
+	return sink->put(sink->self, layer->fetch->ctx, &out, TAKE(reader), err);
 }
 
 static int read_partial(struct layer *layer, struct s2c_error **err)
@@ -275,7 +259,7 @@ static bool is_content(enum s2c_code code)
 /* Bytes of an earlier pull, or pieces that a registry cut wrongly, may be at fault. */
 static bool deserves_another(struct layer *layer, enum s2c_code code)
 {
-	return layer->partial && is_content(code) && !layer->fetch->opts->last &&
+	return layer->partial && is_content(code) && !layer->fetch->last &&
 	       (s2c_partial_resumed(layer->partial) ||
 		       s2c_places_distrust_ranges(layer->fetch->opts->places));
 }
@@ -323,7 +307,7 @@ static bool seen(const struct fetch *fetch, const struct s2c_digest *digest)
 
 /* Adds what is to be done for a layer, which may be nothing. */
 static int add_layer(
-	struct fetch *fetch, const struct s2c_fetch_layer *what, struct s2c_error **err)
+	struct fetch *fetch, const struct s2c_layer *what, struct s2c_error **err)
 {
 	const struct s2c_layer_sink *sink = fetch->opts->sink;
 	const struct s2c_descriptor *desc = what->desc;
@@ -368,18 +352,21 @@ static void run_jobs(struct fetch *fetch)
 		(void)!s2c_job_wait(&fetch->layers[i].job, &none);
 }
 
-/* One round; *out_again is the number of layers to be fetched once more. */
+/*
+ * One round. out_again: it gets the number of layers to be fetched once more; NULL: there
+ * is no other one.
+ */
 static int fetch_round(struct s2c_ctx *ctx, const struct s2c_fetch_opts *opts,
-	const struct s2c_fetch_layer *layers, size_t n, size_t *out_again,
+	const struct s2c_layer *layers, size_t n, size_t *out_again,
 	struct s2c_error **err)
 {
 	CLEAN(fetch_release)
 	struct fetch fetch = {.opts = opts,
+		.last = !out_again,
 		.ctx = s2c_ctx_branch(ctx, 0),
 		.lock = s2c_monitor_new(),
 		.layers = xcalloc(n, sizeof(*fetch.layers))};
 
-	*out_again = 0;
 	for (size_t i = 0; i < n; i++)
 		if (add_layer(&fetch, &layers[i], err) < 0)
 			return -1;
@@ -393,16 +380,15 @@ static int fetch_round(struct s2c_ctx *ctx, const struct s2c_fetch_opts *opts,
 		s2c_error_move(err, &fetch.failure);
 		return -1;
 	}
-	for (size_t i = 0; i < fetch.n; i++)
+	for (size_t i = 0; i < fetch.n && out_again; i++)
 		*out_again += fetch.layers[i].again;
 	return 0;
 }
 
 int s2c_fetch_layers(struct s2c_ctx *ctx, const struct s2c_fetch_opts *opts,
-	const struct s2c_fetch_layer *layers, size_t n, struct s2c_error **err)
+	const struct s2c_layer *layers, size_t n, struct s2c_error **err)
 {
-	struct s2c_fetch_opts last = *opts;
-	size_t again;
+	size_t again = 0;
 
 	if (fetch_round(ctx, opts, layers, n, &again, err) < 0)
 		return -1;
@@ -412,6 +398,5 @@ int s2c_fetch_layers(struct s2c_ctx *ctx, const struct s2c_fetch_opts *opts,
 		"%zu layers came in pieces that do not fit together; they are fetched "
 		"again",
 		again);
-	last.last = true;
-	return fetch_round(ctx, &last, layers, n, &again, err);
+	return fetch_round(ctx, opts, layers, n, NULL, err);
 }

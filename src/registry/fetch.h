@@ -15,23 +15,17 @@
 /* A blob larger than two of these may come in pieces of this size. */
 #define S2C_FETCH_PIECE (16ull * 1024 * 1024)
 
-struct s2c_fetch_layer {
-	const struct s2c_descriptor *desc; /* borrowed */
-	const struct s2c_digest *diff_id;  /* borrowed; what it is when inflated */
-};
-
 /*
  * Fetches those of the layers that the store lacks, and hands those that `sink` lacks to
- * it (NULL: to nobody). After a failure, which is the first one that happened, what has
- * arrived stays for the next time unless it is wrong.
+ * it (NULL: to nobody), with a `stop` made for each. After a failure, which is the first
+ * one that happened, what has arrived stays for the next time unless it is wrong.
  */
 struct s2c_fetch_opts {
 	struct s2c_store *store;
 	struct s2c_places *places;
 	const struct s2c_layer_sink *sink;
-	bool last; /* set inside: what is wrong now is an error */
 };
 S2C_CHECK int s2c_fetch_layers(struct s2c_ctx *ctx, const struct s2c_fetch_opts *opts,
-	const struct s2c_fetch_layer *layers, size_t n, struct s2c_error **err);
+	const struct s2c_layer *layers, size_t n, struct s2c_error **err);
 
 #endif

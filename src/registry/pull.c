@@ -315,7 +315,7 @@ static int fetch_layers(struct s2c_ctx *ctx, struct pull *pull,
 	const struct s2c_manifest *manifest, struct s2c_error **err)
 {
 	CLEAN_CONFIG struct s2c_config *config = NULL;
-	CLEAN_FREE struct s2c_fetch_layer *layers = NULL;
+	CLEAN_FREE struct s2c_layer *layers = NULL;
 	struct s2c_fetch_opts opts = {
 		.store = pull->store, .places = pull->places, .sink = pull->sink};
 
@@ -324,7 +324,7 @@ static int fetch_layers(struct s2c_ctx *ctx, struct pull *pull,
 		return -1;
 	layers = xcalloc(manifest->n_layers, sizeof(*layers));
 	for (size_t i = 0; i < manifest->n_layers; i++)
-		layers[i] = (struct s2c_fetch_layer){
+		layers[i] = (struct s2c_layer){
 			.desc = &manifest->layers[i], .diff_id = &config->diff_ids[i]};
 	return s2c_fetch_layers(ctx, &opts, layers, manifest->n_layers, err);
 }

@@ -96,7 +96,8 @@ struct s2c_blob_part {
 };
 /*
  * Streams a part of a blob into `sink`, and nothing else: a registry that sends more than
- * was asked for is read up to the part and left behind it. When the connection breaks it
+ * was asked for is read up to the part and left behind it. For a part of no bytes nobody
+ * is asked. When the connection breaks it
  * goes on where it was, as long as every try brings something. The bytes are verified by
  * whoever owns the sink. `desc` says what the size of the blob is.
  */

@@ -47,8 +47,6 @@ static int fetch(
 	struct s2c_blob_part part = {
 		.offset = r->offset, .length = desc->size - r->offset};
 
-	if (part.length == 0)
-		return 0;
 	return s2c_registry_get_blob(
 		ctx, s2c_places_current(r->relay->source), desc, &part, out, err);
 }

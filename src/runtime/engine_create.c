@@ -112,8 +112,11 @@ static struct s2c_json *make_body(const struct s2c_engine_container *c,
 	struct s2c_json *entry = s2c_json_array_at(body, "Entrypoint");
 	CLEAN_FREE char *user = xasprintf("%u:%u", c->uid, c->gid);
 
-	s2c_json_set_str(body, "Image", s2c_image_id(opts->image)->str);
-	s2c_json_set_str(body, "User", user);
+	/* A gate knows images by their names; that it is the one, check_made() sees. */
+	s2c_json_set_str(body, "Image",
+		*opts->image->name ? opts->image->name : s2c_image_id(opts->image)->str);
+	if (!c->is_probe)
+		s2c_json_set_str(body, "User", user);
 	if (c->has_shell) {
 		s2c_json_add_str(entry, SHELL);
 		s2c_json_add_str(entry, "-c");
@@ -133,8 +136,8 @@ static struct s2c_json *make_body(const struct s2c_engine_container *c,
 	s2c_json_set_bool(body, "OpenStdin", true);
 	s2c_json_set_bool(body, "StdinOnce", true);
 	s2c_json_set(body, "HostConfig", host_config(opts));
-	/* podman would bring these into the image. */
-	if (c->runtime->engine->podman) {
+	/* podman would bring these into the image; a gate takes care of that. */
+	if (c->runtime->engine->podman && !c->runtime->engine->gate) {
 		struct s2c_json *unset = s2c_json_array_at(body, "unsetenv");
 
 		s2c_json_add_str(unset, "TERM");
@@ -321,14 +324,14 @@ static void drop_probe(struct s2c_ctx *ctx, struct s2c_engine_runtime *rt)
 	rt->probe = (struct s2c_engine_probe){.image = ""};
 }
 
-/* A container of the image that never runs, as nobody, with no network. */
+/* A container of the image that never runs; its user is the image's. */
 static int get_probe(struct s2c_ctx *ctx, struct s2c_engine_runtime *rt,
 	const struct s2c_image *image, struct s2c_error **err)
 {
 	struct s2c_container_opts opts = {.image = image, .network = S2C_NETWORK_NONE};
 	CLEAN_STRV struct s2c_strv none = S2C_STRV_INIT;
 	struct s2c_engine_container c = {
-		.runtime = rt, .uid = 65534, .gid = 65534, .has_shell = true};
+		.runtime = rt, .is_probe = true, .has_shell = true};
 	CLEAN_JSON struct s2c_json *body = NULL;
 	char id[S2C_ENGINE_ID_MAX + 1];
 

@@ -103,6 +103,7 @@ struct s2c_engine_container {
 	char id[S2C_ENGINE_ID_MAX + 1];
 	struct s2c_config *config; /* copy of the image's */
 	uint32_t uid, gid;
+	bool is_probe; /* see struct s2c_engine_probe */
 	bool has_shell;
 	bool started;
 	/* Without a shell: the one process that it was made for. */

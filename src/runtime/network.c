@@ -3,6 +3,8 @@
  * Command lines of pasta and slirp4netns. Every port option is given: pasta's defaults
  * ("auto") would forward what listens on the host's loopback into the namespace and back.
  * --no-map-gw takes away the gateway address as another name of the host's loopback.
+ * --no-netns-quit: the keeper's end ends pasta; taking down the watch on the namespace's
+ * file, which would end it as well, is half of the time that its exit takes.
  */
 #include "runtime/network.h"
 
@@ -62,7 +64,7 @@ void s2c_net_choose(bool ports, struct s2c_net_choice *out)
 static void pasta_args(const struct s2c_net_command *c, struct s2c_strv *argv)
 {
 	static const char *const fixed[] = {"--quiet", "--config-net", "--no-map-gw",
-		"-u", "none", "-T", "none", "-U", "none"};
+		"--no-netns-quit", "-u", "none", "-T", "none", "-U", "none"};
 
 	for (size_t i = 0; i < ARRAY_SIZE(fixed); i++)
 		s2c_strv_add(argv, fixed[i]);

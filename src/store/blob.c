@@ -19,10 +19,6 @@
 /* Small writes (tar headers) are gathered before they are hashed and written. */
 #define GATHER_SIZE (128u * 1024)
 
-/* The kernel is told to begin writing out this often, so that the sync at the end waits
- * for little. */
-#define WRITEOUT_STEP (8u * 1024 * 1024)
-
 #define SMALL_BLOB (64u * 1024)
 
 static enum s2c_blob_algo algo_of(const struct s2c_digest *digest)
@@ -227,15 +223,8 @@ int s2c_blob_verify_fd(struct s2c_ctx *ctx, int fd, const struct s2c_digest *dig
 		.digest = *digest, .size = UINT64_MAX, .what = digest->str};
 	CLEAN_READER struct s2c_reader *reader = s2c_reader_digest(
 		s2c_reader_fd(fd, false), true, &check);
-	CLEAN_FREE char *chunk = xmalloc(S2C_STREAM_CHUNK);
-	ssize_t n;
 
-	do {
-		if (ctx && s2c_ctx_check(ctx, err) < 0)
-			return -1;
-		n = s2c_read(reader, chunk, S2C_STREAM_CHUNK, err);
-	} while (n > 0);
-	return (int)n;
+	return s2c_drain(ctx, reader, err);
 }
 
 /* ---- writing ---- */
@@ -268,11 +257,7 @@ static int flush_gathered(struct s2c_ingest *in, struct s2c_error **err)
 	if (!in->hashed_by_caller)
 		s2c_hasher_update(in->hasher, in->gather, len);
 	in->size += len;
-	if (in->size - in->written_out >= WRITEOUT_STEP) {
-		(void)sync_file_range(in->fd, (off_t)in->written_out,
-			(off_t)(in->size - in->written_out), SYNC_FILE_RANGE_WRITE);
-		in->written_out = in->size;
-	}
+	s2c_fs_writeout(in->fd, in->size, &in->written_out);
 	return 0;
 }
 

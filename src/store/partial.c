@@ -25,9 +25,6 @@
 #define NOTE_MAX 32
 /* Bytes between two notes: what a killed pull fetches again at most. */
 #define NOTE_STEP (1024u * 1024)
-/* The kernel is told to begin writing out this often, so that the sync at the end waits
- * for little. */
-#define WRITEOUT_STEP (8u * 1024 * 1024)
 /* Between opening and locking others may have renamed the file away this often. */
 #define OPEN_TRIES 8
 
@@ -290,11 +287,7 @@ static void tell(struct s2c_partial *partial)
 	(void)!write(partial->arrived, &one, sizeof(one));
 	if (length - partial->noted >= NOTE_STEP)
 		write_note(partial, length);
-	if (length - partial->written_out >= WRITEOUT_STEP) {
-		(void)sync_file_range(partial->fd, (off_t)partial->written_out,
-			(off_t)(length - partial->written_out), SYNC_FILE_RANGE_WRITE);
-		partial->written_out = length;
-	}
+	s2c_fs_writeout(partial->fd, length, &partial->written_out);
 }
 
 int s2c_partial_write(struct s2c_partial *partial, uint64_t offset, const void *data,

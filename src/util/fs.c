@@ -18,6 +18,7 @@
 #include "util/strv.h"
 
 #define READ_PIECE (16u * 1024)
+#define WRITEOUT_STEP (8u * 1024 * 1024)
 /* Longest target of a symlink that is read; Linux itself stops at 4095. */
 #define LINK_MAX_LEN (64u * 1024)
 /* Waiting for a lock: first and longest pause between two tries. */
@@ -155,6 +156,15 @@ int s2c_fs_sync(int fd, const char *what, struct s2c_error **err)
 	if (fsync(fd) < 0 && errno != EINVAL)
 		return s2c_fail_errno(err, errno, "cannot write '%s' to disk", what);
 	return 0;
+}
+
+void s2c_fs_writeout(int fd, uint64_t length, uint64_t *told)
+{
+	if (length - *told < WRITEOUT_STEP)
+		return;
+	(void)sync_file_range(
+		fd, (off_t)*told, (off_t)(length - *told), SYNC_FILE_RANGE_WRITE);
+	*told = length;
 }
 
 /* The directory part of a name as a fresh string, "." when there is none. */

@@ -65,6 +65,13 @@ S2C_CHECK int s2c_fs_write_all(
 /* fsync with context. `what` is for the message. */
 S2C_CHECK int s2c_fs_sync(int fd, const char *what, struct s2c_error **err);
 
+/*
+ * For a file that grows from its beginning and is synced at its end: tells the kernel,
+ * now and then, to begin writing out the `length` bytes that there are, so that the sync
+ * waits for little. *told is 0 at first and this function's. Best effort.
+ */
+void s2c_fs_writeout(int fd, uint64_t length, uint64_t *told);
+
 /* renameat(2) and fsync of the new directory. */
 S2C_CHECK int s2c_fs_rename(int old_dirfd, const char *old_name, int new_dirfd,
 	const char *new_name, struct s2c_error **err);

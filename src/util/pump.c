@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * The pump: a ring of bytes with a writer and a reader, each of which waits for the other
- * under the monitor.
- */
+/* The pump: a ring with a writer and a reader, and the job that writes. */
 #include "util/pump.h"
 
 #include "util/pool.h"
+#include "util/ring.h"
 
 struct pump {
 	struct s2c_reader reader;
@@ -14,39 +12,11 @@ struct pump {
 	struct s2c_ctx *ctx; /* a branch, cancelled when the reader goes */
 	struct s2c_pool *pool;
 	struct s2c_job job;
-	bool started, failed;     /* the reader's own */
-	struct s2c_monitor *lock; /* of what follows */
-	char *ring;
-	size_t at, filled;
-	bool ended;     /* nothing more will be written */
-	bool abandoned; /* nothing more will be read */
+	struct s2c_ring *ring;
+	bool started, failed; /* the reader's own */
 };
 
 /* ---- the side that writes ---- */
-
-/* Room in one piece, waited for; 0 when nobody reads any more. */
-static size_t await_room(struct pump *p, size_t *out_at)
-{
-	size_t room;
-
-	s2c_monitor_enter(p->lock);
-	while (!p->abandoned && p->filled == S2C_PUMP_MAX)
-		s2c_monitor_wait(p->lock);
-	room = p->abandoned ? 0 : S2C_PUMP_MAX - p->filled;
-	*out_at = (p->at + p->filled) % S2C_PUMP_MAX;
-	s2c_monitor_leave(p->lock);
-	return room < S2C_PUMP_MAX - *out_at ? room : S2C_PUMP_MAX - *out_at;
-}
-
-/* Bytes that came in, or the end of all. */
-static void hand_over(struct pump *p, size_t n, bool last)
-{
-	s2c_monitor_enter(p->lock);
-	p->filled += n;
-	p->ended = last;
-	s2c_monitor_wake(p->lock);
-	s2c_monitor_leave(p->lock);
-}
 
 static int pump_write(
 	struct s2c_writer *w, const void *buf, size_t len, struct s2c_error **err)
@@ -55,13 +25,14 @@ static int pump_write(
 	const char *data = buf;
 
 	while (len > 0) {
-		size_t at, n = await_room(p, &at);
+		char *at;
+		size_t n = s2c_ring_room(p->ring, &at);
 
 		if (n == 0)
 			return s2c_fail(err, S2C_ECANCELED, "nobody reads any more");
 		n = n < len ? n : len;
-		memcpy(p->ring + at, data, n);
-		hand_over(p, n, false);
+		memcpy(at, data, n);
+		s2c_ring_put(p->ring, n);
 		data += n;
 		len -= n;
 	}
@@ -82,7 +53,7 @@ static int run(struct s2c_job *job, struct s2c_error **err)
 	struct pump *p = (struct pump *)((char *)job - offsetof(struct pump, job));
 	int rc = p->what.run(p->what.self, p->ctx, &p->writer, err);
 
-	hand_over(p, 0, true);
+	s2c_ring_end(p->ring);
 	return rc;
 }
 
@@ -98,29 +69,6 @@ static int start(struct pump *p, struct s2c_error **err)
 	return s2c_fail(err, S2C_EIO, "cannot start a thread");
 }
 
-/* Bytes in one piece, waited for; 0 when there will be none. */
-static size_t await_bytes(struct pump *p, size_t len)
-{
-	size_t n;
-
-	s2c_monitor_enter(p->lock);
-	while (p->filled == 0 && !p->ended)
-		s2c_monitor_wait(p->lock);
-	n = p->filled < len ? p->filled : len;
-	s2c_monitor_leave(p->lock);
-	return n < S2C_PUMP_MAX - p->at ? n : S2C_PUMP_MAX - p->at;
-}
-
-static void take(struct pump *p, void *buf, size_t n)
-{
-	memcpy(buf, p->ring + p->at, n);
-	s2c_monitor_enter(p->lock);
-	p->at = (p->at + n) % S2C_PUMP_MAX;
-	p->filled -= n;
-	s2c_monitor_wake(p->lock);
-	s2c_monitor_leave(p->lock);
-}
-
 static ssize_t pump_read(
 	struct s2c_reader *r, void *buf, size_t len, struct s2c_error **err)
 {
@@ -131,11 +79,9 @@ static ssize_t pump_read(
 		return -1;
 	if (p->failed)
 		return s2c_fail(err, S2C_EIO, "it failed before");
-	n = await_bytes(p, len);
-	if (n > 0) {
-		take(p, buf, n);
+	n = s2c_ring_take(p->ring, buf, len);
+	if (n > 0)
 		return (ssize_t)n;
-	}
 	/* The end: how it came about is told once. */
 	if (p->job.pool && s2c_job_wait(&p->job, err) < 0) {
 		p->failed = true;
@@ -149,15 +95,11 @@ static void pump_free(struct s2c_reader *r)
 	struct pump *p = (struct pump *)r;
 
 	s2c_ctx_cancel(p->ctx);
-	s2c_monitor_enter(p->lock);
-	p->abandoned = true;
-	s2c_monitor_wake(p->lock);
-	s2c_monitor_leave(p->lock);
+	s2c_ring_abandon(p->ring);
 	s2c_job_drop(&p->job);
 	s2c_pool_free(p->pool);
 	s2c_ctx_free(p->ctx);
-	s2c_monitor_free(p->lock);
-	free(p->ring);
+	s2c_ring_free(p->ring);
 	free(p);
 }
 
@@ -173,7 +115,6 @@ struct s2c_reader *s2c_reader_pump(struct s2c_ctx *ctx, const struct s2c_pump *p
 	p->ctx = s2c_ctx_branch(ctx, 0);
 	p->pool = s2c_pool_new(1);
 	p->job.run = run;
-	p->lock = s2c_monitor_new();
-	p->ring = xmalloc(S2C_PUMP_MAX);
+	p->ring = s2c_ring_new(S2C_PUMP_MAX);
 	return &p->reader;
 }

@@ -340,6 +340,19 @@ struct s2c_writer *s2c_writer_tee(struct s2c_writer *a, struct s2c_writer *b)
 	return &self->base;
 }
 
+int s2c_drain(struct s2c_ctx *ctx, struct s2c_reader *r, struct s2c_error **err)
+{
+	CLEAN_FREE char *chunk = xmalloc(S2C_STREAM_CHUNK);
+	ssize_t n;
+
+	do {
+		if (ctx && s2c_ctx_check(ctx, err) < 0)
+			return -1;
+		n = s2c_read(r, chunk, S2C_STREAM_CHUNK, err);
+	} while (n > 0);
+	return (int)n;
+}
+
 int s2c_copy(struct s2c_ctx *ctx, struct s2c_reader *r, struct s2c_writer *w,
 	const struct s2c_copy *opts, uint64_t *out_total, struct s2c_error **err)
 {

@@ -92,6 +92,13 @@ struct s2c_writer *s2c_writer_buf(struct s2c_buf *buf);
 struct s2c_writer *s2c_writer_tee(struct s2c_writer *a, struct s2c_writer *b);
 
 /*
+ * Reads `r` to its end and forgets what it gives: for readers that verify. `ctx` may be
+ * NULL.
+ */
+S2C_CHECK int s2c_drain(
+	struct s2c_ctx *ctx, struct s2c_reader *r, struct s2c_error **err);
+
+/*
  * Copies until the end of `r`; does not finish `w`. Emits PROGRESS under `phase` when
  * phase is not NULL. *out_total (may be NULL) is the number of bytes.
  */

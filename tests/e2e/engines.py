@@ -48,7 +48,9 @@ class Engine:
     def start(self):
         log = open(self.dir / "log", "ab")
         env = {"PATH": os.environ["PATH"], "HOME": str(self.dir), "TMPDIR": str(self.dir)}
-        self.process = subprocess.Popen(self.command(env), stdin=subprocess.DEVNULL, stdout=log,
+        # It ends with the tests, however they end.
+        command = ["setpriv", "--pdeathsig", "TERM", *self.command(env)]
+        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log,
                                         stderr=log, env=env, start_new_session=True)
         end = time.monotonic() + START_SECONDS
         while time.monotonic() < end and self.process.poll() is None:
@@ -85,10 +87,30 @@ class Engine:
             except subprocess.TimeoutExpired:
                 os.killpg(self.process.pid, signal.SIGKILL)
                 self.process.wait()
+        self.kill_rest()
         mounts = [line.split()[4] for line in pathlib.Path("/proc/self/mountinfo").read_text().splitlines()]
         for mount in sorted((m for m in mounts if m.startswith(str(self.dir))), reverse=True):
             subprocess.run(["umount", "-l", mount], check=False)
         shutil.rmtree(self.dir, ignore_errors=True)
+
+    def kill_rest(self):
+        """What an engine that was killed leaves running: its helpers, and their containers."""
+        parents, ours = {}, set()
+        for pid in (int(name) for name in os.listdir("/proc") if name.isdigit()):
+            try:
+                parents[pid] = int(pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[1])
+                if str(self.dir).encode() in pathlib.Path(f"/proc/{pid}/cmdline").read_bytes():
+                    ours.add(pid)
+            except OSError:
+                continue  # it has ended
+        ours.discard(os.getpid())
+        while more := {pid for pid, parent in parents.items() if parent in ours} - ours:
+            ours |= more
+        for pid in ours:
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
 
     # ---- the API ----
 

@@ -209,6 +209,19 @@ def free_port():
         return s.getsockname()[1]
 
 
+def await_listener(host, process, why):
+    """Returns `host` (address:port) once `process` listens there; why() tells why it ended."""
+    address, _, port = host.rpartition(":")
+    for _ in range(200):
+        try:
+            with socket.create_connection((address, int(port)), 1):
+                return host
+        except OSError:
+            assert process.poll() is None, why()
+            time.sleep(0.05)
+    raise AssertionError(f"nothing listens on {host}")
+
+
 @pytest.fixture
 def docker_registry(tmp_path, certificate):
     """Starts Debian's docker-registry; returns its host. `tls` is True or (cert, key)."""
@@ -237,14 +250,7 @@ def docker_registry(tmp_path, certificate):
         process = subprocess.Popen([program, "serve", str(path)], stdin=subprocess.DEVNULL,
                                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         running.append(process)
-        for _ in range(200):
-            try:
-                with socket.create_connection(("127.0.0.1", int(host.split(":")[1])), 1):
-                    return host
-            except OSError:
-                assert process.poll() is None, "docker-registry did not start"
-                time.sleep(0.05)
-        raise AssertionError("docker-registry does not listen")
+        return await_listener(host, process, lambda: "docker-registry did not start")
 
     yield start
     for process in running:

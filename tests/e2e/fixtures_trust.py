@@ -3,13 +3,11 @@
 certificates, nginx in front of a registry, registries.conf."""
 import pathlib
 import shutil
-import socket
 import subprocess
-import time
 
 import pytest
 
-from fixtures_registry import free_port
+from fixtures_registry import await_listener, free_port
 
 
 class Authority:
@@ -116,14 +114,7 @@ def nginx(tmp_path):
              f"{directory}/nginx.conf"], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL)
         running.append(process)
-        for _ in range(200):
-            try:
-                with socket.create_connection(("127.0.0.1", port), 1):
-                    return f"127.0.0.1:{port}"
-            except OSError:
-                assert process.poll() is None, (directory / "error.log").read_text()
-                time.sleep(0.05)
-        raise AssertionError("nginx does not listen")
+        return await_listener(f"127.0.0.1:{port}", process, (directory / "error.log").read_text)
 
     yield start
     for process in running:

@@ -289,5 +289,5 @@ def test_passwd_too_large(s2c, fake, app):
 def test_no_space_for_more_names(s2c, fake, app):
     fake.fault("POST", "/tag", "status", status=409, body=b'{"message":"conflict"}')
     done = build(s2c, fake, app)
-    assert done.returncode == 1 and "conflict" in done.stderr
+    assert done.returncode == 1 and "not under all its names: " in done.stderr and "conflict" in done.stderr
     assert not fake.containers

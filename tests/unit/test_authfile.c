@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 
 #include "codec/json.h"
+#include "place.h"
 #include "registry/authfile.h"
 #include "registry/dirs.h"
 
@@ -335,56 +336,19 @@ static void test_update_together(void **state)
 
 /* ---- where to ---- */
 
-struct place {
-	struct tmp *tmp;
-	struct s2c_ctx *ctx;
-	char *old_path;
-};
-
-static void set(const char *name, const struct tmp *tmp, const char *below)
+/* One with a runtime directory, which is where logins go first. */
+static int login_setup(void **state)
 {
-	CLEAN_FREE char *value = below ? under(tmp, below) : NULL;
+	const struct place *place;
 
-	if (value)
-		setenv(name, value, 1);
-	else
-		unsetenv(name);
-}
-
-static int place_setup(void **state)
-{
-	struct place *place = xcalloc(1, sizeof(*place));
-
-	if (tmp_setup((void **)&place->tmp) < 0)
+	if (place_setup(state) < 0)
 		return -1;
-	place->ctx = quiet_ctx();
-	place->old_path = xstrdup(getenv("PATH") ? getenv("PATH") : "/usr/bin:/bin");
-	CLEAN_FREE char *path = xasprintf("%s/bin:%s", place->tmp->path, place->old_path);
-	setenv("PATH", path, 1);
-	set("HOME", place->tmp, "home");
-	set("DOCKER_CONFIG", place->tmp, NULL);
-	set("REGISTRY_AUTH_FILE", place->tmp, NULL);
-	set("XDG_CONFIG_HOME", place->tmp, NULL);
+	place = *state;
 	set("XDG_RUNTIME_DIR", place->tmp, "run");
-	*state = place;
 	return s2c_fs_mkdir_p(place->tmp->fd, "run", 0700, NULL);
 }
 
-static int place_teardown(void **state)
-{
-	struct place *place = *state;
-	void *tmp = place->tmp;
-	int rc;
-
-	setenv("PATH", place->old_path, 1);
-	s2c_ctx_free(place->ctx);
-	rc = tmp_teardown(&tmp);
-	free(place->old_path);
-	free(place);
-	return rc;
-}
-
-#define place_test(f) cmocka_unit_test_setup_teardown(f, place_setup, place_teardown)
+#define login_test(f) cmocka_unit_test_setup_teardown(f, login_setup, place_teardown)
 
 static const struct s2c_login_place r_example = {"r.example", NULL};
 
@@ -621,13 +585,13 @@ int main(void)
 		tmp_test(test_update_bad),
 		tmp_test(test_update_owner),
 		tmp_test(test_update_together),
-		place_test(test_store_order),
-		place_test(test_store_before),
-		place_test(test_store_nowhere),
-		place_test(test_forget),
-		place_test(test_helper_store),
-		place_test(test_helper_store_all),
-		place_test(test_helper_store_bad),
+		login_test(test_store_order),
+		login_test(test_store_before),
+		login_test(test_store_nowhere),
+		login_test(test_forget),
+		login_test(test_helper_store),
+		login_test(test_helper_store_all),
+		login_test(test_helper_store_bad),
 	};
 
 	return cmocka_run_group_tests_name("authfile", tests, NULL, NULL);

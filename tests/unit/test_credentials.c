@@ -2,6 +2,7 @@
 /* Auth files in temporary directories and credential helpers made of small scripts. */
 #include "helper.h"
 
+#include "place.h"
 #include "registry/authfile.h"
 
 /* "user:canary", "other:canary2" */
@@ -190,53 +191,6 @@ static void test_helper_choice(void **state)
 }
 
 /* ---- with files ---- */
-
-struct place {
-	struct tmp *tmp;
-	struct s2c_ctx *ctx;
-	char *old_path;
-};
-
-static void set(const char *name, const struct tmp *tmp, const char *sub)
-{
-	CLEAN_FREE char *value = xasprintf("%s/%s", tmp->path, sub);
-	setenv(name, value, 1);
-}
-
-static int place_setup(void **state)
-{
-	struct place *place = xcalloc(1, sizeof(*place));
-	CLEAN_FREE char *path = NULL;
-
-	if (tmp_setup((void **)&place->tmp) < 0)
-		return -1;
-	place->ctx = s2c_ctx_new((struct s2c_sink){.emit = NULL});
-	place->old_path = xstrdup(getenv("PATH") ? getenv("PATH") : "/usr/bin:/bin");
-	path = xasprintf("%s/bin:%s", place->tmp->path, place->old_path);
-	setenv("PATH", path, 1);
-	set("HOME", place->tmp, "home");
-	unsetenv("DOCKER_CONFIG");
-	unsetenv("REGISTRY_AUTH_FILE");
-	unsetenv("XDG_RUNTIME_DIR");
-	*state = place;
-	return 0;
-}
-
-static int place_teardown(void **state)
-{
-	struct place *place = *state;
-	void *tmp = place->tmp;
-	int rc;
-
-	setenv("PATH", place->old_path, 1);
-	s2c_ctx_free(place->ctx);
-	rc = tmp_teardown(&tmp);
-	free(place->old_path);
-	free(place);
-	return rc;
-}
-
-#define place_test(f) cmocka_unit_test_setup_teardown(f, place_setup, place_teardown)
 
 static void put_helper(const struct place *place, const char *name, const char *script)
 {

@@ -133,6 +133,26 @@ static void test_write_and_sync_fail_on_bad_fds(void **state)
 		s2c_fs_sync(-1, "blob", &terr), S2C_EIO, "cannot write 'blob' to disk");
 }
 
+/* What was told is told once, in large steps; a file that cannot is no error. */
+static void test_writeout(void **state)
+{
+	struct tmp *tmp = *state;
+	CLEAN_FD int fd = openat(tmp->fd, "f", O_CREAT | O_WRONLY | O_CLOEXEC, 0644);
+	uint64_t told = 0, step = 0;
+
+	assert_true(fd >= 0);
+	for (uint64_t length = 0; step == 0; length += 1024 * 1024) {
+		assert_true(length < 1024ull * 1024 * 1024);
+		s2c_fs_writeout(fd, length, &told);
+		step = told;
+	}
+	s2c_fs_writeout(fd, step + 1, &told);
+	assert_int_equal(told, step);
+	s2c_fs_writeout(fd, 3 * step + 1, &told);
+	assert_int_equal(told, 3 * step + 1);
+	s2c_fs_writeout(-1, 10 * step, &told);
+}
+
 static void test_rename(void **state)
 {
 	struct tmp *tmp = *state;
@@ -301,6 +321,7 @@ int main(void)
 		tmp_test(test_read_file),
 		tmp_test(test_write_file),
 		cmocka_unit_test(test_write_and_sync_fail_on_bad_fds),
+		tmp_test(test_writeout),
 		tmp_test(test_rename),
 		cmocka_unit_test(test_random_names),
 		tmp_test(test_readlink),

@@ -6,6 +6,7 @@
 #include <grp.h>
 #include <sched.h>
 #include <sys/mount.h>
+#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 
 #include "sandbox.h"
@@ -117,6 +118,65 @@ static void test_deep(void **state)
 	assert_false(tmp_has(tmp, "directory"));
 }
 
+/*
+ * Two large subdirectories in each directory, one of them as deep as the tree: whoever
+ * helps with that one finds the same there again.
+ */
+static void test_deep_and_wide(void **state)
+{
+	struct tmp *tmp = *state;
+	int at = dup(tmp->fd);
+
+	for (int i = 0; i < 200; i++) {
+		int next;
+
+		assert_int_equal(mkdirat(at, "deep", 0755), 0);
+		next = openat(at, "deep", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		assert_true(next >= 0);
+		close(at);
+		at = next;
+		assert_int_equal(mkdirat(at, "a", 0755), 0);
+		assert_int_equal(mkdirat(at, "z", 0755), 0);
+		close(openat(at, "a/1", O_CREAT | O_WRONLY | O_CLOEXEC, 0644));
+		close(openat(at, "a/2", O_CREAT | O_WRONLY | O_CLOEXEC, 0644));
+		close(openat(at, "z/1", O_CREAT | O_WRONLY | O_CLOEXEC, 0644));
+	}
+	close(at);
+	assert_ok(s2c_fs_rm_rf(tmp->fd, "deep", &terr));
+	assert_false(tmp_has(tmp, "deep"));
+}
+
+/* A tree for many hands. */
+static void make_wide(const struct tmp *tmp, const char *name)
+{
+	for (int i = 0; i < 800; i++) {
+		CLEAN_FREE char *file = xasprintf("%s/%d/file%d", name, i % 100, i);
+
+		tmp_write(tmp, file, "x");
+	}
+}
+
+/* There are no threads to be had: it is done by the caller. */
+static int remove_alone(void *arg)
+{
+	const struct tmp *tmp = arg;
+
+	make_wide(tmp, "t");
+	if (deny_syscall(SYS_clone3, EAGAIN) < 0 || deny_syscall(SYS_clone, EAGAIN) < 0)
+		return SANDBOX_SKIP;
+	assert_ok(s2c_fs_rm_rf(tmp->fd, "t", &terr));
+	return tmp_has(tmp, "t");
+}
+
+static void test_without_threads(void **state)
+{
+	int got = in_child(remove_alone, *state);
+
+	if (got == SANDBOX_SKIP)
+		skip_because("system calls cannot be denied here");
+	assert_int_equal(got, 0);
+}
+
 /* As an ordinary user, who needs rights on what he owns. */
 static int remove_locked(void *arg)
 {
@@ -183,12 +243,41 @@ static int remove_with_mount(void *arg)
 	return umount(at) < 0 ? 4 : 0;
 }
 
+/* In a tree that many hands remove it is told as well, and nothing below is touched. */
+static int remove_wide_with_mount(void *arg)
+{
+	const struct tmp *tmp = arg;
+	struct s2c_error *err = NULL;
+	CLEAN_FREE char *from = xasprintf("%s/keep", tmp->path);
+	CLEAN_FREE char *tree = xasprintf("%s/t", tmp->path);
+	CLEAN_FREE char *at = xasprintf("%s/t/50/here", tmp->path);
+
+	tmp_write(tmp, "keep/file", "x");
+	make_wide(tmp, "t");
+	tmp_write(tmp, "t/50/here/below", "x");
+	if (unshare(CLONE_NEWNS) < 0 ||
+		mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+		mount(from, at, NULL, MS_BIND, NULL) < 0)
+		return SANDBOX_SKIP;
+	if (s2c_fs_rm_rf(AT_FDCWD, tree, &err) == 0 || s2c_error_errno(err) != EBUSY ||
+		!strstr(s2c_error_message(err), "mounted on 'here'"))
+		return 1;
+	s2c_error_free(TAKE(err));
+	if (!tmp_has(tmp, "keep/file"))
+		return 2;
+	if (umount(at) < 0)
+		return 3;
+	return s2c_fs_rm_rf(AT_FDCWD, tree, &err) < 0 ? 4 : 0;
+}
+
 static void test_mounts_are_not_entered(void **state)
 {
 	int got = in_child(remove_with_mount, *state);
 
 	if (got == SANDBOX_SKIP)
 		skip_because("nothing can be mounted here");
+	assert_int_equal(got, 0);
+	got = in_child(remove_wide_with_mount, *state);
 	assert_int_equal(got, 0);
 }
 
@@ -201,6 +290,8 @@ int main(void)
 		tmp_test(test_odd_entries),
 		tmp_test(test_wide),
 		tmp_test(test_deep),
+		tmp_test(test_deep_and_wide),
+		tmp_test(test_without_threads),
 		tmp_test(test_directories_without_rights),
 		tmp_test(test_mounts_are_not_entered),
 	};

@@ -26,8 +26,8 @@ static void pasta_forwards_nothing_unasked(void **state)
 	CLEAN_FREE char *user = args_of(&command);
 
 	assert_string_equal(user,
-		"/usr/bin/pasta --quiet --config-net --no-map-gw -u none -T none -U none "
-		"-t none --ns-ifname eth0 --netns /w/netns");
+		"/usr/bin/pasta --quiet --config-net --no-map-gw --no-netns-quit "
+		"-u none -T none -U none -t none --ns-ifname eth0 --netns /w/netns");
 	command.host_root = true;
 	CLEAN_FREE char *root = args_of(&command);
 	assert_non_null(strstr(root, " --runas 0 "));

@@ -200,6 +200,26 @@ static void test_cancel_ends_a_copy(void **state)
 	assert_int_equal(buf.len, 0);
 }
 
+/* To the end, where what verifies says what it has to say. */
+static void test_drain(void **state)
+{
+	CLEAN_CTX struct s2c_ctx *ctx = quiet_ctx();
+	CLEAN_FREE char *data = xcalloc(3, S2C_STREAM_CHUNK);
+	CLEAN_READER struct s2c_reader *r = s2c_reader_mem(data, 3 * S2C_STREAM_CHUNK);
+	CLEAN_READER struct s2c_reader *limited = s2c_reader_limit(
+		s2c_reader_mem(data, 3 * S2C_STREAM_CHUNK), true,
+		3 * S2C_STREAM_CHUNK - 1, "it");
+	CLEAN_READER struct s2c_reader *never = s2c_reader_mem("x", 1);
+	char extra;
+
+	assert_ok(s2c_drain(ctx, r, &terr));
+	assert_ok(s2c_read(r, &extra, 1, &terr));
+	assert_ok(s2c_drain(NULL, r, &terr));
+	assert_fails(s2c_drain(ctx, limited, &terr), S2C_ELIMIT, "it is larger than");
+	s2c_ctx_cancel(ctx);
+	assert_fails(s2c_drain(ctx, never, &terr), S2C_ECANCELED, "cancelled");
+}
+
 static void test_pipes_wait_under_the_context(void **state)
 {
 	CLEAN_CTX struct s2c_ctx *ctx = quiet_ctx();
@@ -288,6 +308,7 @@ int main(void)
 		cmocka_unit_test(test_tee),
 		cmocka_unit_test(test_tee_finishes_both),
 		cmocka_unit_test(test_cancel_ends_a_copy),
+		cmocka_unit_test(test_drain),
 		cmocka_unit_test(test_pipes_wait_under_the_context),
 		cmocka_unit_test(test_a_full_pipe_does_not_block),
 		cmocka_unit_test(test_broken_pipe),

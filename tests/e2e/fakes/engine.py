@@ -343,7 +343,7 @@ class FakeEngine:
         return answer(image)
 
     def create(self, body, name):
-        image = self.images[body["Image"]]
+        image = self.images[self.names.get(body["Image"], body["Image"])]
         config = {**image["Config"], **{k: v for k, v in body.items() if k != "HostConfig"}}
         config["Image"] = body["Image"]
         self.count += 1
@@ -352,7 +352,7 @@ class FakeEngine:
                 "UTSMode": "", "UsernsMode": "", **body["HostConfig"]}
         self.containers[container_id] = {
             "name": name,
-            "inspect": {"Id": container_id, "Image": body["Image"], "Config": config, "HostConfig": host,
+            "inspect": {"Id": container_id, "Image": image["Id"], "Config": config, "HostConfig": host,
                         "Mounts": [], "State": {"Status": "created", "Running": False, "ExitCode": 0,
                                                 "OOMKilled": False}},
             "started": threading.Event(), "ended": threading.Event()}

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Where people say that an engine is.
+ */
+#include "helper.h"
+
+#include "runtime/engine_place.h"
+
+static void assert_place(const char *text, const char *path)
+{
+	CLEAN_FREE char *socket = NULL;
+
+	assert_ok(s2c_engine_place(text, &socket, &terr));
+	assert_string_equal(socket, path);
+}
+
+static int clear(void **state)
+{
+	unsetenv("DOCKER_HOST");
+	unsetenv("CONTAINER_HOST");
+	unsetenv("XDG_RUNTIME_DIR");
+	return 0;
+}
+
+static void names_have_places(void **state)
+{
+	assert_place("docker", "/var/run/docker.sock");
+	assert_place("podman", "/run/podman/podman.sock");
+	assert_place("unix:///a/b c", "/a/b c");
+}
+
+static void the_environment_names_another(void **state)
+{
+	setenv("DOCKER_HOST", "unix:///d", 1);
+	setenv("CONTAINER_HOST", "unix:///p", 1);
+	assert_place("docker", "/d");
+	assert_place("podman", "/p");
+	assert_place("unix:///x", "/x");
+	setenv("DOCKER_HOST", "", 1);
+	assert_place("docker", "/var/run/docker.sock");
+}
+
+static void other_words_are_refused(void **state)
+{
+	static const struct {
+		const char *text;
+		enum s2c_code code;
+		const char *part;
+	} bad[] = {
+		{"", S2C_EINVAL, "no engine"},
+		{"Docker", S2C_EINVAL, "no engine"},
+		{"/var/run/docker.sock", S2C_EINVAL, "no engine"},
+		{"unix://", S2C_EINVAL, "absolute"},
+		{"unix://a", S2C_EINVAL, "absolute"},
+		{"tcp://h:1", S2C_EUNSUPPORTED, "no unix socket"},
+		{"ssh://h", S2C_EUNSUPPORTED, "no unix socket"},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		char *socket = NULL;
+
+		assert_fails(s2c_engine_place(bad[i].text, &socket, &terr), bad[i].code,
+			bad[i].part);
+		assert_null(socket);
+	}
+	setenv("DOCKER_HOST", "tcp://h:1", 1);
+	char *socket = NULL;
+	assert_fails(s2c_engine_place("docker", &socket, &terr), S2C_EUNSUPPORTED,
+		"DOCKER_HOST 'tcp://h:1'");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(names_have_places, clear),
+		cmocka_unit_test_setup(the_environment_names_another, clear),
+		cmocka_unit_test_setup_teardown(other_words_are_refused, clear, clear),
+	};
+
+	return cmocka_run_group_tests_name("engine_place", tests, NULL, NULL);
+}
