@@ -417,8 +417,12 @@ int s2c_on_image_tag(struct s2c_session *session, struct s2c_error **err)
 static int push_auth(struct s2c_session *session, const struct s2c_reference *name,
 	const struct s2c_rule_push *rule, char **out, struct s2c_error **err)
 {
-	if (rule && rule->auth)
-		return s2c_engine_auth_find(session->ctx, rule->auth, name, out, err);
+	if (rule && rule->auth) {
+		if (s2c_engine_auth_find(session->ctx, rule->auth, name, out, err) == 0)
+			return 0;
+		session->code = S2C_GATE_INTERNAL;
+		return -1;
+	}
 	return client_auth(session, out, err);
 }
 

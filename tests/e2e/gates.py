@@ -68,8 +68,15 @@ class Client:
         self.sock = socket.socket(socket.AF_UNIX)
         self.sock.settimeout(timeout)
         self.held = b""
-        with acting_as(uid):
-            self.sock.connect(path)
+        end = time.monotonic() + timeout
+        while True:
+            try:
+                with acting_as(uid):
+                    return self.sock.connect(path)
+            except BlockingIOError:  # more come than are taken
+                if time.monotonic() > end:
+                    raise
+                time.sleep(0.005)
 
     def send(self, data):
         self.sock.sendall(data)

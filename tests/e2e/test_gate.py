@@ -234,6 +234,7 @@ def test_connections_of_one_user(new_gate):
     held = [gate.client() for _ in range(24)]
     answer = wait_for(lambda: refused_at_once(gate))
     assert (answer.status, answer.code) == (429, "quota")
+    assert gate.audit("decision")[-1]["code"] == "quota"
     assert gate.ok("GET", "/_ping", uid=BOB).body == b"OK"
     for client in held:
         client.close()
@@ -395,15 +396,15 @@ def test_a_start_while_files_come(gate):
 
 
 def test_a_wait_that_came_too_early_decides_nothing(gate):
-    container = gate.create(Cmd=["/bin/sleep", "1000"])
     for _ in range(10):
-        at_once(ask(gate, "POST", f"/v1.41/containers/{container}/wait?condition=not-running"),
-                ask(gate, "POST", f"/v1.41/containers/{container}/start"))
+        container, client = gate.create(Cmd=["/bin/sleep", "1000"]), gate.client()
+        wait = request("POST", f"/v1.41/containers/{container}/wait?condition=not-running")
+        at_once(lambda: client.send(wait), ask(gate, "POST", f"/v1.41/containers/{container}/start"))
+        assert client.head()[0] == 200
         assert gate.ask("POST", f"/v1.41/commit?container={container}&repo=x").code == "state"
         assert gate.ask("GET", f"/v1.41/containers/{container}/archive?path=/tmp").code == "state"
         gate.remove(container)
-        container = gate.create(Cmd=["/bin/sleep", "1000"])
-    gate.remove(container)
+        client.close()
 
 
 def test_removal_while_somebody_waits(gate):
