@@ -114,20 +114,20 @@ def test_reload(new_gate):
     assert client.answer().status == 200
     good = gate.policy.read_text()
     gate.write_policy("\n".join(line for line in good.split("\n") if f"uid: {BOB}," not in line))
-    assert gate.reload()["decision"] == "allow"
+    assert "code" not in gate.reload()
     # Also on a connection that was there before.
     client.send(request("GET", "/_ping"))
     assert client.answer().code == "subject_unknown"
     for bad in (good + "\nunknown: 1\n", good.replace("version: 1", "version: 2"), "", "{", good + "\tx: y\n"):
         gate.write_policy(bad)
-        assert gate.reload()["decision"] == "deny"
+        assert gate.reload()["code"] == "refused"
         assert gate.ask("GET", "/_ping", uid=BOB).code == "subject_unknown"
         assert gate.ok("GET", "/_ping").body == b"OK"
     gate.write_policy(good)
     gate.policy.chmod(0o666)
-    assert gate.reload()["decision"] == "deny"
+    assert gate.reload()["code"] == "refused"
     gate.policy.chmod(0o600)
-    assert gate.reload()["decision"] == "allow"
+    assert "code" not in gate.reload()
     assert gate.ok("GET", "/_ping", uid=BOB).body == b"OK"
 
 
@@ -268,20 +268,26 @@ def tell(gate, phase, container):
 def test_an_engine_that_goes_or_lies(troubled, name):
     gate = troubled
     phase = PHASES.get(name) or ENDED[name]
+    container = None
     for lie, said in LIES.items():
-        container = gate.create() if name in PHASES else gate.run()
+        container = container or (gate.run() if name == "commit" else gate.create())
         gate.recorder.instead = said
         answer = tell(gate, phase, container)
         gate.recorder.instead = None
         check_trouble(name, lie, answer)
         assert gate.ok("GET", "/_ping").body == b"OK"
-        gate.remove(container) if name != "remove" or answer.status > 204 else None
+        if name in CHANGES:
+            gate.ask("DELETE", f"/v1.41/containers/{container}?force=1")
+            container = None
+    if container:
+        gate.remove(container)
     gate.build("gone/again:latest")
     gate.ok("DELETE", "/v1.41/images/gone/again:latest")
 
 
 # Answers that have no content that could be wrong, or whose content is for people.
 STREAMS = {"pull", "get files", "logs", "export", "wait", "look at files", "attach"}
+CHANGES = {"start", "attach", "put files", "remove"}
 EMPTY = {"start", "tag", "remove", "put files", "kill"}
 
 
@@ -336,10 +342,11 @@ def test_a_full_disk(new_gate):
     gate = new_gate(audit_mount="size=256k")
     assert gate.ok("GET", "/_ping").body == b"OK"
     filler = gate.audit_dir / "filler"
-    with open(filler, "wb") as file, contextlib.suppress(OSError):
+    fd = os.open(filler, os.O_WRONLY | os.O_CREAT)
+    with contextlib.suppress(OSError):
         while True:
-            file.write(b"x" * 4096)
-            file.flush()
+            os.write(fd, b"x" * 4096)
+    os.close(fd)
     answers = [gate.ask("POST", CREATE, {"Image": BUILDER, "Cmd": ["/bin/true"]}) for _ in range(3)]
     while answers[-1].code != "audit_failed":
         assert len(answers) < 64
