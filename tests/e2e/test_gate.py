@@ -187,7 +187,7 @@ def test_an_archive_loses_what_root_could_use(front):
     with tarfile.open(fileobj=out, mode="w", format=tarfile.PAX_FORMAT) as tar:
         for name, mode, kind, link in (("tool", 0o6755, tarfile.REGTYPE, ""), ("/abs/x", 0o4755, tarfile.REGTYPE, ""),
                                        ("d", 0o3777, tarfile.DIRTYPE, ""), ("l", 0o777, tarfile.SYMTYPE, "/etc/passwd"),
-                                       ("h", 0o644, tarfile.LNKTYPE, "tool"), (".", 0o700, tarfile.DIRTYPE, "")):
+                                       ("h", 0o6755, tarfile.LNKTYPE, "tool"), (".", 0o700, tarfile.DIRTYPE, "")):
             info = tarfile.TarInfo(name)
             info.mode, info.type, info.linkname, info.uname = mode, kind, link, "root"
             info.pax_headers = {"SCHILY.xattr.security.capability": "x", "SCHILY.xattr.user.a": "b"}
