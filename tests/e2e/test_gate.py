@@ -201,6 +201,18 @@ def test_an_archive_loses_what_root_could_use(front):
     assert text == ("tool 755 1001:0\nabs/x 755 1001:0\nd 777 1001:0\nl 777 1001:0\nh 755 1001:0\n1777\n")
 
 
+def test_an_image_of_roots_is_nobody_else_than_others(front):
+    """Nothing of root's, also not by a setuid file: the user is the policy's, and stays so."""
+    container = front.create(User="", Image="registry.test/builder/rooted", Cmd=[
+        "/bin/sh", "-c", "id -u; grep -E '^(NoNewPrivs|CapEff|CapBnd):' /proc/self/status"])
+    front.ok("POST", f"/v1.41/containers/{container}/start")
+    assert front.wait(container) == 0
+    text = frames(front.ok("GET", f"/v1.41/containers/{container}/logs?stdout=1").body).decode().split()
+    front.remove(container)
+    zero = "0" * 16
+    assert text == ["1001", "CapEff:", zero, "CapBnd:", zero, "NoNewPrivs:", "1"]
+
+
 # ---- limits ----
 
 def test_a_deadline_ends_a_container(new_gate):
