@@ -82,8 +82,18 @@ static unsigned count(const struct server *server, const struct s2c_gate_peer *p
 	return n;
 }
 
+/* What is of the gate itself, and not of a client; that it cannot be written is said. */
+static void note_event(struct server *server, const struct s2c_audit_entry *entry)
+{
+	CLEAN_ERROR struct s2c_error *why = NULL;
+
+	if (server->core.audit && s2c_audit_write(server->core.audit, entry, &why) < 0)
+		s2c_emit_log(server->ctx, S2C_ERROR, "the audit log: %s",
+			s2c_error_message(why));
+}
+
 /* Whom there is no room for is told so, without being listened to. */
-static void turn_away(int client)
+static void turn_away(struct server *server, const struct s2c_gate_peer *from, int client)
 {
 	static const char text[] =
 		"HTTP/1.1 429 Too Many Requests\r\n"
@@ -93,6 +103,17 @@ static void turn_away(int client)
 		"Content-Length: 63\r\n\r\n"
 		"{\"message\":\"s2c gate: quota: there are too many connections\"}\r\n";
 
+	struct s2c_peer peer = {.uid = from->uid,
+		.gid = from->gid,
+		.groups = from->groups,
+		.n_groups = from->n_groups,
+		.socket = from->socket};
+
+	note_event(server, &(struct s2c_audit_entry){.event = S2C_AUDIT_DECISION,
+				   .peer = &peer,
+				   .pid = (uint32_t)from->pid,
+				   .code = s2c_gate_code_name(S2C_GATE_QUOTA),
+				   .detail = "too many connections"});
 	(void)!send(client, text, sizeof(text) - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
 	(void)shutdown(client, SHUT_WR);
 }
@@ -122,7 +143,7 @@ static int admit(struct server *server, const struct s2c_listener *listener, int
 	if (count(server, NULL) >= most || count(server, &visit->peer) >= most_own) {
 		s2c_metrics_add(
 			server->core.metrics, S2C_METRIC_CONNECTIONS_REFUSED, 0, 0, 1);
-		turn_away(client);
+		turn_away(server, &visit->peer, client);
 		free(visit);
 		return s2c_fail(err, S2C_ELIMIT, "too many connections");
 	}
@@ -157,16 +178,6 @@ static void accept_all(struct server *server, const struct s2c_listener *listene
 			s2c_emit_log(server->ctx, S2C_DEBUG, "a connection: %s",
 				s2c_error_message(why));
 	}
-}
-
-/* What is of the gate itself, and not of a client; that it cannot be written is said. */
-static void note_event(struct server *server, const struct s2c_audit_entry *entry)
-{
-	CLEAN_ERROR struct s2c_error *why = NULL;
-
-	if (server->core.audit && s2c_audit_write(server->core.audit, entry, &why) < 0)
-		s2c_emit_log(server->ctx, S2C_ERROR, "the audit log: %s",
-			s2c_error_message(why));
 }
 
 /* ---- the janitor ---- */
