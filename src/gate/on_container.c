@@ -23,19 +23,36 @@ static void target_of(char out[S2C_UPSTREAM_TARGET_MAX],
 
 /* ---- inspect ---- */
 
+/* What the engine says of the container; of that one, and not of something else. */
+static int describe(struct s2c_session *session,
+	const struct s2c_container_record *container, struct s2c_json **out,
+	struct s2c_error **err)
+{
+	CLEAN_JSON struct s2c_json *found = NULL;
+	char target[S2C_UPSTREAM_TARGET_MAX];
+	const char *id;
+
+	target_of(target, container, "/json");
+	if (s2c_session_engine(session, S2C_HTTP1_GET, target, NULL, &found, err) < 0)
+		return -1;
+	id = s2c_json_str(s2c_json_get(found, "Id"));
+	if (!id || !streq(id, container->id))
+		return s2c_fail(
+			err, S2C_EPROTO, "the engine does not describe the container");
+	*out = TAKE(found);
+	return 0;
+}
+
 int s2c_on_inspect(struct s2c_session *session, struct s2c_error **err)
 {
 	CLEAN_JSON struct s2c_json *found = NULL;
 	CLEAN_JSON struct s2c_json *shown = NULL;
 	struct s2c_container_record container;
-	char target[S2C_UPSTREAM_TARGET_MAX];
 	int exit_code;
 
 	if (s2c_own_container(session, S2C_CONTAINER_ANY, &container, err) < 0 ||
-		s2c_allow(session, container.id, NULL, err) < 0)
-		return -1;
-	target_of(target, &container, "/json");
-	if (s2c_session_engine(session, S2C_HTTP1_GET, target, NULL, &found, err) < 0)
+		s2c_allow(session, container.id, NULL, err) < 0 ||
+		describe(session, &container, &found, err) < 0)
 		return -1;
 	if (s2c_filtered_has_exited(found, &exit_code))
 		s2c_session_exited(session, container.id, exit_code);
@@ -47,13 +64,11 @@ int s2c_session_refresh(struct s2c_session *session,
 	struct s2c_container_record *container, struct s2c_error **err)
 {
 	CLEAN_JSON struct s2c_json *found = NULL;
-	char target[S2C_UPSTREAM_TARGET_MAX];
 	int exit_code;
 
 	if (container->state != S2C_CONTAINER_RUNNING)
 		return 0;
-	target_of(target, container, "/json");
-	if (s2c_session_engine(session, S2C_HTTP1_GET, target, NULL, &found, err) < 0)
+	if (describe(session, container, &found, err) < 0)
 		return -1;
 	if (!s2c_filtered_has_exited(found, &exit_code))
 		return 0;

@@ -83,8 +83,10 @@ static int check_output(struct s2c_session *session, const struct s2c_reference 
 	if (s2c_session_engine(session, S2C_HTTP1_GET, target, NULL, &answer, NULL) < 0)
 		return is_unused(session, text, err);
 	found = s2c_json_str(s2c_json_get(answer, "Id"));
-	if (found && s2c_gate_image_id(found, id) &&
-		s2c_ledger_find_image(session->core->ledger, session->owner, id, own))
+	if (!found || !s2c_gate_image_id(found, id))
+		return s2c_fail(
+			err, S2C_EPROTO, "the engine does not say what '%s' is", text);
+	if (s2c_ledger_find_image(session->core->ledger, session->owner, id, own))
 		return 0;
 	return s2c_deny(session, S2C_GATE_OUTPUT_NOT_ALLOWED, err,
 		"the name '%s' is in use", text);
@@ -419,8 +421,12 @@ int s2c_on_image_tag(struct s2c_session *session, struct s2c_error **err)
 static int push_auth(struct s2c_session *session, const struct s2c_reference *name,
 	const struct s2c_rule_push *rule, char **out, struct s2c_error **err)
 {
-	if (rule && rule->auth)
-		return s2c_engine_auth_find(session->ctx, rule->auth, name, out, err);
+	if (rule && rule->auth) {
+		if (s2c_engine_auth_find(session->ctx, rule->auth, name, out, err) == 0)
+			return 0;
+		session->code = S2C_GATE_INTERNAL;
+		return -1;
+	}
 	return client_auth(session, out, err);
 }
 

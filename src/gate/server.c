@@ -84,8 +84,18 @@ static unsigned count(const struct server *server, const struct s2c_gate_peer *p
 	return n;
 }
 
+/* What is of the gate itself, and not of a client; that it cannot be written is said. */
+static void note_event(struct server *server, const struct s2c_audit_entry *entry)
+{
+	CLEAN_ERROR struct s2c_error *why = NULL;
+
+	if (server->core.audit && s2c_audit_write(server->core.audit, entry, &why) < 0)
+		s2c_emit_log(server->ctx, S2C_ERROR, "the audit log: %s",
+			s2c_error_message(why));
+}
+
 /* Whom there is no room for is told so, without being listened to. */
-static void turn_away(int client)
+static void turn_away(struct server *server, const struct s2c_gate_peer *from, int client)
 {
 	static const char text[] =
 		"HTTP/1.1 429 Too Many Requests\r\n"
@@ -95,6 +105,17 @@ static void turn_away(int client)
 		"Content-Length: 63\r\n\r\n"
 		"{\"message\":\"s2c gate: quota: there are too many connections\"}\r\n";
 
+	struct s2c_peer peer = {.uid = from->uid,
+		.gid = from->gid,
+		.groups = from->groups,
+		.n_groups = from->n_groups,
+		.socket = from->socket};
+
+	note_event(server, &(struct s2c_audit_entry){.event = S2C_AUDIT_DECISION,
+				   .peer = &peer,
+				   .pid = (uint32_t)from->pid,
+				   .code = s2c_gate_code_name(S2C_GATE_QUOTA),
+				   .detail = "too many connections"});
 	(void)!send(client, text, sizeof(text) - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
 	(void)shutdown(client, SHUT_WR);
 }
@@ -124,7 +145,7 @@ static int admit(struct server *server, const struct s2c_listener *listener, int
 	if (count(server, NULL) >= most || count(server, &visit->peer) >= most_own) {
 		s2c_metrics_add(
 			server->core.metrics, S2C_METRIC_CONNECTIONS_REFUSED, 0, 0, 1);
-		turn_away(client);
+		turn_away(server, &visit->peer, client);
 		free(visit);
 		return s2c_fail(err, S2C_ELIMIT, "too many connections");
 	}
@@ -159,16 +180,6 @@ static void accept_all(struct server *server, const struct s2c_listener *listene
 			s2c_emit_log(server->ctx, S2C_DEBUG, "a connection: %s",
 				s2c_error_message(why));
 	}
-}
-
-/* What is of the gate itself, and not of a client; that it cannot be written is said. */
-static void note_event(struct server *server, const struct s2c_audit_entry *entry)
-{
-	CLEAN_ERROR struct s2c_error *why = NULL;
-
-	if (server->core.audit && s2c_audit_write(server->core.audit, entry, &why) < 0)
-		s2c_emit_log(server->ctx, S2C_ERROR, "the audit log: %s",
-			s2c_error_message(why));
 }
 
 /* ---- the janitor ---- */
@@ -283,7 +294,7 @@ static int learn_flavor(struct server *server, struct s2c_error **err)
 		return s2c_fail(err, S2C_EPROTO,
 			"what answers at '%s' is no container engine with API %s (status "
 			"%d)",
-			server->core.upstream.socket, S2C_UPSTREAM_VERSION,
+			s2c_upstream_name(&server->core.upstream), S2C_UPSTREAM_VERSION,
 			call.response.status);
 	server->core.podman = s2c_http1_header(headers, "libpod-api-version") != NULL;
 	return 0;
@@ -388,6 +399,8 @@ static int load(struct server *server, struct s2c_error **err)
 							    : "/run/docker.sock");
 	server->core.upstream = (struct s2c_upstream){.socket = server->upstream,
 		.owner = opts->policy ? rules->upstream.owner_uid : opts->owner};
+	if (opts->remote)
+		server->core.upstream = (struct s2c_upstream){.remote = *opts->remote};
 	server->core.ledger = s2c_ledger_new(rules->limits.containers);
 	server->core.metrics = s2c_metrics_new();
 	s2c_metrics_set(server->core.metrics, S2C_METRIC_POLICY_LOADED, 0, time(NULL));
@@ -556,7 +569,8 @@ int s2c_gate_server_run(
 	rc = start(&server, err);
 	if (rc == 0) {
 		s2c_emit_log(own, S2C_INFO, "the gate is open: %s at '%s'",
-			server.core.podman ? "podman" : "docker", server.upstream);
+			server.core.podman ? "podman" : "docker",
+			s2c_upstream_name(&server.core.upstream));
 		if (opts->ready)
 			opts->ready(opts->ready_self);
 		rc = serve(&server, err);

@@ -66,6 +66,7 @@ static enum s2c_gate_code code_of(const struct s2c_error *error)
 	case S2C_ENET:
 	case S2C_EPROTO:
 	case S2C_ELIMIT:
+	case S2C_EDENIED: /* the engine's socket is another one's */
 		return S2C_GATE_UPSTREAM_DOWN;
 	default:
 		return S2C_GATE_INTERNAL;

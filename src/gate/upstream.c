@@ -9,6 +9,7 @@
 #include <sys/un.h>
 
 #include "http/client.h"
+#include "http/url.h"
 #include "util/fault.h"
 
 #define DIAL_PAUSE_MS 50
@@ -95,6 +96,7 @@ void s2c_gate_call_release(struct s2c_gate_call *call)
 	s2c_http1_response_release(&call->response);
 	if (call->fd >= 0)
 		(void)close(call->fd);
+	s2c_tunnel_close(call->tunnel);
 	*call = (struct s2c_gate_call){.fd = -1, .watch = -1};
 }
 
@@ -217,7 +219,9 @@ int s2c_gate_call_begin(struct s2c_ctx *ctx, const struct s2c_upstream *upstream
 		.out.ops = &out,
 		.asked = {.method = opts->method, .upgrade = opts->upgrade},
 	};
-	if (dial(call, upstream, err) < 0)
+	if (upstream->socket ? dial(call, upstream, err) < 0
+			     : s2c_tunnel_open(ctx, &upstream->remote, &call->tunnel,
+				       &call->fd, err) < 0)
 		return -1;
 	call->stream = s2c_http1_stream_new(&call->in, false);
 	return send_request(call, opts, err);
@@ -307,11 +311,17 @@ int s2c_upstream_post(struct s2c_ctx *ctx, const struct s2c_upstream *upstream,
 	const char *target, const char *json, int *out_status, struct s2c_json **out_json,
 	struct s2c_error **err)
 {
-	struct s2c_http_opts where = {.unix_socket = upstream->socket};
-	CLEAN(s2c_clean_http) struct s2c_http *http = s2c_http_new(&where);
+	struct s2c_url peer = {0};
+	struct s2c_http_opts where = {.unix_socket = upstream->socket,
+		.ca_file = upstream->socket ? NULL : upstream->remote.ca_file,
+		.own_host = peer.host,
+		.client_cert = upstream->socket ? NULL : upstream->remote.client_cert,
+		.client_key = upstream->socket ? NULL : upstream->remote.client_key};
+	const char *base = upstream->socket ? "http://engine" : upstream->remote.url;
+	CLEAN(s2c_clean_http) struct s2c_http *http = NULL;
 	CLEAN_HTTP_RESPONSE struct s2c_http_response response = {0};
 	CLEAN_STRV struct s2c_strv headers = S2C_STRV_INIT;
-	CLEAN_FREE char *url = xasprintf("http://engine%s", target);
+	CLEAN_FREE char *url = xasprintf("%s%s", base, target);
 	struct s2c_http_request request = {.method = "POST",
 		.url = url,
 		.headers = &headers,
@@ -324,6 +334,9 @@ int s2c_upstream_post(struct s2c_ctx *ctx, const struct s2c_upstream *upstream,
 
 	s2c_strv_add(&headers, "Content-Type: application/json");
 	*out_json = NULL;
+	if (s2c_url_parse(base, &peer, err) < 0)
+		return -1;
+	http = s2c_http_new(&where);
 	if (s2c_http_perform(ctx, http, &request, &response, err) < 0)
 		return -1;
 	*out_status = response.status;
@@ -331,6 +344,11 @@ int s2c_upstream_post(struct s2c_ctx *ctx, const struct s2c_upstream *upstream,
 		0)
 		return s2c_wrap(err, "the engine's answer");
 	return 0;
+}
+
+const char *s2c_upstream_name(const struct s2c_upstream *upstream)
+{
+	return upstream->socket ? upstream->socket : upstream->remote.url;
 }
 
 const char *s2c_upstream_message(const struct s2c_json *answer)

@@ -10,14 +10,16 @@
 
 #include "codec/json.h"
 #include "http/http1.h"
+#include "http/tunnel.h"
 
 #define S2C_UPSTREAM_VERSION "1.41"              /* of the API, in every request */
 #define S2C_UPSTREAM_JSON_MAX (4u * 1024 * 1024) /* bytes of an answer that is parsed */
 #define S2C_UPSTREAM_SECONDS 120 /* for an answer that does not wait for work */
 
 struct s2c_upstream {
-	const char *socket; /* path, shorter than that of struct sockaddr_un */
+	const char *socket; /* path, shorter than that of struct sockaddr_un; or NULL: */
 	uint32_t owner;     /* the uid that the other end must have */
+	struct s2c_tunnel_opts remote; /* an engine elsewhere */
 };
 
 /* One exchange. */
@@ -28,6 +30,7 @@ struct s2c_gate_call {
 	int seconds; /* without a byte; 0: no limit but the context's */
 	struct s2c_reader in; /* of the connection */
 	struct s2c_writer out;
+	struct s2c_tunnel *tunnel; /* behind fd, or NULL */
 	struct s2c_http1_stream *stream;
 	struct s2c_http1_asked asked;
 	struct s2c_http1_response response;
@@ -79,6 +82,9 @@ S2C_CHECK int s2c_upstream_ask(struct s2c_ctx *ctx, const struct s2c_upstream *u
 S2C_CHECK int s2c_upstream_post(struct s2c_ctx *ctx, const struct s2c_upstream *upstream,
 	const char *target, const char *json, int *out_status, struct s2c_json **out_json,
 	struct s2c_error **err);
+
+/* Where it is, for messages. Borrowed. */
+const char *s2c_upstream_name(const struct s2c_upstream *upstream);
 
 /* What an engine said with an error: "message" of its JSON, or "". Borrowed. */
 const char *s2c_upstream_message(const struct s2c_json *answer);

@@ -24,7 +24,7 @@ def with_images(engine, rootfs):
     label = "LABEL io.openshift.s2i.scripts-url=image:///usr/libexec/s2i"
     for name in (BUILDER, "registry.test/builder/s2i", "registry.test/other/private"):
         put_image(engine, rootfs, f"{name}:latest", "USER 1001", "WORKDIR /srv", label)
-    put_image(engine, rootfs, "registry.test/builder/rooted:latest", "USER root", label)
+    put_image(engine, rootfs, "registry.test/builder/rooted:latest", "USER 0", label)
     return engine
 
 

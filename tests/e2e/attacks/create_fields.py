@@ -85,8 +85,8 @@ ROWS += [Row(f"{k}: {v!r}", "field_denied", body=body(**{k: v})) for k, v in CON
 ROWS += [Row(f"the unknown {where or 'field'} {k}: {v!r}", "field_unknown",
              body=host(**{k: v}) if where else body(**{k: v})) for where, k, v in FUTURE]
 ROWS += [Row(f"User: {u!r}", "user_denied", body=body(User=u), upstream=LOOKED_AT) for u in USERS]
-ROWS += [Row("no User and an image of root's", "user_denied", upstream=LOOKED_AT,
-             body={"Image": "registry.test/builder/rooted", "Cmd": ["/bin/true"]})]
+ROWS += [Row(f"User: {u!r} of an image of root's", "user_denied", body=body(User=u, Image="registry.test/builder/rooted"),
+             upstream=LOOKED_AT) for u in ("0", "root")]
 ROWS += [Row(f"NetworkMode: {n[:40]!r}", "network_denied", body=host(NetworkMode=n), state="created",
              upstream=LOOKED_AT) for n in NETWORKS]
 ROWS += [Row(f"WorkingDir: {w!r}", "workdir_denied", body=body(WorkingDir=w), upstream=LOOKED_AT) for w in WORKDIRS]
