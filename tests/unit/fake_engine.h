@@ -91,12 +91,19 @@ UNUSED static struct s2c_json *engine_parse(const struct s2c_buf *body)
 	return root;
 }
 
-UNUSED static void engine_inspect(struct fake_engine *engine, int fd)
+/* Of the container that the path names: "GET /v1.41/containers/ID/json". */
+UNUSED static void engine_inspect(struct fake_engine *engine, int fd, const char *line)
 {
 	CLEAN_JSON struct s2c_json *root = s2c_json_new_object();
 	struct s2c_json *state = s2c_json_object_at(root, "State");
 	CLEAN_FREE char *text = NULL;
 
+	const char *id = strstr(line, "/containers/");
+	char own[65] = "";
+
+	if (id)
+		(void)snprintf(own, sizeof(own), "%.64s", id + strlen("/containers/"));
+	s2c_json_set_str(root, "Id", own);
 	s2c_json_set_str(root, "Image", BUILDER_ID);
 	s2c_json_set(root, "Config", s2c_json_copy(engine->container));
 	s2c_json_set(root, "HostConfig",
@@ -163,7 +170,7 @@ UNUSED static void engine_answer(
 		atomic_fetch_add(&engine->starts, 1);
 		engine_say(fd, 204, "");
 	} else if (starts_with(line, "GET") && strstr(line, "/json")) {
-		engine_inspect(engine, fd);
+		engine_inspect(engine, fd, line);
 	} else {
 		engine_say(fd, starts_with(line, "POST") ? 204 : 200, "");
 	}

@@ -67,7 +67,8 @@ static int set_up(void **state)
 		return -1;
 	w->policy.users = 1;
 	w->core.ctx = w->ctx;
-	w->core.upstream = (struct s2c_upstream){w->engine.path, geteuid()};
+	w->core.upstream = (struct s2c_upstream){
+		.socket = w->engine.path, .owner = geteuid()};
 	w->core.ledger = s2c_ledger_new(4);
 	w->core.lock = s2c_monitor_new();
 	w->core.policy = &w->policy;
