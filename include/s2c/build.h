@@ -35,9 +35,13 @@ struct s2c_build_options {
 	const char *oci_runtime;
 	/*
 	 * A container engine that builds instead of s2c itself: "docker", "podman",
-	 * "unix:///path", or "gate" and "gate:///path" for a gate before one. Its images are the ones that are built from, named and pushed.
+	 * "unix:///path", "tcp://host:port", or "gate" and "gate:///path" for a gate
+	 * before one. Its images are the ones that are built from, named and pushed.
 	 */
 	const char *engine;
+	/* For "tcp://host:port": TLS, its CA, and who s2c is; PEM files, NULL: as docker. */
+	bool engine_tls;
+	const char *engine_ca, *engine_cert, *engine_key;
 	const char *push_with; /* "engine" (the default where there is one) or "s2c" */
 	const char *network; /* "isolated", "none", "host"; NULL: isolated where it works */
 	const char *memory, *cpus;

@@ -8,9 +8,13 @@
 #define GRACE 60u /* seconds behind --timeout, in which the build ends a process itself  \
 		   */
 
+#define TCP "tcp://"
+
 struct s2c_engine_gate {
-	char *socket;                 /* of a platform's gate, or the engine's */
-	struct s2c_private_gate *own; /* NULL: a platform's */
+	struct s2c_tunnel_opts remote; /* an engine elsewhere; url NULL: on a socket */
+	char *url, *ca, *cert, *key;   /* of it */
+	char *socket;                  /* of a platform's gate, or the engine's */
+	struct s2c_private_gate *own;  /* NULL: a platform's */
 };
 
 /* The network by the name that the engine has for it. */
@@ -32,6 +36,47 @@ static int name_network(const char *asked, struct s2c_strv *out, struct s2c_erro
 	return 0;
 }
 
+/* $DOCKER_CERT_PATH/NAME if that is there and no file was given. */
+static char *cert_file(const char *given, const char *name)
+{
+	const char *dir = getenv("DOCKER_CERT_PATH");
+	CLEAN_FREE char *path = dir && *dir ? xasprintf("%s/%s", dir, name) : NULL;
+
+	if (given)
+		return xstrdup(given);
+	return path && access(path, R_OK) == 0 ? TAKE(path) : NULL;
+}
+
+static int find_remote(struct s2c_ctx *ctx, const char *url,
+	const struct s2c_build_options *options, struct s2c_engine_gate *gate,
+	struct s2c_error **err)
+{
+	const char *verify = getenv("DOCKER_TLS_VERIFY");
+	bool tls = options->engine_tls || options->engine_ca || options->engine_cert ||
+		   (verify && *verify);
+	const char *host = url + strlen(TCP);
+
+	gate->url = xasprintf("%s://%s", tls ? "https" : "http", host);
+	if (tls) {
+		gate->ca = cert_file(options->engine_ca, "ca.pem");
+		gate->cert = cert_file(options->engine_cert, "cert.pem");
+		gate->key = cert_file(options->engine_key, "key.pem");
+	} else {
+		s2c_emit_log(ctx, S2C_WARN,
+			"'%s' is reached without encryption; whoever is on the way can "
+			"be "
+			"the engine: say --tlsverify",
+			url);
+	}
+	if (!gate->cert != !gate->key)
+		return s2c_fail(err, S2C_EINVAL, "--cert and --key go together");
+	gate->remote = (struct s2c_tunnel_opts){.url = gate->url,
+		.ca_file = gate->ca,
+		.client_cert = gate->cert,
+		.client_key = gate->key};
+	return 0;
+}
+
 static int start(struct s2c_ctx *ctx, struct s2c_store *store, struct s2c_work *work,
 	const struct s2c_build_options *options, struct s2c_engine_gate *gate,
 	struct s2c_error **err)
@@ -41,6 +86,7 @@ static int start(struct s2c_ctx *ctx, struct s2c_store *store, struct s2c_work *
 	CLEAN_STRV struct s2c_strv networks = S2C_STRV_INIT;
 	struct s2c_private_gate_opts opts = {
 		.upstream = gate->socket,
+		.remote = gate->url ? &gate->remote : NULL,
 		.state = state,
 		.dir = s2c_work_fd(work),
 		.uids = &uids,
@@ -62,6 +108,8 @@ int s2c_engine_gate_open(struct s2c_ctx *ctx, struct s2c_store *store,
 	bool is_gate = false;
 	int rc = s2c_engine_place(options->engine, &gate->socket, &is_gate, err);
 
+	if (rc == 0 && starts_with(gate->socket, TCP))
+		rc = find_remote(ctx, gate->socket, options, gate, err);
 	if (rc == 0 && !is_gate)
 		rc = start(ctx, store, work, options, gate, err);
 	if (rc < 0) {
@@ -88,5 +136,9 @@ void s2c_engine_gate_close(struct s2c_engine_gate *gate)
 		return;
 	s2c_private_gate_stop(gate->own);
 	free(gate->socket);
+	free(gate->url);
+	free(gate->ca);
+	free(gate->cert);
+	free(gate->key);
 	free(gate);
 }

@@ -60,10 +60,22 @@ static const struct s2c_option options[] = {
 		"OCI runtime to use, a name or path (default: crun, else runc)", NULL},
 	{"engine", 0, S2C_OPT_STR, ARG(o.engine), "ENGINE",
 		"build with a container engine and its images: docker, podman, "
-		"unix:///path, or gate[:///path] for a gate before one (default: "
+		"unix:///path, tcp://host:port, or gate[:///path] for a gate before "
+		"one (default: "
 		"S2C_ENGINE, else none)",
 		NULL},
 	{"url", 'U', S2C_OPT_STR, ARG(o.engine), "URL", "the same as --engine", NULL},
+	{"tlsverify", 0, S2C_OPT_FLAG, ARG(o.engine_tls), NULL,
+		"use TLS for an engine at tcp://host:port", NULL},
+	{"ca", 0, S2C_OPT_STR, ARG(o.engine_ca), "FILE",
+		"trust this CA for the engine (default: $DOCKER_CERT_PATH/ca.pem, else "
+		"the "
+		"system's)",
+		NULL},
+	{"cert", 0, S2C_OPT_STR, ARG(o.engine_cert), "FILE",
+		"certificate for the engine (default: $DOCKER_CERT_PATH/cert.pem)", NULL},
+	{"key", 0, S2C_OPT_STR, ARG(o.engine_key), "FILE",
+		"its key (default: $DOCKER_CERT_PATH/key.pem)", NULL},
 	{"push-with", 0, S2C_OPT_STR, ARG(o.push_with), "WHO",
 		"who pushes an image of an engine (default: engine)", "engine|s2c"},
 	{"ca-bundle", 0, S2C_OPT_STR, ARG(o.ca_bundle), "FILE|host",

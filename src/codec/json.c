@@ -133,6 +133,13 @@ static void push_key(struct parser *p, const char *name, const char *at)
 	p->keys[p->n_keys++] = (struct s2c_json_name){name, at};
 }
 
+/* A key is why it is going to be refused. */
+static void note_bad_key(const struct parser *p)
+{
+	if (p->limits.out_bad_key)
+		*p->limits.out_bad_key = true;
+}
+
 /* What limits say of the string whose text starts at `at` and that was just read. */
 static int check_string(const struct parser *p, const char *at, const char *value,
 	bool key, struct s2c_error **err)
@@ -144,12 +151,16 @@ static int check_string(const struct parser *p, const char *at, const char *valu
 			p->limits.string_bytes);
 	if (!key || !p->limits.plain_keys)
 		return 0;
-	if (memchr(at, '\\', len))
+	if (memchr(at, '\\', len)) {
+		note_bad_key(p);
 		return s2c_json_lex_fail(&p->lex, at, err, "an escape in a key");
+	}
 	for (size_t i = 0; i < len; i++)
-		if ((unsigned char)at[i] >= 0x7f)
+		if ((unsigned char)at[i] >= 0x7f) {
+			note_bad_key(p);
 			return s2c_json_lex_fail(
 				&p->lex, at, err, "a key that is not ASCII");
+		}
 	return 0;
 }
 
@@ -218,9 +229,11 @@ static int parse_container(
 			? NULL
 			: s2c_json_name_twice(p->keys + first_key, p->n_keys - first_key,
 				  p->limits.mixed_case);
-	if (twice)
+	if (twice) {
+		note_bad_key(p);
 		return s2c_json_lex_fail(
 			&p->lex, twice->at, err, "duplicate key '%.200s'", twice->name);
+	}
 	p->n_keys = first_key;
 	p->depth--;
 	*out = TAKE(node);

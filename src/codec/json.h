@@ -34,6 +34,7 @@ struct s2c_json_limits {
 	size_t string_bytes; /* of a string or key, decoded; 0: no own limit */
 	bool plain_keys;     /* keys are ASCII and have no escapes */
 	bool integers;       /* numbers are s2c_json_plain_integer() */
+	bool *out_bad_key;   /* set if a key is why it was refused; NULL: no matter */
 };
 #define S2C_JSON_BYTES_MAX (4u * 1024 * 1024)
 #define S2C_JSON_DEPTH_MAX 32

@@ -13,6 +13,8 @@ struct s2c_tar_limits {
 	uint64_t entries;    /* 0: S2C_TAR_ENTRIES_MAX */
 	uint64_t bytes;      /* sum of file sizes; 0: S2C_TAR_BYTES_MAX */
 	uint64_t file_bytes; /* one file; 0: S2C_TAR_BYTES_MAX */
+	/* A block of zeros must end the archive, and nothing but zeros follow. */
+	bool whole;
 };
 #define S2C_TAR_ENTRIES_MAX 4000000u
 #define S2C_TAR_BYTES_MAX (1ull << 40)

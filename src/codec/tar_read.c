@@ -357,6 +357,15 @@ static bool is_zero(const struct s2c_tar_header *h)
 	return memcmp(h, zero, sizeof(zero)) == 0;
 }
 
+/* The last bytes that are buffered are zeros. */
+static bool is_padding(const struct tar_reader *t)
+{
+	for (size_t i = t->in.at; i < t->in.end; i++)
+		if (t->in.buf[i])
+			return false;
+	return true;
+}
+
 static int drain(struct tar_reader *t, struct s2c_error **err)
 {
 	for (;;) {
@@ -364,6 +373,9 @@ static int drain(struct tar_reader *t, struct s2c_error **err)
 
 		if (more <= 0)
 			return more;
+		if (t->limits.whole && !is_padding(t))
+			return s2c_tar_damaged(
+				&t->in, "more follows behind its end", err);
 		t->in.offset += t->in.end - t->in.at;
 		t->in.at = t->in.end;
 	}
@@ -403,6 +415,8 @@ static int next_header(
 	t->ended = true;
 	if (pending)
 		return s2c_tar_damaged(&t->in, "it ends after an extended header", err);
+	if (!more && t->limits.whole)
+		return s2c_tar_damaged(&t->in, "its end is missing", err);
 	return more ? end_of_archive(t, err) : 0;
 }
 

@@ -64,9 +64,17 @@ static bool is_below_link(const struct seen *seen, const char *path)
 static int check(
 	const struct seen *seen, const struct s2c_entry *entry, struct s2c_error **err)
 {
+	if (strlen(entry->path) > S2C_GATE_ARCHIVE_PATH_MAX ||
+		(entry->link && strlen(entry->link) > S2C_GATE_ARCHIVE_PATH_MAX))
+		return s2c_fail(err, S2C_EDENIED, "a name of more than %d bytes is in it",
+			S2C_GATE_ARCHIVE_PATH_MAX);
 	if (is_below_link(seen, entry->path))
 		return s2c_fail(err, S2C_EDENIED,
 			"'%s' lies below a symbolic link of the archive", entry->path);
+	/* Engines do not agree on what becomes of the link then. */
+	if (entry->type != S2C_ENTRY_SYMLINK && has(&seen->links, entry->path))
+		return s2c_fail(err, S2C_EDENIED,
+			"'%s' was a symbolic link before in the archive", entry->path);
 	switch (entry->type) {
 	case S2C_ENTRY_FILE:
 	case S2C_ENTRY_DIR:
@@ -90,10 +98,11 @@ static int check(
 static int note(struct seen *seen, const struct s2c_entry *entry, struct s2c_error **err)
 {
 	drop(&seen->files, entry->path);
-	drop(&seen->links, entry->path);
 	if (entry->type == S2C_ENTRY_FILE || entry->type == S2C_ENTRY_HARDLINK)
 		add(&seen->files, entry->path);
 	if (entry->type != S2C_ENTRY_SYMLINK)
+		return 0;
+	if (has(&seen->links, entry->path))
 		return 0;
 	if (++seen->n_links > S2C_GATE_ARCHIVE_LINKS_MAX)
 		return s2c_fail(err, S2C_ELIMIT, "more than %d symbolic links",
@@ -129,12 +138,13 @@ int s2c_gate_archive_copy(struct s2c_ctx *ctx, struct s2c_reader *in,
 	const struct s2c_gate_archive *rules, struct s2c_writer *out,
 	struct s2c_error **err)
 {
-	CLEAN_ENTRIES struct s2c_entries *entries = s2c_tar_reader(
-		in, false, rules->limits);
+	struct s2c_tar_limits limits = rules->limits;
 	CLEAN(s2c_clean_tar_writer)
 	struct s2c_tar_writer *tar = s2c_tar_writer_new(out);
 	CLEAN(seen_release) struct seen seen = {0};
 
+	limits.whole = true;
+	CLEAN_ENTRIES struct s2c_entries *entries = s2c_tar_reader(in, false, limits);
 	for (;;) {
 		const struct s2c_entry *entry;
 

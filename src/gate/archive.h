@@ -16,11 +16,14 @@ struct s2c_gate_archive {
 };
 /* Links of one archive below which nothing may be. */
 #define S2C_GATE_ARCHIVE_LINKS_MAX 65536
+#define S2C_GATE_ARCHIVE_PATH_MAX 4095 /* bytes of a path, and of what a link says */
 
 /*
  * Copies the archive. S2C_EDENIED or S2C_EINVAL for what may not be in it: a special
  * file; a hard link to anything but an earlier file of the archive; an entry below a
- * symbolic link of the archive; a name that leaves the directory. The directory itself
+ * symbolic link of the archive, or in its place; a name that leaves the directory or is
+ * none that a system takes; an archive without its end, or with more behind it. The
+ * directory itself
  * (".") is left out, so that it keeps its owner and mode. Does not finish `out`.
  */
 S2C_CHECK int s2c_gate_archive_copy(struct s2c_ctx *ctx, struct s2c_reader *in,

@@ -2,6 +2,7 @@
 #include "gate/ask.h"
 
 #include "gate/field.h"
+#include "util/escape.h"
 
 static const char *const names[S2C_GATE_OPS] = {
 	[S2C_GATE_REFUSED] = "refused",
@@ -78,10 +79,33 @@ void s2c_gate_ask_release(struct s2c_gate_ask *ask)
 	*ask = (struct s2c_gate_ask){0};
 }
 
+void s2c_gate_ask_set_detail(struct s2c_gate_ask *ask, const char *detail)
+{
+	free(ask->detail);
+	ask->detail = s2c_escape(detail, strlen(detail), S2C_GATE_DETAIL_MAX, false);
+}
+
 int s2c_gate_ask_encode(
 	const struct s2c_gate_ask *ask, struct s2c_buf *out, struct s2c_error **err)
 {
 	return s2c_gate_fields_encode(ask, fields, ARRAY_SIZE(fields), out, err);
+}
+
+/* Whether handlers find what they count on: a method, and a name where one is meant. */
+static bool is_complete(const struct s2c_gate_ask *ask)
+{
+	switch ((int)ask->op) {
+	case S2C_GATE_REFUSED:
+		return true;
+	case S2C_GATE_PING:
+	case S2C_GATE_VERSION_GET:
+	case S2C_GATE_IMAGE_PULL:
+	case S2C_GATE_CREATE:
+	case S2C_GATE_COMMIT:
+		return ask->method != NULL;
+	default:
+		return ask->method && ask->object;
+	}
 }
 
 int s2c_gate_ask_decode(
@@ -93,7 +117,8 @@ int s2c_gate_ask_decode(
 		return -1;
 	if (ask.op >= S2C_GATE_OPS || ask.refused >= S2C_GATE_CODES ||
 		ask.labels.len % 2 ||
-		(ask.op == S2C_GATE_REFUSED) != (ask.refused != S2C_GATE_OK))
+		(ask.op == S2C_GATE_REFUSED) != (ask.refused != S2C_GATE_OK) ||
+		!is_complete(&ask))
 		return s2c_fail(err, S2C_EPROTO, "the worker sent an ask that is none");
 	*out = ask;
 	ask = (struct s2c_gate_ask){0};

@@ -68,13 +68,19 @@ struct s2c_gate_ask {
 void s2c_gate_ask_release(struct s2c_gate_ask *ask);
 #define CLEAN_GATE_ASK CLEAN(s2c_gate_ask_release)
 
+/* Bytes of a detail; what is longer is cut off. */
+#define S2C_GATE_DETAIL_MAX 512u
+/* Says what was refused, in place of what was said before: any bytes, made printable. */
+void s2c_gate_ask_set_detail(struct s2c_gate_ask *ask, const char *detail);
+
 /* Appends the wire form; S2C_ELIMIT for a field above its maximum. */
 S2C_CHECK int s2c_gate_ask_encode(
 	const struct s2c_gate_ask *ask, struct s2c_buf *out, struct s2c_error **err);
 
 /*
  * Reads the wire form, all of it. S2C_EPROTO for whatever a sound worker would not have
- * sent: NUL or control bytes in strings, other lengths, an op that is none.
+ * sent: NUL or control bytes in strings, other lengths, an op that is none or lacks its
+ * method or object.
  */
 S2C_CHECK int s2c_gate_ask_decode(
 	const void *data, size_t len, struct s2c_gate_ask *out, struct s2c_error **err);

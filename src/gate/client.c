@@ -61,7 +61,7 @@ static ssize_t client_read(
 		if (n < 0)
 			return s2c_fail_errno(err, errno, "the client's connection");
 		if (client->in_head && !client->until)
-			client->until = now_ms() + S2C_CLIENT_HEAD_SECONDS * 1000;
+			client->until = now_ms() + client->head_seconds * 1000ll;
 		return n;
 	}
 }
@@ -113,14 +113,18 @@ void s2c_gate_client_init(
 
 	if (flags >= 0)
 		(void)fcntl(fd, F_SETFL, flags | O_NONBLOCK);
-	*client = (struct s2c_gate_client){
-		.in.ops = &in, .out.ops = &out, .ctx = ctx, .fd = fd, .core = core};
+	*client = (struct s2c_gate_client){.in.ops = &in,
+		.out.ops = &out,
+		.ctx = ctx,
+		.fd = fd,
+		.core = core,
+		.head_seconds = S2C_CLIENT_HEAD_SECONDS};
 }
 
 void s2c_gate_client_expect_head(struct s2c_gate_client *client, bool begun)
 {
 	client->in_head = true;
-	client->until = begun ? now_ms() + S2C_CLIENT_HEAD_SECONDS * 1000 : 0;
+	client->until = begun ? now_ms() + client->head_seconds * 1000ll : 0;
 }
 
 bool s2c_gate_client_has_begun(const struct s2c_gate_client *client)

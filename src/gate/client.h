@@ -10,7 +10,7 @@
 
 #include "util/stream.h"
 
-#define S2C_CLIENT_HEAD_SECONDS 10  /* for a whole head, from its first byte on */
+#define S2C_CLIENT_HEAD_SECONDS 10  /* for a whole head, from its first byte, unless: */
 #define S2C_CLIENT_IDLE_SECONDS 300 /* between requests */
 #define S2C_CLIENT_BODY_SECONDS 30  /* without a byte of a body, in either direction */
 
@@ -19,8 +19,9 @@ struct s2c_gate_client {
 	struct s2c_writer out;
 	struct s2c_ctx *ctx;
 	int fd;
-	int core;      /* when it goes, waiting ends with S2C_ECANCELED */
-	bool in_head;  /* a head is awaited */
+	int core;              /* when it goes, waiting ends with S2C_ECANCELED */
+	bool in_head;          /* a head is awaited */
+	unsigned head_seconds; /* may be set after init */
 	int64_t until; /* monotonic milliseconds: for all of a head; 0: not begun */
 };
 

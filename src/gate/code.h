@@ -12,13 +12,13 @@ enum s2c_gate_code {
 	/* Its HTTP is none that the gate speaks. */
 	S2C_GATE_FRAMING,     /* head, framing or body that is not strictly HTTP/1.1 */
 	S2C_GATE_METHOD,      /* not one of HEAD, GET, POST, PUT, DELETE */
-	S2C_GATE_TARGET_FORM, /* not a path, or too long */
+	S2C_GATE_TARGET_FORM, /* not a path */
 	S2C_GATE_PATH_SYNTAX, /* path in no accepted spelling */
 	S2C_GATE_VERSION,     /* an API version that is none or not served */
 	S2C_GATE_QUERY_SYNTAX,
 	S2C_GATE_QUERY_DUP,
 	S2C_GATE_QUERY_UNKNOWN,    /* a parameter that the route does not have */
-	S2C_GATE_HEAD_SIZE,        /* too many or too long headers */
+	S2C_GATE_HEAD_SIZE,        /* too many or too long headers, or a target */
 	S2C_GATE_BODY_SIZE,        /* larger than the route allows */
 	S2C_GATE_BODY_NOT_ALLOWED, /* the route has none */
 	S2C_GATE_CONTENT_TYPE,

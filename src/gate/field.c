@@ -31,13 +31,25 @@ static int put_number(
 	return s2c_buf_add(out, le, bytes, err);
 }
 
-static int put_text(
-	struct s2c_buf *out, const char *text, size_t max, struct s2c_error **err)
+static bool acceptable(const unsigned char *text, size_t len, bool lines)
+{
+	for (size_t i = 0; i < len; i++)
+		if ((text[i] < 0x20 || text[i] == 0x7f) &&
+			(!lines || (text[i] != '\n' && text[i] != '\t' &&
+					   text[i] != '\r' && text[i] != 0x1b)))
+			return false;
+	return s2c_utf8_valid((const char *)text, len);
+}
+
+static int put_text(struct s2c_buf *out, const char *text, size_t max, bool lines,
+	struct s2c_error **err)
 {
 	size_t len = text ? strlen(text) : 0;
 
 	if (len > max)
 		return s2c_fail(err, S2C_ELIMIT, "a value is longer than %zu bytes", max);
+	if (text && !acceptable((const unsigned char *)text, len, lines))
+		return s2c_fail(err, S2C_EINVAL, "a value holds control characters");
 	if (put_number(out, text ? len : ABSENT, 4, err) < 0)
 		return -1;
 	return len ? s2c_buf_add(out, text, len, err) : 0;
@@ -52,7 +64,7 @@ static int put_list(
 	if (put_number(out, list->len, 4, err) < 0)
 		return -1;
 	s2c_strv_foreach (item, list)
-		if (put_text(out, item, S2C_GATE_ITEM_MAX, err) < 0)
+		if (put_text(out, item, S2C_GATE_ITEM_MAX, true, err) < 0)
 			return -1;
 	return 0;
 }
@@ -69,7 +81,8 @@ int s2c_gate_fields_encode(const void *object, const struct s2c_gate_field *fiel
 			rc = put_number(out, *(const uint64_t *)field, 8, err);
 			break;
 		case S2C_GATE_TEXT:
-			rc = put_text(out, *(char *const *)field, S2C_GATE_TEXT_MAX, err);
+			rc = put_text(out, *(char *const *)field, S2C_GATE_TEXT_MAX,
+				false, err);
 			break;
 		case S2C_GATE_LIST:
 			rc = put_list(out, field, err);
@@ -107,16 +120,6 @@ static int get_number(
 	input->left -= bytes;
 	*out = value;
 	return 0;
-}
-
-static bool acceptable(const unsigned char *text, size_t len, bool lines)
-{
-	for (size_t i = 0; i < len; i++)
-		if ((text[i] < 0x20 || text[i] == 0x7f) &&
-			(!lines || (text[i] != '\n' && text[i] != '\t' &&
-					   text[i] != '\r' && text[i] != 0x1b)))
-			return false;
-	return s2c_utf8_valid((const char *)text, len);
 }
 
 static int get_text(

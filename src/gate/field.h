@@ -35,7 +35,7 @@ struct s2c_gate_field {
 /* Frees strings and lists and leaves them dangling; strings are wiped. */
 void s2c_gate_fields_release(void *object, const struct s2c_gate_field *fields, size_t n);
 
-/* Appends; S2C_ELIMIT for a field above its maximum. */
+/* Appends; S2C_ELIMIT for a field above its maximum, S2C_EINVAL for control bytes. */
 S2C_CHECK int s2c_gate_fields_encode(const void *object,
 	const struct s2c_gate_field *fields, size_t n, struct s2c_buf *out,
 	struct s2c_error **err);

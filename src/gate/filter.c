@@ -175,8 +175,7 @@ static int no(struct s2c_gate_ask *ask, enum s2c_gate_code *code, enum s2c_gate_
 	const char *detail, struct s2c_error **err)
 {
 	*code = why;
-	free(ask->detail);
-	ask->detail = xstrdup(detail);
+	s2c_gate_ask_set_detail(ask, detail);
 	return s2c_fail(err, S2C_EDENIED, "%s: %s", s2c_gate_code_name(why), detail);
 }
 
@@ -287,28 +286,53 @@ static int decode(enum s2c_gate_body kind, const struct s2c_json *root,
 	return take_names(root, "Volumes", &ask->volumes, err);
 }
 
+/* Whether the core would take it: values that are too long or not printable are not. */
+static int check_ask(
+	const struct s2c_gate_ask *ask, enum s2c_gate_code *code, struct s2c_error **err)
+{
+	CLEAN_BUF_SECRET struct s2c_buf bytes = S2C_BUF_INIT(S2C_GATE_ASK_MAX);
+	CLEAN_GATE_ASK struct s2c_gate_ask copy = {0};
+	CLEAN_ERROR struct s2c_error *why = NULL;
+
+	*code = S2C_GATE_FIELD_VALUE;
+	if (s2c_gate_ask_encode(ask, &bytes, &why) < 0) {
+		if (s2c_error_code(why) == S2C_ELIMIT)
+			*code = S2C_GATE_BODY_SIZE;
+		s2c_error_move(err, &why);
+		return -1;
+	}
+	if (s2c_gate_ask_decode(bytes.data, bytes.len, &copy, NULL) < 0)
+		return s2c_fail(err, S2C_EDENIED, "a value has control bytes");
+	return 0;
+}
+
 int s2c_gate_filter(enum s2c_gate_body kind, const char *text, size_t len,
 	struct s2c_gate_ask *ask, enum s2c_gate_code *code, struct s2c_error **err)
 {
 	struct s2c_json_limits limits = S2C_SCHEMA_LIMITS;
 	CLEAN_JSON struct s2c_json *root = NULL;
 	CLEAN_ERROR struct s2c_error *why = NULL;
+	bool bad_key = false;
 	int rc;
 
 	/* A commit that changes nothing of the config has no body, or null. */
 	if (kind == S2C_GATE_BODY_COMMIT &&
 		(!len || (len == 4 && strncmp(text, "null", 4) == 0)))
 		return 0;
+	limits.out_bad_key = &bad_key;
 	rc = s2c_json_parse(text, len, limits, &root, &why);
 	if (rc < 0)
-		*code = s2c_error_code(why) == S2C_ELIMIT ? S2C_GATE_BODY_SIZE
-							  : S2C_GATE_JSON_SYNTAX;
+		*code = len > S2C_SCHEMA_BYTES_MAX ? S2C_GATE_BODY_SIZE
+			: bad_key                  ? S2C_GATE_KEY_SYNTAX
+						   : S2C_GATE_JSON_SYNTAX;
 	else
 		rc = decode(kind, root, ask, code, &why);
 	if (rc == 0)
+		rc = check_ask(ask, code, &why);
+	if (rc == 0)
 		return 0;
 	if (!ask->detail)
-		ask->detail = xstrdup(s2c_error_message(why));
+		s2c_gate_ask_set_detail(ask, s2c_error_message(why));
 	s2c_error_move(err, &why);
 	return -1;
 }

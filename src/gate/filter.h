@@ -12,8 +12,8 @@
 #include "gate/route.h"
 
 /*
- * Fills the ask from a body of the kind. On -1 *code and ask->detail (the path of the
- * field) say why.
+ * Fills the ask, which has its op and method already, from a body of the kind. On -1
+ * *code and ask->detail (the path of the field) say why.
  */
 S2C_CHECK int s2c_gate_filter(enum s2c_gate_body kind, const char *text, size_t len,
 	struct s2c_gate_ask *ask, enum s2c_gate_code *code, struct s2c_error **err);

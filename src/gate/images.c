@@ -17,7 +17,7 @@ void s2c_gate_canonical(const struct s2c_reference *ref, char *out)
 		(void)snprintf(whole.registry, sizeof(whole.registry), "docker.io");
 		if (!strchr(ref->repository, '/'))
 			(void)snprintf(whole.repository, sizeof(whole.repository),
-				"library/%.200s", ref->repository);
+				"library/%.247s", ref->repository);
 	}
 	s2c_reference_format(&whole, out);
 }

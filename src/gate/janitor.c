@@ -4,6 +4,9 @@
 #include <stdio.h>
 #include <time.h>
 
+#include "gate/filtered.h"
+
+#define AGAIN_SECONDS 5 /* until what could not be ended is told again */
 #define CONTAINERS "/v" S2C_UPSTREAM_VERSION "/containers"
 
 static int64_t now_ms(void)
@@ -28,12 +31,39 @@ static int tell(struct s2c_core *core, struct s2c_ctx *ctx, enum s2c_http1_metho
 	return status;
 }
 
+static bool is_gone(int status)
+{
+	return (status >= 200 && status < 300) || status == 404;
+}
+
 static int remove_container(struct s2c_core *core, struct s2c_ctx *ctx, const char *id)
 {
 	char target[S2C_UPSTREAM_TARGET_MAX];
 
 	(void)snprintf(target, sizeof(target), CONTAINERS "/%s?v=1&force=1", id);
 	return tell(core, ctx, S2C_HTTP1_DELETE, target);
+}
+
+/* Whether it has ended by now, which the ledger is told as well. */
+static bool has_ended(struct s2c_core *core, struct s2c_ctx *ctx, const char *id)
+{
+	CLEAN_JSON struct s2c_json *found = NULL;
+	char target[S2C_UPSTREAM_TARGET_MAX];
+	struct s2c_gate_call_opts opts = {
+		.method = S2C_HTTP1_GET, .target = target, .watch = -1};
+	int status, exit_code;
+
+	(void)snprintf(target, sizeof(target), CONTAINERS "/%s/json", id);
+	if (s2c_upstream_ask(ctx, &core->upstream, &opts, &status, &found, NULL) < 0)
+		return false;
+	if (status == 404) {
+		s2c_ledger_remove(core->ledger, id);
+		return true;
+	}
+	if (status != 200 || !s2c_filtered_has_exited(found, &exit_code))
+		return false;
+	s2c_ledger_exited(core->ledger, id, exit_code);
+	return true;
 }
 
 void s2c_janitor_end_due(struct s2c_core *core, struct s2c_ctx *ctx)
@@ -45,8 +75,22 @@ void s2c_janitor_end_due(struct s2c_core *core, struct s2c_ctx *ctx)
 		(void)snprintf(target, sizeof(target),
 			CONTAINERS "/%s/kill?signal=SIGKILL", container.id);
 		(void)tell(core, ctx, S2C_HTTP1_POST, target);
-		/* Once; that it has ended shows when somebody looks. */
-		s2c_ledger_deadline_passed(core->ledger, container.id);
+		/* What the engine says to a kill differs; that it has ended does not. */
+		if (has_ended(core, ctx, container.id))
+			s2c_ledger_deadline_passed(core->ledger, container.id);
+		else
+			s2c_ledger_postpone(core->ledger, container.id, AGAIN_SECONDS);
+	}
+}
+
+void s2c_janitor_remove_forgotten(struct s2c_core *core, struct s2c_ctx *ctx)
+{
+	struct s2c_container_record container;
+
+	while (s2c_ledger_forgotten(core->ledger, now_ms(), &container)) {
+		if (!is_gone(remove_container(core, ctx, container.id)))
+			return;
+		s2c_ledger_remove(core->ledger, container.id);
 	}
 }
 
@@ -100,7 +144,7 @@ int s2c_janitor_remove_orphans(struct s2c_core *core, struct s2c_ctx *ctx,
 
 		if (id && strlen(id) == 64 && strspn(id, "0123456789abcdef") == 64 &&
 			is_orphan(core, container) &&
-			remove_container(core, ctx, id) >= 0)
+			is_gone(remove_container(core, ctx, id)))
 			++*out_n;
 	}
 	return 0;

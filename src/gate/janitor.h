@@ -11,6 +11,9 @@
 /* Ends containers that have run for too long. What cannot be ended is tried again. */
 void s2c_janitor_end_due(struct s2c_core *core, struct s2c_ctx *ctx);
 
+/* Removes what does not run and what nobody has asked about for long. */
+void s2c_janitor_remove_forgotten(struct s2c_core *core, struct s2c_ctx *ctx);
+
 /* Removes all containers of the ledger. */
 void s2c_janitor_remove_all(struct s2c_core *core, struct s2c_ctx *ctx);
 

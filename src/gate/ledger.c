@@ -19,6 +19,7 @@ struct place {
 
 struct container {
 	struct s2c_container_record record;
+	unsigned held;
 	struct container *next;
 };
 
@@ -28,6 +29,12 @@ struct image {
 	char id[72];
 	char *name;
 	struct image *next;
+};
+
+/* A name that an image is being given. */
+struct claim {
+	char *owner, *name;
+	struct claim *next;
 };
 
 /* Somebody who waits for a place. */
@@ -42,7 +49,7 @@ struct s2c_ledger {
 	struct place *places; /* reserved and not used yet */
 	struct container *containers;
 	struct image *images;
-	unsigned n_images;
+	struct claim *claims;
 	struct waiter *waiters;
 };
 
@@ -88,6 +95,23 @@ static void free_image(struct image *image)
 	free(image);
 }
 
+static void free_images(struct image *list)
+{
+	while (list) {
+		struct image *next = list->next;
+
+		free_image(list);
+		list = next;
+	}
+}
+
+static void free_claim(struct claim *claim)
+{
+	free(claim->owner);
+	free(claim->name);
+	free(claim);
+}
+
 void s2c_ledger_free(struct s2c_ledger *ledger)
 {
 	if (!ledger)
@@ -102,10 +126,11 @@ void s2c_ledger_free(struct s2c_ledger *ledger)
 		ledger->places = p->next;
 		free(p);
 	}
-	while (ledger->images) {
-		struct image *i = ledger->images;
-		ledger->images = i->next;
-		free_image(i);
+	free_images(ledger->images);
+	while (ledger->claims) {
+		struct claim *c = ledger->claims;
+		ledger->claims = c->next;
+		free_claim(c);
 	}
 	s2c_monitor_free(ledger->lock);
 	free(ledger);
@@ -217,6 +242,7 @@ void s2c_ledger_add(
 	struct container *c = xcalloc(1, sizeof(*c));
 
 	c->record = *container;
+	c->record.asked = now_ms();
 	s2c_monitor_enter(ledger->lock);
 	drop_place(ledger, container->owner);
 	c->next = ledger->containers;
@@ -237,17 +263,19 @@ static bool is_called(const struct s2c_container_record *record, const char *wha
 bool s2c_ledger_find(struct s2c_ledger *ledger, const char *owner, const char *what,
 	struct s2c_container_record *out)
 {
-	const struct container *found = NULL;
+	struct container *found = NULL;
 
 	if (!*what)
 		return false;
 	s2c_monitor_enter(ledger->lock);
-	for (const struct container *c = ledger->containers; c; c = c->next)
+	for (struct container *c = ledger->containers; c; c = c->next)
 		if (streq(c->record.owner, owner) && is_called(&c->record, what) &&
 			(!found || streq(c->record.id, what)))
 			found = c;
-	if (found)
+	if (found) {
+		found->record.asked = now_ms();
 		*out = found->record;
+	}
 	s2c_monitor_leave(ledger->lock);
 	return found != NULL;
 }
@@ -265,20 +293,47 @@ bool s2c_ledger_move(struct s2c_ledger *ledger, const char *id, unsigned from,
 {
 	s2c_monitor_enter(ledger->lock);
 	struct container *c = by_id(ledger, id);
-	bool may = c && (c->record.state & from);
+	bool may = c && (c->record.state & from) &&
+		   !(c->held && to == S2C_CONTAINER_RUNNING);
 	if (may)
 		c->record.state = to;
 	s2c_monitor_leave(ledger->lock);
 	return may;
 }
 
-bool s2c_ledger_attach(struct s2c_ledger *ledger, const char *id, unsigned most)
+bool s2c_ledger_hold(struct s2c_ledger *ledger, const char *id, unsigned states)
 {
 	s2c_monitor_enter(ledger->lock);
 	struct container *c = by_id(ledger, id);
-	bool may = c && c->record.attaches < most;
+	bool may = c && (c->record.state & states);
 	if (may)
+		c->held++;
+	s2c_monitor_leave(ledger->lock);
+	return may;
+}
+
+void s2c_ledger_release(struct s2c_ledger *ledger, const char *id)
+{
+	s2c_monitor_enter(ledger->lock);
+	struct container *c = by_id(ledger, id);
+	if (c && c->held) {
+		c->held--;
+		c->record.asked = now_ms();
+	}
+	s2c_monitor_leave(ledger->lock);
+}
+
+bool s2c_ledger_attach(struct s2c_ledger *ledger, const char *id, bool in, unsigned most)
+{
+	s2c_monitor_enter(ledger->lock);
+	struct container *c = by_id(ledger, id);
+	bool may = c && c->record.attaches < most && !(in && c->record.has_input);
+	if (may) {
 		c->record.attaches++;
+		c->record.has_input = c->record.has_input || in;
+		if (in && c->record.state == S2C_CONTAINER_CREATED)
+			c->record.state = S2C_CONTAINER_ATTACHED;
+	}
 	s2c_monitor_leave(ledger->lock);
 	return may;
 }
@@ -292,15 +347,18 @@ void s2c_ledger_started(struct s2c_ledger *ledger, const char *id)
 	s2c_monitor_leave(ledger->lock);
 }
 
-void s2c_ledger_exited(struct s2c_ledger *ledger, const char *id, int exit_code)
+bool s2c_ledger_exited(struct s2c_ledger *ledger, const char *id, int exit_code)
 {
 	s2c_monitor_enter(ledger->lock);
 	struct container *c = by_id(ledger, id);
-	if (c && c->record.state == S2C_CONTAINER_RUNNING) {
+	bool news = c && c->record.state == S2C_CONTAINER_RUNNING;
+	if (news) {
 		c->record.state = S2C_CONTAINER_EXITED;
 		c->record.exit_code = exit_code;
+		c->record.asked = now_ms();
 	}
 	s2c_monitor_leave(ledger->lock);
+	return news;
 }
 
 void s2c_ledger_remove(struct s2c_ledger *ledger, const char *id)
@@ -317,6 +375,13 @@ void s2c_ledger_remove(struct s2c_ledger *ledger, const char *id)
 	s2c_monitor_leave(ledger->lock);
 }
 
+/* A start that failed halfway is broken, but what it started may run. */
+static bool is_due(const struct s2c_container_record *c, int64_t now)
+{
+	return (c->state & (S2C_CONTAINER_RUNNING | S2C_CONTAINER_BROKEN)) && c->until &&
+	       c->until <= now;
+}
+
 bool s2c_ledger_due(struct s2c_ledger *ledger, int64_t now, bool all,
 	struct s2c_container_record *out)
 {
@@ -324,13 +389,23 @@ bool s2c_ledger_due(struct s2c_ledger *ledger, int64_t now, bool all,
 
 	s2c_monitor_enter(ledger->lock);
 	for (const struct container *c = ledger->containers; c && !due; c = c->next)
-		if (all || (c->record.state == S2C_CONTAINER_RUNNING && c->record.until &&
-				   c->record.until <= now))
+		if (all || is_due(&c->record, now))
 			due = c;
 	if (due)
 		*out = due->record;
 	s2c_monitor_leave(ledger->lock);
 	return due != NULL;
+}
+
+unsigned s2c_ledger_count_in(struct s2c_ledger *ledger, unsigned states)
+{
+	unsigned n = 0;
+
+	s2c_monitor_enter(ledger->lock);
+	for (const struct container *c = ledger->containers; c; c = c->next)
+		n += (c->record.state & states) != 0;
+	s2c_monitor_leave(ledger->lock);
+	return n;
 }
 
 void s2c_ledger_deadline_passed(struct s2c_ledger *ledger, const char *id)
@@ -342,15 +417,29 @@ void s2c_ledger_deadline_passed(struct s2c_ledger *ledger, const char *id)
 	s2c_monitor_leave(ledger->lock);
 }
 
-unsigned s2c_ledger_count(struct s2c_ledger *ledger)
+void s2c_ledger_postpone(struct s2c_ledger *ledger, const char *id, unsigned seconds)
 {
-	unsigned n = 0;
+	s2c_monitor_enter(ledger->lock);
+	struct container *c = by_id(ledger, id);
+	if (c)
+		c->record.until = now_ms() + seconds * 1000ll;
+	s2c_monitor_leave(ledger->lock);
+}
+
+bool s2c_ledger_forgotten(
+	struct s2c_ledger *ledger, int64_t now, struct s2c_container_record *out)
+{
+	const struct container *old = NULL;
 
 	s2c_monitor_enter(ledger->lock);
-	for (const struct container *c = ledger->containers; c; c = c->next)
-		n++;
+	for (const struct container *c = ledger->containers; c && !old; c = c->next)
+		if (c->record.state != S2C_CONTAINER_RUNNING && !c->held &&
+			now - c->record.asked > S2C_LEDGER_IDLE_SECONDS * 1000ll)
+			old = c;
+	if (old)
+		*out = old->record;
 	s2c_monitor_leave(ledger->lock);
-	return n;
+	return old != NULL;
 }
 
 /* ---- images ---- */
@@ -358,6 +447,24 @@ unsigned s2c_ledger_count(struct s2c_ledger *ledger)
 static bool same_name(const char *a, const char *b)
 {
 	return a && b ? streq(a, b) : a == b;
+}
+
+/* Who has too many loses the own one that is last in the list, and nobody else's. */
+static void forget_oldest(struct s2c_ledger *ledger, const char *owner)
+{
+	struct image **oldest = NULL;
+	unsigned n = 0;
+
+	for (struct image **link = &ledger->images; *link; link = &(*link)->next)
+		if (streq((*link)->owner, owner)) {
+			oldest = link;
+			n++;
+		}
+	if (n <= S2C_LEDGER_IMAGES_MAX)
+		return;
+	struct image *gone = *oldest;
+	*oldest = gone->next;
+	free_image(gone);
 }
 
 static void put_image(
@@ -374,7 +481,6 @@ static void put_image(
 			      : streq(image->owner, owner) && streq(image->id, id))) {
 			*link = image->next;
 			free_image(image);
-			ledger->n_images--;
 		} else {
 			link = &image->next;
 		}
@@ -385,13 +491,7 @@ static void put_image(
 	image->name = name ? xstrdup(name) : NULL;
 	image->next = ledger->images;
 	ledger->images = image;
-	if (++ledger->n_images > S2C_LEDGER_IMAGES_MAX) {
-		for (link = &ledger->images; (*link)->next; link = &(*link)->next)
-			;
-		free_image(*link);
-		*link = NULL;
-		ledger->n_images--;
-	}
+	forget_oldest(ledger, owner);
 	s2c_monitor_leave(ledger->lock);
 }
 
@@ -404,6 +504,72 @@ void s2c_ledger_add_name(
 	struct s2c_ledger *ledger, const char *owner, const char *id, const char *name)
 {
 	put_image(ledger, owner, id, name);
+}
+
+/* From behind, since the newest come first in the list. */
+static void list_images(const struct image *list, struct s2c_json *out)
+{
+	CLEAN_FREE const struct image **all = NULL;
+	size_t n = 0;
+
+	for (const struct image *i = list; i; i = i->next)
+		n++;
+	all = xcalloc(n, sizeof(*all));
+	n = 0;
+	for (const struct image *i = list; i; i = i->next)
+		all[n++] = i;
+	while (n--) {
+		struct s2c_json *one = s2c_json_new_object();
+
+		s2c_json_set_str(one, "owner", all[n]->owner);
+		s2c_json_set_str(one, "id", all[n]->id);
+		if (all[n]->name)
+			s2c_json_set_str(one, "name", all[n]->name);
+		s2c_json_add(out, one);
+	}
+}
+
+struct s2c_json *s2c_ledger_images(struct s2c_ledger *ledger)
+{
+	struct s2c_json *out = s2c_json_new_array();
+
+	s2c_monitor_enter(ledger->lock);
+	list_images(ledger->images, out);
+	s2c_monitor_leave(ledger->lock);
+	return out;
+}
+
+bool s2c_ledger_claim(struct s2c_ledger *ledger, const char *owner, const char *name)
+{
+	bool free_to_take = true;
+
+	s2c_monitor_enter(ledger->lock);
+	for (const struct claim *c = ledger->claims; c; c = c->next)
+		free_to_take = free_to_take &&
+			       (!streq(c->name, name) || streq(c->owner, owner));
+	if (free_to_take) {
+		struct claim *claim = xcalloc(1, sizeof(*claim));
+
+		claim->owner = xstrdup(owner);
+		claim->name = xstrdup(name);
+		claim->next = ledger->claims;
+		ledger->claims = claim;
+	}
+	s2c_monitor_leave(ledger->lock);
+	return free_to_take;
+}
+
+void s2c_ledger_unclaim(struct s2c_ledger *ledger, const char *owner, const char *name)
+{
+	s2c_monitor_enter(ledger->lock);
+	for (struct claim **link = &ledger->claims; *link; link = &(*link)->next)
+		if (streq((*link)->owner, owner) && streq((*link)->name, name)) {
+			struct claim *gone = *link;
+			*link = gone->next;
+			free_claim(gone);
+			break;
+		}
+	s2c_monitor_leave(ledger->lock);
 }
 
 bool s2c_ledger_find_image(
@@ -433,7 +599,6 @@ void s2c_ledger_remove_image(
 			(streq(i->id, what) || (i->name && streq(i->name, what)))) {
 			*link = i->next;
 			free_image(i);
-			ledger->n_images--;
 		} else {
 			link = &i->next;
 		}

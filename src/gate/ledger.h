@@ -10,11 +10,16 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "codec/json.h"
 #include "util/ctx.h"
 
-#define S2C_LEDGER_OWNER_MAX 160   /* bytes of a principal, "u:1000" or "s:/run/x" */
-#define S2C_LEDGER_NAME_MAX 128    /* bytes of a container's name of the client's own */
-#define S2C_LEDGER_IMAGES_MAX 4096 /* images of all; the oldest is forgotten */
+#define S2C_LEDGER_OWNER_MAX 160 /* bytes of a principal, "u:1000" or "s:/run/x" */
+#define S2C_LEDGER_NAME_MAX 128  /* bytes of a container's name of the client's own */
+#define S2C_LEDGER_IMAGES_MAX                                                            \
+	1024 /* images and names of one; its oldest is forgotten                         \
+	      */
+/* A container that does not run and that nobody asks about is kept for so long. */
+#define S2C_LEDGER_IDLE_SECONDS 3600
 
 /* A container goes through them from top to bottom, and skips some. */
 enum s2c_container_state {
@@ -39,8 +44,10 @@ struct s2c_container_record {
 	uint32_t uid, gid;
 	enum s2c_container_state state;
 	int64_t until;     /* monotonic milliseconds: killed then; 0: not started */
+	int64_t asked;     /* when somebody asked for it last */
 	uint32_t deadline; /* seconds it may run */
 	uint32_t attaches; /* streams that are open or were */
+	bool has_input;    /* one of them with standard input */
 	int exit_code;     /* when ended */
 };
 
@@ -69,15 +76,22 @@ bool s2c_ledger_find(struct s2c_ledger *ledger, const char *owner, const char *w
 	struct s2c_container_record *out);
 
 /*
- * Changes the state if it is one of `from` (a set); false if it is not, or the container
- * is gone. For whoever asks at the same time it happens once.
+ * Changes the state if it is one of `from` (a set); false if it is not, the container is
+ * gone, or it is held and would run. For whoever asks at the same time it happens once.
  */
 bool s2c_ledger_move(struct s2c_ledger *ledger, const char *id, unsigned from,
 	enum s2c_container_state to);
-/* One more stream; false above one of each kind of state. */
-bool s2c_ledger_attach(struct s2c_ledger *ledger, const char *id, unsigned most);
-/* It has ended by itself or was killed. */
-void s2c_ledger_exited(struct s2c_ledger *ledger, const char *id, int exit_code);
+/* One more stream, of `most` over its life; `in`: with standard input, once. */
+bool s2c_ledger_attach(struct s2c_ledger *ledger, const char *id, bool in, unsigned most);
+/*
+ * An engine is at its files, in one of the states; until it is released it does not
+ * become S2C_CONTAINER_RUNNING, for then paths in it could be changed under the engine's
+ * feet (CVE-2018-15664).
+ */
+bool s2c_ledger_hold(struct s2c_ledger *ledger, const char *id, unsigned states);
+void s2c_ledger_release(struct s2c_ledger *ledger, const char *id);
+/* It has ended by itself or was killed; false if that is no news. */
+bool s2c_ledger_exited(struct s2c_ledger *ledger, const char *id, int exit_code);
 /* It runs from now on, for as long as it may. */
 void s2c_ledger_started(struct s2c_ledger *ledger, const char *id);
 /* It is not there any more; its place is free. */
@@ -91,12 +105,29 @@ bool s2c_ledger_due(struct s2c_ledger *ledger, int64_t now, bool all,
 	struct s2c_container_record *out);
 /* Its time was up and it was told to end: it is not due again. */
 void s2c_ledger_deadline_passed(struct s2c_ledger *ledger, const char *id);
-unsigned s2c_ledger_count(struct s2c_ledger *ledger);
+/* It could not be told to end; it is due again in so many seconds. */
+void s2c_ledger_postpone(struct s2c_ledger *ledger, const char *id, unsigned seconds);
+/* Some container that nobody wants any more at `now`; false if there is none. */
+bool s2c_ledger_forgotten(
+	struct s2c_ledger *ledger, int64_t now, struct s2c_container_record *out);
+/* How many are in one of the states. */
+unsigned s2c_ledger_count_in(struct s2c_ledger *ledger, unsigned states);
 
 /* Images: "sha256:..." ids of what the owner committed, and names that were given. */
 void s2c_ledger_add_image(struct s2c_ledger *ledger, const char *owner, const char *id);
 void s2c_ledger_add_name(
 	struct s2c_ledger *ledger, const char *owner, const char *id, const char *name);
+/*
+ * Somebody is about to give a name: false while another owner is. Each claim that was
+ * granted is to be dropped.
+ */
+bool s2c_ledger_claim(struct s2c_ledger *ledger, const char *owner, const char *name);
+void s2c_ledger_unclaim(struct s2c_ledger *ledger, const char *owner, const char *name);
+/*
+ * All images and names, the oldest first: a list of objects with "owner", "id" and, for a
+ * name, "name". Caller frees.
+ */
+struct s2c_json *s2c_ledger_images(struct s2c_ledger *ledger);
 /* The id of an image of the owner by id or full name; false if it is none of theirs. */
 bool s2c_ledger_find_image(
 	struct s2c_ledger *ledger, const char *owner, const char *what, char out_id[72]);

@@ -46,25 +46,24 @@ static void pass_stat(const struct s2c_gate_call *call, struct s2c_gate_head *he
 		s2c_strv_addf(&head->headers, "X-Docker-Container-Path-Stat: %s", stat);
 }
 
+static int hold(struct s2c_session *session, const struct s2c_container_record *container,
+	unsigned states, struct s2c_error **err)
+{
+	if (s2c_ledger_hold(session->core->ledger, container->id, states))
+		return 0;
+	return s2c_deny(session, S2C_GATE_STATE, err,
+		"the container has been started meanwhile, or is gone");
+}
+
 static int ask_engine(struct s2c_session *session, enum s2c_http1_method method,
-	struct s2c_gate_call *call, struct s2c_error **err)
+	const struct s2c_container_record *container, struct s2c_gate_call *call,
+	struct s2c_error **err)
 {
 	CLEAN_BUF struct s2c_buf target = S2C_BUF_INIT(S2C_UPSTREAM_TARGET_MAX);
-	struct s2c_container_record container;
 	struct s2c_gate_call_opts opts = {.method = method, .watch = session->wire_fd};
 
-	if (check_path(session, err) < 0 ||
-		s2c_own_container(session,
-			S2C_CONTAINER_FRESH | S2C_CONTAINER_RUNNING | S2C_CONTAINER_ENDED,
-			&container, err) < 0 ||
-		s2c_session_refresh(session, &container, err) < 0)
-		return -1;
-	if (container.state == S2C_CONTAINER_RUNNING)
-		return s2c_deny(session, S2C_GATE_STATE, err,
-			"the container is running; its files can be had before and "
-			"after");
-	if (archive_target(session, &container, false, &target, err) < 0 ||
-		s2c_allow(session, container.id, NULL, err) < 0)
+	if (archive_target(session, container, false, &target, err) < 0 ||
+		s2c_allow(session, container->id, NULL, err) < 0)
 		return -1;
 	opts.target = s2c_buf_str(&target);
 	if (s2c_gate_call_begin(
@@ -84,13 +83,39 @@ static int ask_engine(struct s2c_session *session, enum s2c_http1_method method,
 	return 0;
 }
 
-int s2c_on_archive_stat(struct s2c_session *session, struct s2c_error **err)
+/* Looks at files or hands them out, while the container cannot be started. */
+static int take_out(struct s2c_session *session, struct s2c_error **err,
+	int (*out)(struct s2c_session *session,
+		const struct s2c_container_record *container, struct s2c_error **err))
+{
+	const unsigned still = S2C_CONTAINER_FRESH | S2C_CONTAINER_ENDED;
+	struct s2c_container_record container;
+	int rc;
+
+	if (check_path(session, err) < 0 ||
+		s2c_own_container(
+			session, still | S2C_CONTAINER_RUNNING, &container, err) < 0 ||
+		s2c_session_refresh(session, &container, err) < 0)
+		return -1;
+	if (container.state == S2C_CONTAINER_RUNNING)
+		return s2c_deny(session, S2C_GATE_STATE, err,
+			"the container is running; its files can be had before and "
+			"after");
+	if (hold(session, &container, still, err) < 0)
+		return -1;
+	rc = out(session, &container, err);
+	s2c_ledger_release(session->core->ledger, container.id);
+	return rc;
+}
+
+static int stat_out(struct s2c_session *session,
+	const struct s2c_container_record *container, struct s2c_error **err)
 {
 	CLEAN_GATE_HEAD struct s2c_gate_head head = {
 		.status = 200, .follow = S2C_FOLLOW_NOTHING};
 	CLEAN_GATE_CALL struct s2c_gate_call call = {.fd = -1};
 
-	if (ask_engine(session, S2C_HTTP1_HEAD, &call, err) < 0)
+	if (ask_engine(session, S2C_HTTP1_HEAD, container, &call, err) < 0)
 		return -1;
 	head.status = (uint64_t)call.response.status;
 	pass_stat(&call, &head);
@@ -98,18 +123,29 @@ int s2c_on_archive_stat(struct s2c_session *session, struct s2c_error **err)
 	return s2c_wire_send_head(&session->wire, &head, err);
 }
 
-int s2c_on_archive_get(struct s2c_session *session, struct s2c_error **err)
+int s2c_on_archive_stat(struct s2c_session *session, struct s2c_error **err)
+{
+	return take_out(session, err, stat_out);
+}
+
+static int files_out(struct s2c_session *session,
+	const struct s2c_container_record *container, struct s2c_error **err)
 {
 	CLEAN_GATE_HEAD struct s2c_gate_head head = {
 		.status = 200, .follow = S2C_FOLLOW_BODY};
 	CLEAN_GATE_CALL struct s2c_gate_call call = {.fd = -1};
 
-	if (ask_engine(session, S2C_HTTP1_GET, &call, err) < 0)
+	if (ask_engine(session, S2C_HTTP1_GET, container, &call, err) < 0)
 		return -1;
 	pass_stat(&call, &head);
 	s2c_strv_add(&head.headers, "Content-Type: application/x-tar");
 	return s2c_answer_stream(
 		session, &head, call.body, session->subject->values.copy_out_bytes, err);
+}
+
+int s2c_on_archive_get(struct s2c_session *session, struct s2c_error **err)
+{
+	return take_out(session, err, files_out);
 }
 
 /* ---- in ---- */
@@ -200,19 +236,22 @@ int s2c_on_archive_put(struct s2c_session *session, struct s2c_error **err)
 	unsigned states = session->core->private_
 				  ? S2C_CONTAINER_FRESH | S2C_CONTAINER_ENDED
 				  : S2C_CONTAINER_FRESH;
+	int rc;
 
 	if (check_path(session, err) < 0 ||
 		s2c_own_container(session, states, &container, err) < 0 ||
 		check_place(session, &container, err) < 0 ||
-		s2c_allow(session, container.id, NULL, err) < 0)
+		hold(session, &container, states, err) < 0)
 		return -1;
-	if (put(session, &container, err) < 0) {
+	rc = s2c_allow(session, container.id, NULL, err);
+	if (rc == 0) {
+		rc = put(session, &container, err);
 		/* Nobody knows how much of it is there. A missing directory leaves none.
 		 */
-		if (session->code != S2C_GATE_NOT_FOUND)
+		if (rc < 0 && session->code != S2C_GATE_NOT_FOUND)
 			(void)s2c_ledger_move(session->core->ledger, container.id, states,
 				S2C_CONTAINER_BROKEN);
-		return -1;
 	}
-	return s2c_answer_status(session, 200, err);
+	s2c_ledger_release(session->core->ledger, container.id);
+	return rc < 0 ? -1 : s2c_answer_status(session, 200, err);
 }

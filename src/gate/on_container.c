@@ -3,12 +3,15 @@
  * The life of a container after its creation: attach, start, wait, logs, kill, remove.
  */
 #include <inttypes.h>
+#include <poll.h>
 #include <stdio.h>
 
 #include "gate/filtered.h"
 #include "gate/relay.h"
 #include "gate/session.h"
 
+#define COPY_WAITS 50
+#define COPY_WAIT_MS 10
 #define ATTACHES_MAX 8 /* streams of one container, over its life */
 
 static void target_of(char out[S2C_UPSTREAM_TARGET_MAX],
@@ -20,22 +23,39 @@ static void target_of(char out[S2C_UPSTREAM_TARGET_MAX],
 
 /* ---- inspect ---- */
 
+/* What the engine says of the container; of that one, and not of something else. */
+static int describe(struct s2c_session *session,
+	const struct s2c_container_record *container, struct s2c_json **out,
+	struct s2c_error **err)
+{
+	CLEAN_JSON struct s2c_json *found = NULL;
+	char target[S2C_UPSTREAM_TARGET_MAX];
+	const char *id;
+
+	target_of(target, container, "/json");
+	if (s2c_session_engine(session, S2C_HTTP1_GET, target, NULL, &found, err) < 0)
+		return -1;
+	id = s2c_json_str(s2c_json_get(found, "Id"));
+	if (!id || !streq(id, container->id))
+		return s2c_fail(
+			err, S2C_EPROTO, "the engine does not describe the container");
+	*out = TAKE(found);
+	return 0;
+}
+
 int s2c_on_inspect(struct s2c_session *session, struct s2c_error **err)
 {
 	CLEAN_JSON struct s2c_json *found = NULL;
 	CLEAN_JSON struct s2c_json *shown = NULL;
 	struct s2c_container_record container;
-	char target[S2C_UPSTREAM_TARGET_MAX];
 	int exit_code;
 
 	if (s2c_own_container(session, S2C_CONTAINER_ANY, &container, err) < 0 ||
-		s2c_allow(session, container.id, NULL, err) < 0)
-		return -1;
-	target_of(target, &container, "/json");
-	if (s2c_session_engine(session, S2C_HTTP1_GET, target, NULL, &found, err) < 0)
+		s2c_allow(session, container.id, NULL, err) < 0 ||
+		describe(session, &container, &found, err) < 0)
 		return -1;
 	if (s2c_filtered_has_exited(found, &exit_code))
-		s2c_ledger_exited(session->core->ledger, container.id, exit_code);
+		s2c_session_exited(session, container.id, exit_code);
 	shown = s2c_filtered_container(found);
 	return s2c_answer_json(session, 200, shown, err);
 }
@@ -44,17 +64,15 @@ int s2c_session_refresh(struct s2c_session *session,
 	struct s2c_container_record *container, struct s2c_error **err)
 {
 	CLEAN_JSON struct s2c_json *found = NULL;
-	char target[S2C_UPSTREAM_TARGET_MAX];
 	int exit_code;
 
 	if (container->state != S2C_CONTAINER_RUNNING)
 		return 0;
-	target_of(target, container, "/json");
-	if (s2c_session_engine(session, S2C_HTTP1_GET, target, NULL, &found, err) < 0)
+	if (describe(session, container, &found, err) < 0)
 		return -1;
 	if (!s2c_filtered_has_exited(found, &exit_code))
 		return 0;
-	s2c_ledger_exited(session->core->ledger, container->id, exit_code);
+	s2c_session_exited(session, container->id, exit_code);
 	container->state = S2C_CONTAINER_EXITED;
 	container->exit_code = exit_code;
 	return 0;
@@ -67,14 +85,12 @@ static int take_stream(struct s2c_session *session,
 {
 	struct s2c_ledger *ledger = session->core->ledger;
 
-	/* Standard input goes to one client, and before the start. */
-	if (session->ask->in && !s2c_ledger_move(ledger, container->id,
-					S2C_CONTAINER_CREATED, S2C_CONTAINER_ATTACHED))
+	/* Standard input goes to one client. */
+	if (!s2c_ledger_attach(
+		    ledger, container->id, session->ask->in != 0, ATTACHES_MAX))
 		return s2c_deny(session, S2C_GATE_STATE, err,
-			"standard input can be attached once and before the start");
-	if (!s2c_ledger_attach(ledger, container->id, ATTACHES_MAX))
-		return s2c_deny(session, S2C_GATE_STATE, err,
-			"the container has had %d streams", ATTACHES_MAX);
+			"standard input can be attached once, and %d streams in all",
+			ATTACHES_MAX);
 	return 0;
 }
 
@@ -136,7 +152,12 @@ static int pump(
 		.in_max = values->source_bytes,
 		.out_max = values->log_bytes,
 	};
-	return s2c_relay_run(session->ctx, &relay, err);
+	int rc = s2c_relay_run(session->ctx, &relay, err);
+	s2c_metrics_add(session->core->metrics, S2C_METRIC_RELAY_BYTES, S2C_METRIC_IN, 0,
+		(int64_t)relay.n_in);
+	s2c_metrics_add(session->core->metrics, S2C_METRIC_RELAY_BYTES, S2C_METRIC_OUT, 0,
+		(int64_t)relay.n_out);
+	return rc;
 }
 
 int s2c_on_attach(struct s2c_session *session, struct s2c_error **err)
@@ -154,8 +175,8 @@ int s2c_on_attach(struct s2c_session *session, struct s2c_error **err)
 	if (s2c_own_container(session, S2C_CONTAINER_FRESH | S2C_CONTAINER_RUNNING,
 		    &container, err) < 0 ||
 		attach_target(session, &container, &target, err) < 0 ||
-		s2c_allow(session, container.id, NULL, err) < 0 ||
-		take_stream(session, &container, err) < 0)
+		take_stream(session, &container, err) < 0 ||
+		s2c_allow(session, container.id, NULL, err) < 0)
 		return -1;
 	opts.target = s2c_buf_str(&target);
 	if (s2c_gate_call_begin(
@@ -173,20 +194,54 @@ int s2c_on_attach(struct s2c_session *session, struct s2c_error **err)
 
 /* ---- start, wait ---- */
 
+/*
+ * Of two that ask at the same time one gets it. A copy of files that has just been
+ * answered may take a moment to be over for the ledger; one that is under way does not
+ * end so soon.
+ */
+static int take_start(struct s2c_session *session,
+	const struct s2c_container_record *container, struct s2c_error **err)
+{
+	struct pollfd gone = {.fd = session->wire_fd, .events = POLLRDHUP};
+	struct s2c_ledger *ledger = session->core->ledger;
+	struct s2c_container_record now;
+
+	for (int i = 0; i < COPY_WAITS; i++) {
+		int n_ready;
+
+		if (s2c_ledger_move(ledger, container->id, S2C_CONTAINER_FRESH,
+			    S2C_CONTAINER_RUNNING))
+			return 0;
+		if (!s2c_ledger_find(ledger, session->owner, container->id, &now) ||
+			!(now.state & S2C_CONTAINER_FRESH))
+			return s2c_deny(session, S2C_GATE_STATE, err,
+				"the container has been started");
+		if (s2c_ctx_poll(session->ctx, &gone, 1, COPY_WAIT_MS, &n_ready, err) < 0)
+			return -1;
+		if (n_ready)
+			return s2c_fail(err, S2C_ECANCELED, "the client is gone");
+	}
+	return s2c_deny(session, S2C_GATE_STATE, err,
+		"files are being copied into the container or out of it");
+}
+
 int s2c_on_start(struct s2c_session *session, struct s2c_error **err)
 {
 	struct s2c_ledger *ledger = session->core->ledger;
 	struct s2c_container_record container;
 	char target[S2C_UPSTREAM_TARGET_MAX];
 
-	if (s2c_own_container(session, S2C_CONTAINER_FRESH, &container, err) < 0 ||
-		s2c_allow(session, container.id, NULL, err) < 0)
+	if (s2c_own_container(session, S2C_CONTAINER_FRESH, &container, err) < 0)
 		return -1;
-	/* Of two that ask at the same time one gets it. */
-	if (!s2c_ledger_move(
-		    ledger, container.id, S2C_CONTAINER_FRESH, S2C_CONTAINER_RUNNING))
-		return s2c_deny(
-			session, S2C_GATE_STATE, err, "the container has been started");
+	if (take_start(session, &container, err) < 0)
+		return -1;
+	if (s2c_allow(session, container.id, NULL, err) < 0) {
+		(void)s2c_ledger_move(
+			ledger, container.id, S2C_CONTAINER_RUNNING, container.state);
+		return -1;
+	}
+	/* Whether the client stays or not, it runs or it does not. */
+	session->steady = true;
 	s2c_ledger_started(ledger, container.id);
 	target_of(target, &container, "/start");
 	if (s2c_session_engine(session, S2C_HTTP1_POST, target, NULL, NULL, err) < 0) {
@@ -267,7 +322,14 @@ int s2c_on_wait(struct s2c_session *session, struct s2c_error **err)
 	if (s2c_wire_send_head(&session->wire, &head, err) < 0 ||
 		read_exit(&call, &status, err) < 0)
 		return -1;
-	s2c_ledger_exited(session->core->ledger, container.id, (int)status);
+	/*
+	 * An engine also answers for a container that was not started yet, and it may be
+	 * running by now: what it is, only a look at it tells.
+	 */
+	if (s2c_ledger_find(
+		    session->core->ledger, session->owner, container.id, &container) &&
+		s2c_session_refresh(session, &container, err) < 0)
+		return -1;
 	return answer_exit(session, status, err);
 }
 
@@ -358,6 +420,7 @@ int s2c_session_remove(
 	if (s2c_session_engine(session, S2C_HTTP1_DELETE, target, NULL, NULL, err) < 0 &&
 		session->code != S2C_GATE_NOT_FOUND)
 		return -1;
+	session->code = S2C_GATE_OK;
 	s2c_ledger_remove(session->core->ledger, id);
 	return 0;
 }
@@ -375,6 +438,7 @@ int s2c_on_remove(struct s2c_session *session, struct s2c_error **err)
 			"the container is running; kill it, or remove it by force");
 	if (s2c_allow(session, container.id, NULL, err) < 0)
 		return -1;
+	session->steady = true;
 	if (s2c_session_remove(session, container.id, &failure) < 0) {
 		s2c_error_move(err, &failure);
 		return -1;

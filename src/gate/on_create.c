@@ -207,6 +207,7 @@ static int decide_command(
 {
 	static const struct s2c_strv none = S2C_STRV_INIT;
 	const struct s2c_gate_ask *ask = session->ask;
+	CLEAN_STRV struct s2c_strv argv = S2C_STRV_INIT;
 	struct s2c_verdict verdict = {0};
 
 	wish->spec.cmd = &ask->cmd;
@@ -214,9 +215,20 @@ static int decide_command(
 	if (!ask->has_entrypoint &&
 		session->subject->values.entrypoint == S2C_ENTRYPOINT_CLEAR)
 		wish->spec.entrypoint = &none;
-	if (!s2c_rules_command(session->subject, &ask->cmd, &verdict))
+	/* What runs is both together. */
+	s2c_strv_add_all(&argv, &ask->entrypoint);
+	s2c_strv_add_all(&argv, &ask->cmd);
+	if (!s2c_rules_command(session->subject, &argv, &verdict))
 		return s2c_deny_by(session, &verdict, err);
 	return 0;
+}
+
+/* At least one for what is little, and no less for what is far too much. */
+static uint32_t milli(uint64_t nano)
+{
+	uint64_t value = nano / 1000000 + (nano % 1000000 != 0);
+
+	return value > UINT32_MAX ? UINT32_MAX : (uint32_t)value;
 }
 
 static int decide_resources(
@@ -224,9 +236,8 @@ static int decide_resources(
 {
 	const struct s2c_gate_ask *ask = session->ask;
 	struct s2c_verdict verdict = {0};
-	uint64_t milli_cpus = ask->nano_cpus / 1000000;
 	struct s2c_limits asked = {.memory = ask->memory,
-		.milli_cpus = milli_cpus > UINT32_MAX ? UINT32_MAX : (uint32_t)milli_cpus,
+		.milli_cpus = milli(ask->nano_cpus),
 		.pids = ask->pids > UINT32_MAX ? UINT32_MAX : (uint32_t)ask->pids};
 
 	if (!s2c_rules_network(session->subject, wish->image.builder, ask->network,
@@ -416,6 +427,8 @@ int s2c_on_create(struct s2c_session *session, struct s2c_error **err)
 		    session->subject->values.containers, session->wire_fd, err) < 0)
 		return -1;
 	describe(session, &wish, &container);
+	/* A client that goes now must not leave a container that nobody knows. */
+	session->steady = true;
 	if (s2c_allow(session, NULL, wish.image.id, err) < 0 ||
 		make(session, &wish, &container, err) < 0) {
 		s2c_ledger_give_back(ledger, session->owner);
@@ -426,5 +439,7 @@ int s2c_on_create(struct s2c_session *session, struct s2c_error **err)
 		return undo(session, container.id);
 	s2c_json_set_str(answer, "Id", container.id);
 	(void)s2c_json_array_at(answer, "Warnings");
-	return s2c_answer_json(session, 201, answer, err);
+	if (s2c_answer_json(session, 201, answer, err) < 0)
+		return undo(session, container.id);
+	return 0;
 }

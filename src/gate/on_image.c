@@ -31,6 +31,28 @@ static int join_name(struct s2c_session *session, const char *repo, const char *
 	return 0;
 }
 
+/* Engines take such a name for an id, or refuse it when it is too late. */
+static bool looks_like_id(const struct s2c_reference *name)
+{
+	static const char digits[] = "0123456789abcdef";
+	const char *last = strrchr(name->repository, '/');
+
+	last = last ? last + 1 : name->repository;
+	return streq(last, "sha256") ||
+	       (strlen(last) == 64 && strspn(last, digits) == 64);
+}
+
+/* The engine did not describe the image of that name: is it because there is none? */
+static int is_unused(
+	struct s2c_session *session, const char *name, struct s2c_error **err)
+{
+	if (session->code != S2C_GATE_NOT_FOUND)
+		return s2c_deny(session, S2C_GATE_UPSTREAM_DOWN, err,
+			"the engine does not say what '%s' is", name);
+	session->code = S2C_GATE_OK;
+	return 0;
+}
+
 /*
  * Whether the name may be given to an image of the client's: not if it is a builder's,
  * and not if the engine has it for an image that is not the client's.
@@ -48,6 +70,9 @@ static int check_output(struct s2c_session *session, const struct s2c_reference 
 	if (*name->digest)
 		return s2c_deny(session, S2C_GATE_OUTPUT_NOT_ALLOWED, err,
 			"a digest is no name to give");
+	if (looks_like_id(name))
+		return s2c_deny(session, S2C_GATE_OUTPUT_NOT_ALLOWED, err,
+			"the name '%s' looks like an id", name->repository);
 	if (!s2c_rules_output(session->policy->rules, session->subject, name, &verdict))
 		return s2c_deny_by(session, &verdict, err);
 	if (session->core->private_)
@@ -56,13 +81,12 @@ static int check_output(struct s2c_session *session, const struct s2c_reference 
 	(void)snprintf(target, sizeof(target),
 		"/v" S2C_UPSTREAM_VERSION "/images/%s/json", text);
 	if (s2c_session_engine(session, S2C_HTTP1_GET, target, NULL, &answer, NULL) < 0)
-		return session->code == S2C_GATE_NOT_FOUND
-			       ? 0
-			       : s2c_deny(session, S2C_GATE_UPSTREAM_DOWN, err,
-					 "the engine does not say what '%s' is", text);
+		return is_unused(session, text, err);
 	found = s2c_json_str(s2c_json_get(answer, "Id"));
-	if (found && s2c_gate_image_id(found, id) &&
-		s2c_ledger_find_image(session->core->ledger, session->owner, id, own))
+	if (!found || !s2c_gate_image_id(found, id))
+		return s2c_fail(
+			err, S2C_EPROTO, "the engine does not say what '%s' is", text);
+	if (s2c_ledger_find_image(session->core->ledger, session->owner, id, own))
 		return 0;
 	return s2c_deny(session, S2C_GATE_OUTPUT_NOT_ALLOWED, err,
 		"the name '%s' is in use", text);
@@ -84,7 +108,27 @@ static int give_name(struct s2c_session *session, const char *id,
 		return -1;
 	s2c_gate_canonical(name, text);
 	s2c_ledger_add_name(session->core->ledger, session->owner, id, text);
+	s2c_core_images_changed(session->core);
 	return 0;
+}
+
+/*
+ * Finds out that a name may be given, and lets nobody else do the same until
+ * s2c_ledger_unclaim(). `text`: room for S2C_REFERENCE_MAX + 1.
+ */
+static int claim_name(struct s2c_session *session, const struct s2c_reference *name,
+	char *text, struct s2c_error **err)
+{
+	struct s2c_ledger *ledger = session->core->ledger;
+
+	s2c_gate_canonical(name, text);
+	if (!s2c_ledger_claim(ledger, session->owner, text))
+		return s2c_deny(session, S2C_GATE_OUTPUT_NOT_ALLOWED, err,
+			"the name '%s' is being given to another image", text);
+	if (check_output(session, name, err) == 0)
+		return 0;
+	s2c_ledger_unclaim(ledger, session->owner, text);
+	return -1;
 }
 
 /* ---- inspect, pull ---- */
@@ -251,6 +295,8 @@ static int commit(struct s2c_session *session, const char *container, char out_i
 	char where[S2C_UPSTREAM_TARGET_MAX];
 	const char *id;
 
+	/* An image that was asked for is there, whether the client waits or not. */
+	session->steady = true;
 	if (ask_commit(session, container, &answer, err) < 0)
 		return -1;
 	id = s2c_json_str(s2c_json_get(answer, "Id"));
@@ -265,14 +311,40 @@ static int commit(struct s2c_session *session, const char *container, char out_i
 	return 0;
 }
 
+/* What could not get its name does not stay without one. */
+static int commit_named(struct s2c_session *session, const char *container,
+	const struct s2c_reference *name, char id[72], struct s2c_error **err)
+{
+	struct s2c_ledger *ledger = session->core->ledger;
+	char target[S2C_UPSTREAM_TARGET_MAX];
+	enum s2c_gate_code code;
+
+	if (s2c_allow(session, container, NULL, err) < 0 ||
+		commit(session, container, id, err) < 0)
+		return -1;
+	s2c_ledger_add_image(ledger, session->owner, id);
+	if (!name)
+		s2c_core_images_changed(session->core);
+	if (!name || give_name(session, id, name, err) == 0)
+		return 0;
+	code = session->code;
+	(void)snprintf(
+		target, sizeof(target), "/v" S2C_UPSTREAM_VERSION "/images/%s", id);
+	(void)!s2c_session_engine(session, S2C_HTTP1_DELETE, target, NULL, NULL, NULL);
+	s2c_ledger_remove_image(ledger, session->owner, id);
+	session->code = code;
+	return -1;
+}
+
 int s2c_on_commit(struct s2c_session *session, struct s2c_error **err)
 {
 	const struct s2c_gate_ask *ask = session->ask;
 	CLEAN_JSON struct s2c_json *answer = s2c_json_new_object();
 	struct s2c_container_record container;
 	bool named = ask->repo && *ask->repo;
+	char id[72], text[S2C_REFERENCE_MAX + 1];
 	struct s2c_reference name;
-	char id[72];
+	int rc;
 
 	if (s2c_own_container(session, S2C_CONTAINER_RUNNING | S2C_CONTAINER_ENDED,
 		    &container, err) < 0 ||
@@ -286,15 +358,20 @@ int s2c_on_commit(struct s2c_session *session, struct s2c_error **err)
 			container.exit_code);
 	if (check_config(session, err) < 0 ||
 		(named && (join_name(session, ask->repo, ask->tag, &name, err) < 0 ||
-				  check_output(session, &name, err) < 0)) ||
-		s2c_allow(session, container.id, NULL, err) < 0 ||
-		commit(session, container.id, id, err) < 0)
+				  claim_name(session, &name, text, err) < 0)))
 		return -1;
-	s2c_ledger_add_image(session->core->ledger, session->owner, id);
-	if (named && give_name(session, id, &name, err) < 0)
+	rc = commit_named(session, container.id, named ? &name : NULL, id, err);
+	if (named)
+		s2c_ledger_unclaim(session->core->ledger, session->owner, text);
+	if (rc < 0)
 		return -1;
 	(void)s2c_ledger_move(session->core->ledger, container.id, S2C_CONTAINER_ENDED,
 		S2C_CONTAINER_COMMITTED);
+	s2c_metrics_add(
+		session->core->metrics, S2C_METRIC_BUILDS, S2C_METRIC_SUCCEEDED, 0, 1);
+	s2c_session_note(session, &(struct s2c_audit_entry){.event = S2C_AUDIT_COMMIT,
+					  .container = container.id,
+					  .image_id = id});
 	s2c_json_set_str(answer, "Id", id);
 	return s2c_answer_json(session, 201, answer, err);
 }
@@ -325,15 +402,20 @@ static int find_own(struct s2c_session *session, const char *what, char out_id[7
 int s2c_on_image_tag(struct s2c_session *session, struct s2c_error **err)
 {
 	const struct s2c_gate_ask *ask = session->ask;
-	char id[72], own_name[S2C_REFERENCE_MAX + 1];
+	char id[72], own_name[S2C_REFERENCE_MAX + 1], text[S2C_REFERENCE_MAX + 1];
 	struct s2c_reference name;
+	int rc;
 
 	if (find_own(session, ask->object, id, own_name, err) < 0 ||
 		join_name(session, ask->repo ? ask->repo : "", ask->tag, &name, err) <
 			0 ||
-		check_output(session, &name, err) < 0 ||
-		s2c_allow(session, NULL, id, err) < 0 ||
-		give_name(session, id, &name, err) < 0)
+		claim_name(session, &name, text, err) < 0)
+		return -1;
+	rc = s2c_allow(session, NULL, id, err);
+	if (rc == 0)
+		rc = give_name(session, id, &name, err);
+	s2c_ledger_unclaim(session->core->ledger, session->owner, text);
+	if (rc < 0)
 		return -1;
 	return s2c_answer_status(session, 201, err);
 }
@@ -342,8 +424,12 @@ int s2c_on_image_tag(struct s2c_session *session, struct s2c_error **err)
 static int push_auth(struct s2c_session *session, const struct s2c_reference *name,
 	const struct s2c_rule_push *rule, char **out, struct s2c_error **err)
 {
-	if (rule && rule->auth)
-		return s2c_engine_auth_find(session->ctx, rule->auth, name, out, err);
+	if (rule && rule->auth) {
+		if (s2c_engine_auth_find(session->ctx, rule->auth, name, out, err) == 0)
+			return 0;
+		session->code = S2C_GATE_INTERNAL;
+		return -1;
+	}
 	return client_auth(session, out, err);
 }
 
@@ -374,6 +460,9 @@ int s2c_on_image_push(struct s2c_session *session, struct s2c_error **err)
 		s2c_http1_query_add(&target, "tag", name.tag, err) < 0 ||
 		s2c_allow(session, NULL, id, err) < 0)
 		return -1;
+	s2c_session_note(session,
+		&(struct s2c_audit_entry){
+			.event = S2C_AUDIT_PUSH, .image_id = id, .reference = text});
 	return follow(session,
 		&(struct s2c_gate_call_opts){.method = S2C_HTTP1_POST,
 			.target = s2c_buf_str(&target),
@@ -425,6 +514,7 @@ int s2c_on_image_delete(struct s2c_session *session, struct s2c_error **err)
 	if (s2c_session_engine(session, S2C_HTTP1_DELETE, target, NULL, NULL, err) < 0)
 		return -1;
 	s2c_ledger_remove_image(session->core->ledger, session->owner, what);
+	s2c_core_images_changed(session->core);
 	s2c_json_set_str(one, *name ? "Untagged" : "Deleted", what);
 	return s2c_answer_json(session, 200, answer, err);
 }

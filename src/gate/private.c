@@ -80,6 +80,7 @@ static void be_gate(const struct s2c_private_gate_opts *opts, uint32_t owner)
 		.rules = s2c_rules_private(&rules),
 		.upstream = opts->upstream,
 		.owner = owner,
+		.remote = opts->remote,
 		.state = opts->state,
 		.listen_fds = &listen_fd,
 		.n_listen_fds = 1,
@@ -149,10 +150,10 @@ static int listen_in(struct s2c_private_gate *gate, int dir, struct s2c_listener
 static int launch(struct s2c_private_gate *gate, const struct s2c_private_gate_opts *opts,
 	int listener, struct s2c_error **err)
 {
-	uint32_t owner;
+	uint32_t owner = 0;
 	int pair[2];
 
-	if (find_owner(opts->upstream, &owner, err) < 0)
+	if (!opts->remote && find_owner(opts->upstream, &owner, err) < 0)
 		return -1;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		return s2c_fail_errno(err, errno, "cannot make a socket pair");

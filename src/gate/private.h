@@ -9,6 +9,7 @@
 
 #include <sys/types.h>
 
+#include "http/tunnel.h"
 #include "policy/policy.h"
 #include "util/ctx.h"
 #include "util/strv.h"
@@ -16,9 +17,11 @@
 struct s2c_private_gate;
 
 struct s2c_private_gate_opts {
-	const char *upstream; /* path of the engine's socket: root's or the user's own */
-	const char *state;    /* directory for what survives a crash; made when missing */
-	int dir;              /* where its socket goes; borrowed */
+	const char *
+		upstream; /* path of the engine's socket: root's or the user's own; or: */
+	const struct s2c_tunnel_opts *remote; /* an engine elsewhere; NULL: none */
+	const char *state; /* directory for what survives a crash; made when missing */
+	int dir;           /* where its socket goes; borrowed */
 	const struct s2c_uids *uids;     /* of containers */
 	const struct s2c_strv *networks; /* as the engine calls them */
 	uint32_t deadline;               /* seconds a container may run */

@@ -96,14 +96,27 @@ static short wanted(const struct way *in, const struct way *out, int fd)
 	return events;
 }
 
+/*
+ * How to wait for the client. When it has said all and is to get nothing at the moment,
+ * only that it goes counts (POLLHUP, which a half-closed connection does not give): the
+ * engine may be silent for long. Else a descriptor of which nothing is wanted must not
+ * wake by its end.
+ */
+static struct pollfd wait_for_client(const struct way *in, const struct way *out)
+{
+	struct pollfd client = {.fd = in->from, .events = wanted(in, out, in->from)};
+
+	if (!client.events && !(in->ended && in->done == in->len))
+		client.fd = -1;
+	return client;
+}
+
 static int run(
 	struct s2c_ctx *ctx, struct way *in, struct way *out, struct s2c_error **err)
 {
 	while (!(out->ended && out->done == out->len)) {
-		/* A descriptor of which nothing is wanted must not wake by its end. */
-		short client = wanted(in, out, in->from);
 		short engine = wanted(out, in, out->from);
-		struct pollfd ready[] = {{.fd = client ? in->from : -1, .events = client},
+		struct pollfd ready[] = {wait_for_client(in, out),
 			{.fd = engine ? out->from : -1, .events = engine}};
 		int n;
 
@@ -111,6 +124,9 @@ static int run(
 			return -1;
 		if (step(in, err) < 0 || step(out, err) < 0)
 			return -1;
+		/* Its last words are passed on; nobody is there for the answer. */
+		if (in->ended && in->done == in->len && (ready[0].revents & POLLHUP))
+			return 0;
 	}
 	drain(out);
 	return 0;

@@ -85,8 +85,7 @@ static int no(struct s2c_gate_ask *ask, enum s2c_gate_code *code, enum s2c_gate_
 	const char *detail, struct s2c_error **err)
 {
 	*code = why;
-	free(ask->detail);
-	ask->detail = xstrdup(detail);
+	s2c_gate_ask_set_detail(ask, detail);
 	return s2c_fail(err, S2C_EDENIED, "%s: %s", s2c_gate_code_name(why), detail);
 }
 

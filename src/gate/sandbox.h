@@ -32,6 +32,10 @@ struct s2c_sandbox {
  */
 S2C_CHECK int s2c_sandbox_enter(struct s2c_sandbox *out, struct s2c_error **err);
 
+/* Finds out in a process of its own what entering gives. For processes with one thread.
+ */
+S2C_CHECK int s2c_sandbox_probe(struct s2c_sandbox *out, struct s2c_error **err);
+
 /* One line of the proof. */
 struct s2c_sandbox_check {
 	const char *name; /* "open a file" */

@@ -137,8 +137,8 @@ static int judge(int fd, int status, struct s2c_sandbox_check *out,
 	return 0;
 }
 
-static int check(size_t i, struct s2c_sandbox_check *out, struct s2c_sandbox *layers,
-	struct s2c_error **err)
+static int check(long (*attempt)(void), struct s2c_sandbox_check *out,
+	struct s2c_sandbox *layers, struct s2c_error **err)
 {
 	int fds[2], status = 0;
 
@@ -146,7 +146,7 @@ static int check(size_t i, struct s2c_sandbox_check *out, struct s2c_sandbox *la
 		return s2c_fail_errno(err, errno, "cannot make a pipe");
 	pid_t pid = fork();
 	if (pid == 0)
-		try_it(fds[1], checks[i].attempt);
+		try_it(fds[1], attempt);
 	(void)close(fds[1]);
 	int failure = errno;
 	if (pid > 0)
@@ -158,12 +158,24 @@ static int check(size_t i, struct s2c_sandbox_check *out, struct s2c_sandbox *la
 	return rc;
 }
 
+static long nothing(void)
+{
+	return 0;
+}
+
+int s2c_sandbox_probe(struct s2c_sandbox *out, struct s2c_error **err)
+{
+	struct s2c_sandbox_check none;
+
+	return check(nothing, &none, out, err);
+}
+
 int s2c_sandbox_selftest(struct s2c_sandbox_check *out, size_t *n,
 	struct s2c_sandbox *out_layers, struct s2c_error **err)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(checks); i++) {
 		out[i].name = checks[i].name;
-		if (check(i, &out[i], out_layers, err) < 0)
+		if (check(checks[i].attempt, &out[i], out_layers, err) < 0)
 			return -1;
 	}
 	*n = ARRAY_SIZE(checks);

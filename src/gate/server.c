@@ -2,19 +2,25 @@
 #include "gate/server.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <time.h>
 
+#include "gate/estate.h"
 #include "gate/janitor.h"
 #include "gate/listener.h"
 #include "gate/policy_file.h"
+#include "gate/sandbox.h"
 #include "gate/zygote.h"
 
 #define TICK_MS 500
 #define ENGINE_SECONDS 10 /* for questions at the start */
 #define END_SECONDS 30    /* for clearing away */
 #define STACK_OF_BUSY 64
+#define SCRAPE_MS 200 /* for the request of who reads metrics */
 
 /* One connection and the thread that serves it. */
 struct visit {
@@ -32,7 +38,9 @@ struct server {
 	struct s2c_gate_instance instance;
 	struct s2c_zygote zygote;
 	struct s2c_listener listeners[S2C_LISTENERS_MAX];
+	struct s2c_listener scrape; /* where metrics are read */
 	size_t n_listeners;
+	struct s2c_strv paths; /* of listeners: the policy that named them may go */
 	struct s2c_pool *pool;
 	struct visit *visits;
 	struct s2c_job janitor;
@@ -78,8 +86,18 @@ static unsigned count(const struct server *server, const struct s2c_gate_peer *p
 	return n;
 }
 
+/* What is of the gate itself, and not of a client; that it cannot be written is said. */
+static void note_event(struct server *server, const struct s2c_audit_entry *entry)
+{
+	CLEAN_ERROR struct s2c_error *why = NULL;
+
+	if (server->core.audit && s2c_audit_write(server->core.audit, entry, &why) < 0)
+		s2c_emit_log(server->ctx, S2C_ERROR, "the audit log: %s",
+			s2c_error_message(why));
+}
+
 /* Whom there is no room for is told so, without being listened to. */
-static void turn_away(int client)
+static void turn_away(struct server *server, const struct s2c_gate_peer *from, int client)
 {
 	static const char text[] =
 		"HTTP/1.1 429 Too Many Requests\r\n"
@@ -89,6 +107,17 @@ static void turn_away(int client)
 		"Content-Length: 63\r\n\r\n"
 		"{\"message\":\"s2c gate: quota: there are too many connections\"}\r\n";
 
+	struct s2c_peer peer = {.uid = from->uid,
+		.gid = from->gid,
+		.groups = from->groups,
+		.n_groups = from->n_groups,
+		.socket = from->socket};
+
+	note_event(server, &(struct s2c_audit_entry){.event = S2C_AUDIT_DECISION,
+				   .peer = &peer,
+				   .pid = (uint32_t)from->pid,
+				   .code = s2c_gate_code_name(S2C_GATE_QUOTA),
+				   .detail = "too many connections"});
 	(void)!send(client, text, sizeof(text) - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
 	(void)shutdown(client, SHUT_WR);
 }
@@ -100,8 +129,12 @@ static int admit(struct server *server, const struct s2c_listener *listener, int
 	struct s2c_gate_policy *policy = s2c_core_policy(&server->core);
 	unsigned most = policy->rules->limits.connections;
 	unsigned most_own = policy->rules->limits.connections_per_user;
+	unsigned header_seconds = policy->rules->limits.header_timeout;
 
 	s2c_core_let_go(&server->core, policy);
+	/* One thread is the janitor's; a new policy may allow more than there are. */
+	if (most >= s2c_pool_threads(server->pool))
+		most = s2c_pool_threads(server->pool) - 1;
 	visit->job.run = visit_run;
 	visit->core = &server->core;
 	visit->client = client;
@@ -111,12 +144,18 @@ static int admit(struct server *server, const struct s2c_listener *listener, int
 	}
 	visit->peer.socket = listener->own ? listener->path : NULL;
 	sweep(server, false);
+	s2c_metrics_add(server->core.metrics, S2C_METRIC_CONNECTIONS_TOTAL, 0, 0, 1);
+	s2c_metrics_set(
+		server->core.metrics, S2C_METRIC_CONNECTIONS, 0, count(server, NULL));
 	if (count(server, NULL) >= most || count(server, &visit->peer) >= most_own) {
-		turn_away(client);
+		s2c_metrics_add(
+			server->core.metrics, S2C_METRIC_CONNECTIONS_REFUSED, 0, 0, 1);
+		turn_away(server, &visit->peer, client);
 		free(visit);
 		return s2c_fail(err, S2C_ELIMIT, "too many connections");
 	}
-	if (s2c_zygote_spawn(&server->zygote, client, &visit->wire, err) < 0) {
+	if (s2c_zygote_spawn(&server->zygote, client, header_seconds, &visit->wire, err) <
+		0) {
 		free(visit);
 		return -1;
 	}
@@ -148,16 +187,6 @@ static void accept_all(struct server *server, const struct s2c_listener *listene
 	}
 }
 
-/* What is of the gate itself, and not of a client; that it cannot be written is said. */
-static void note_event(struct server *server, const struct s2c_audit_entry *entry)
-{
-	CLEAN_ERROR struct s2c_error *why = NULL;
-
-	if (server->core.audit && s2c_audit_write(server->core.audit, entry, &why) < 0)
-		s2c_emit_log(server->ctx, S2C_ERROR, "the audit log: %s",
-			s2c_error_message(why));
-}
-
 /* ---- the janitor ---- */
 
 static void clear_orphans(struct server *server)
@@ -174,6 +203,23 @@ static void clear_orphans(struct server *server)
 		s2c_emit_log(server->ctx, S2C_INFO,
 			"removed %u container%s that an earlier run had left", n,
 			n == 1 ? "" : "s");
+	s2c_metrics_add(server->core.metrics, S2C_METRIC_ORPHANS_REAPED, 0, 0, n);
+	if (n)
+		note_event(server, &(struct s2c_audit_entry){.event = S2C_AUDIT_REAP,
+					   .detail = "containers of an earlier run"});
+}
+
+static void count_containers(struct server *server)
+{
+	static const unsigned states[] = {
+		[S2C_METRIC_CREATED] = S2C_CONTAINER_FRESH,
+		[S2C_METRIC_RUNNING] = S2C_CONTAINER_RUNNING,
+		[S2C_METRIC_EXITED] = S2C_CONTAINER_ENDED | S2C_CONTAINER_BROKEN,
+	};
+
+	for (unsigned i = 0; i < ARRAY_SIZE(states); i++)
+		s2c_metrics_set(server->core.metrics, S2C_METRIC_CONTAINERS, i,
+			s2c_ledger_count_in(server->core.ledger, states[i]));
 }
 
 static int janitor_run(struct s2c_job *job, struct s2c_error **err)
@@ -184,8 +230,11 @@ static int janitor_run(struct s2c_job *job, struct s2c_error **err)
 
 	/* Nobody has to wait for that. */
 	clear_orphans(server);
-	while (s2c_ctx_poll(server->ctx, NULL, 0, TICK_MS, &ready, err) == 0)
+	while (s2c_ctx_poll(server->ctx, NULL, 0, TICK_MS, &ready, err) == 0) {
 		s2c_janitor_end_due(&server->core, server->ctx);
+		s2c_janitor_remove_forgotten(&server->core, server->ctx);
+		count_containers(server);
+	}
 	return -1;
 }
 
@@ -225,6 +274,8 @@ static void reload(struct server *server)
 	server->core.policy = fresh;
 	s2c_monitor_leave(server->core.lock);
 	s2c_core_let_go(&server->core, old);
+	s2c_metrics_set(server->core.metrics, S2C_METRIC_POLICY_RELOAD_FAILED, 0, 0);
+	s2c_metrics_set(server->core.metrics, S2C_METRIC_POLICY_LOADED, 0, time(NULL));
 	note_event(server, &(struct s2c_audit_entry){.event = S2C_AUDIT_POLICY});
 	s2c_emit_log(server->ctx, S2C_INFO, "the policy was loaded anew");
 }
@@ -244,6 +295,9 @@ static int add_listener(
 	if (server->n_listeners == S2C_LISTENERS_MAX)
 		return s2c_fail(
 			err, S2C_ELIMIT, "more than %d sockets", S2C_LISTENERS_MAX);
+	/* One that somebody else made may block, and then so would the whole gate. */
+	if (fcntl(listener.fd, F_SETFL, fcntl(listener.fd, F_GETFL) | O_NONBLOCK) < 0)
+		return s2c_fail_errno(err, errno, "a socket that was handed over");
 	server->listeners[server->n_listeners++] = listener;
 	return 0;
 }
@@ -253,8 +307,10 @@ static int listen_at(
 {
 	struct s2c_listener listener;
 
+	s2c_strv_add(&server->paths, path);
 	/* Who may do what is the policy's to say, so everybody may ask. */
-	if (s2c_listener_open(path, 0666, &listener, err) < 0)
+	if (s2c_listener_open(
+		    server->paths.items[server->paths.len - 1], 0666, &listener, err) < 0)
 		return -1;
 	listener.own = own;
 	return add_listener(server, listener, err);
@@ -275,6 +331,9 @@ static int listen_everywhere(struct server *server, struct s2c_error **err)
 		if (rules->subjects[i].kind == S2C_SUBJECT_SOCKET &&
 			listen_at(server, rules->subjects[i].socket, true, err) < 0)
 			return -1;
+	if (rules->metrics_socket &&
+		s2c_listener_open(rules->metrics_socket, 0660, &server->scrape, err) < 0)
+		return -1;
 	if (!server->n_listeners)
 		return s2c_fail(
 			err, S2C_EINVAL, "nowhere to listen: say --listen unix:///PATH");
@@ -300,6 +359,21 @@ static int open_audit(struct server *server, struct s2c_error **err)
 	return s2c_audit_write(server->core.audit, &started, err);
 }
 
+/* Before threads are there, since it is tried in a process of its own. */
+static int check_sandbox(struct server *server, struct s2c_error **err)
+{
+	struct s2c_sandbox layers = {0};
+
+	if (s2c_sandbox_probe(&layers, err) < 0)
+		return -1;
+	if (layers.landlock || !server->core.policy->rules->sandbox_required)
+		return 0;
+	return s2c_fail(err, S2C_EUNSUPPORTED,
+		"this kernel has no Landlock, which the policy requires of the sandbox: "
+		"say "
+		"'sandbox: best-effort' to do without");
+}
+
 static int load(struct server *server, struct s2c_error **err)
 {
 	const struct s2c_gate_server *opts = server->opts;
@@ -314,8 +388,30 @@ static int load(struct server *server, struct s2c_error **err)
 							    : "/run/docker.sock");
 	server->core.upstream = (struct s2c_upstream){.socket = server->upstream,
 		.owner = opts->policy ? rules->upstream.owner_uid : opts->owner};
+	if (opts->remote)
+		server->core.upstream = (struct s2c_upstream){.remote = *opts->remote};
 	server->core.ledger = s2c_ledger_new(rules->limits.containers);
+	server->core.metrics = s2c_metrics_new();
+	s2c_metrics_set(server->core.metrics, S2C_METRIC_POLICY_LOADED, 0, time(NULL));
 	return 0;
+}
+
+static int load_estate(struct server *server, struct s2c_error **err)
+{
+	if (server->core.private_)
+		return 0;
+	return s2c_estate_load(server->instance.state, server->core.ledger, err);
+}
+
+/* A connection has some descriptors; what a service is given at first is for a few. */
+static void raise_files(void)
+{
+	struct rlimit files;
+
+	if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+		files.rlim_cur = files.rlim_max;
+		(void)setrlimit(RLIMIT_NOFILE, &files);
+	}
 }
 
 static int start(struct server *server, struct s2c_error **err)
@@ -323,13 +419,15 @@ static int start(struct server *server, struct s2c_error **err)
 	const struct s2c_gate_server *opts = server->opts;
 	unsigned connections;
 
+	raise_files();
 	server->core.ctx = server->ctx;
 	server->core.lock = s2c_monitor_new();
+	server->core.estate = s2c_monitor_new();
 	server->core.instance = &server->instance;
-	if (load(server, err) < 0 ||
+	if (load(server, err) < 0 || check_sandbox(server, err) < 0 ||
 		s2c_gate_instance_open(opts->state, &server->instance, err) < 0 ||
-		open_audit(server, err) < 0 || learn_flavor(server, err) < 0 ||
-		listen_everywhere(server, err) < 0)
+		load_estate(server, err) < 0 || open_audit(server, err) < 0 ||
+		learn_flavor(server, err) < 0 || listen_everywhere(server, err) < 0)
 		return -1;
 	/* And one for the janitor. */
 	connections = server->core.policy->rules->limits.connections + 1;
@@ -347,6 +445,8 @@ static int look_after_workers(struct server *server, struct s2c_error **err)
 	int signal, rc;
 
 	while ((rc = s2c_zygote_reap(&server->zygote, &signal, err)) > 0) {
+		s2c_metrics_add(server->core.metrics, S2C_METRIC_WORKER_CRASHES,
+			S2C_METRIC_SIGNAL, 0, 1);
 		note_event(server, &(struct s2c_audit_entry){.event = S2C_AUDIT_WORKER,
 					   .signal = (uint64_t)signal});
 		s2c_emit_log(server->ctx, S2C_WARN,
@@ -356,7 +456,34 @@ static int look_after_workers(struct server *server, struct s2c_error **err)
 	return rc;
 }
 
-enum { ZYGOTE, RELOAD, LIFE, FIRST_LISTENER };
+/* Whoever may connect gets them, whatever it says. What does not fit at once is cut. */
+static void show_metrics(struct server *server)
+{
+	CLEAN_FD int client = accept4(
+		server->scrape.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	CLEAN_BUF struct s2c_buf text = S2C_BUF_INIT(S2C_METRICS_TEXT_MAX);
+	CLEAN_BUF struct s2c_buf answer = S2C_BUF_INIT(S2C_METRICS_TEXT_MAX + 256);
+	int room = (int)S2C_METRICS_TEXT_MAX;
+
+	struct pollfd asks = {.fd = client, .events = POLLIN};
+	char request[4096];
+	int ready;
+
+	if (client < 0 || s2c_metrics_print(server->core.metrics, &text, NULL) < 0 ||
+		s2c_ctx_poll(server->ctx, &asks, 1, SCRAPE_MS, &ready, NULL) < 0)
+		return;
+	/* What is not read would end the connection before the answer is. */
+	(void)!recv(client, request, sizeof(request), MSG_DONTWAIT);
+	s2c_buf_must_printf(&answer,
+		"HTTP/1.1 200 OK\r\nContent-Type: text/plain; version=0.0.4\r\n"
+		"Connection: close\r\nContent-Length: %zu\r\n\r\n%s",
+		text.len, s2c_buf_str(&text));
+	(void)setsockopt(client, SOL_SOCKET, SO_SNDBUF, &room, sizeof(room));
+	(void)!send(client, answer.data, answer.len, MSG_NOSIGNAL | MSG_DONTWAIT);
+	(void)shutdown(client, SHUT_WR);
+}
+
+enum { ZYGOTE, RELOAD, LIFE, SCRAPE, FIRST_LISTENER };
 
 static int turn(struct server *server, bool *out_end, struct s2c_error **err)
 {
@@ -368,6 +495,7 @@ static int turn(struct server *server, bool *out_end, struct s2c_error **err)
 	ready[RELOAD] = (struct pollfd){.fd = server->opts->reload_fd, .events = POLLIN};
 	ready[LIFE] = (struct pollfd){
 		.fd = server->opts->life_fd, .events = POLLIN | POLLRDHUP};
+	ready[SCRAPE] = (struct pollfd){.fd = server->scrape.fd, .events = POLLIN};
 	for (size_t i = 0; i < server->n_listeners; i++)
 		ready[n++] = (struct pollfd){
 			.fd = server->listeners[i].fd, .events = POLLIN};
@@ -377,6 +505,8 @@ static int turn(struct server *server, bool *out_end, struct s2c_error **err)
 		return -1;
 	if (ready[RELOAD].revents)
 		reload(server);
+	if (ready[SCRAPE].revents)
+		show_metrics(server);
 	*out_end = ready[LIFE].revents != 0;
 	for (size_t i = 0; i < server->n_listeners; i++)
 		if (ready[FIRST_LISTENER + i].revents)
@@ -404,6 +534,7 @@ static void stop(struct server *server, struct s2c_ctx *parent)
 {
 	for (size_t i = 0; i < server->n_listeners; i++)
 		s2c_listener_close(&server->listeners[i]);
+	s2c_listener_close(&server->scrape);
 	s2c_ctx_cancel(server->ctx);
 	s2c_zygote_stop(&server->zygote);
 	sweep(server, true);
@@ -419,10 +550,13 @@ static void stop(struct server *server, struct s2c_ctx *parent)
 	s2c_ledger_free(server->core.ledger);
 	note_event(server, &(struct s2c_audit_entry){.event = S2C_AUDIT_STOP});
 	s2c_audit_close(server->core.audit);
+	s2c_metrics_free(server->core.metrics);
 	if (server->core.policy)
 		s2c_core_let_go(&server->core, server->core.policy);
 	s2c_monitor_free(server->core.lock);
+	s2c_monitor_free(server->core.estate);
 	s2c_gate_instance_close(&server->instance);
+	s2c_strv_release(&server->paths);
 	free(server->upstream);
 }
 
@@ -435,6 +569,7 @@ int s2c_gate_server_run(
 		.ctx = own,
 		.instance = S2C_GATE_INSTANCE_INIT,
 		.zygote = S2C_ZYGOTE_INIT,
+		.scrape.fd = -1,
 	};
 	int rc;
 
@@ -444,7 +579,8 @@ int s2c_gate_server_run(
 	rc = start(&server, err);
 	if (rc == 0) {
 		s2c_emit_log(own, S2C_INFO, "the gate is open: %s at '%s'",
-			server.core.podman ? "podman" : "docker", server.upstream);
+			server.core.podman ? "podman" : "docker",
+			s2c_upstream_name(&server.core.upstream));
 		if (opts->ready)
 			opts->ready(opts->ready_self);
 		rc = serve(&server, err);

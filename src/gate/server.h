@@ -8,14 +8,17 @@
 #ifndef S2C_GATE_SERVER_H
 #define S2C_GATE_SERVER_H
 
+#include "http/tunnel.h"
 #include "policy/rules.h"
 #include "util/ctx.h"
 
 struct s2c_gate_server {
 	const char *policy;      /* file; NULL: `rules` */
 	struct s2c_rules *rules; /* of a private gate; taken over */
-	const char *upstream;  /* path of the engine's socket; NULL: as the policy says */
-	uint32_t owner;        /* of a private gate: the engine's uid */
+	const char *upstream; /* path of the engine's socket; NULL: as the policy says */
+	uint32_t owner;       /* of a private gate: the engine's uid */
+	/* Of a private gate: an engine elsewhere, in the place of `upstream`; or NULL. */
+	const struct s2c_tunnel_opts *remote;
 	const char *state;     /* directory for what must survive a crash */
 	const char *listen;    /* path of the common socket; NULL: only `listen_fds` */
 	const int *listen_fds; /* sockets that listen already; borrowed */

@@ -3,7 +3,9 @@
 
 #include <stdio.h>
 #include <sys/socket.h>
+#include <time.h>
 
+#include "gate/estate.h"
 #include "image/manifest.h"
 #include "util/escape.h"
 
@@ -30,6 +32,21 @@ void s2c_core_let_go(struct s2c_core *core, struct s2c_gate_policy *policy)
 		s2c_rules_free(policy->rules);
 		free(policy);
 	}
+}
+
+void s2c_core_images_changed(struct s2c_core *core)
+{
+	CLEAN_ERROR struct s2c_error *why = NULL;
+
+	if (core->private_)
+		return;
+	s2c_monitor_enter(core->estate);
+	int rc = s2c_estate_save(core->instance->state, core->ledger, &why);
+	s2c_monitor_leave(core->estate);
+	if (rc < 0)
+		s2c_emit_log(core->ctx, S2C_ERROR,
+			"who owns which images cannot be written down: %s",
+			s2c_error_message(why));
 }
 
 /* ---- no ---- */
@@ -65,6 +82,7 @@ static enum s2c_gate_code code_of(const struct s2c_error *error)
 	case S2C_ENET:
 	case S2C_EPROTO:
 	case S2C_ELIMIT:
+	case S2C_EDENIED: /* the engine's socket is another one's */
 		return S2C_GATE_UPSTREAM_DOWN;
 	default:
 		return S2C_GATE_INTERNAL;
@@ -84,35 +102,49 @@ static struct s2c_peer peer_of(const struct s2c_session *session)
 	};
 }
 
+/* What every entry says of who asked for what. */
+static int write_entry(struct s2c_session *session, const struct s2c_audit_entry *of,
+	struct s2c_error **err)
+{
+	const struct s2c_gate_ask *ask = session->ask;
+	struct s2c_peer peer = peer_of(session);
+	struct s2c_audit_entry entry = *of;
+	char request[32];
+
+	(void)snprintf(request, sizeof(request), "%lu", session->request);
+	entry.request = request;
+	entry.connection = session->connection;
+	entry.peer = &peer;
+	entry.pid = (uint32_t)session->peer.pid;
+	entry.route = s2c_gate_op_name((enum s2c_gate_op)ask->op);
+	if (!session->core->audit ||
+		s2c_audit_write(session->core->audit, &entry, err) == 0)
+		return 0;
+	s2c_metrics_add(session->core->metrics, S2C_METRIC_AUDIT_ERRORS, 0, 0, 1);
+	return -1;
+}
+
 static int record(struct s2c_session *session, enum s2c_gate_code code,
 	const char *container, const char *image, struct s2c_error **err)
 {
 	const struct s2c_gate_ask *ask = session->ask;
-	struct s2c_peer peer = peer_of(session);
-	char request[32];
 	struct s2c_audit_entry entry = {
 		.event = S2C_AUDIT_DECISION,
-		.request = request,
-		.connection = session->connection,
-		.peer = &peer,
-		.pid = (uint32_t)session->peer.pid,
 		.method = ask->method,
 		.path = ask->path,
-		.route = s2c_gate_op_name((enum s2c_gate_op)ask->op),
 		.code = code == S2C_GATE_OK ? NULL : s2c_gate_code_name(code),
 		.rule = *session->rule ? session->rule : NULL,
 		.detail = ask->detail,
 		.container = container ? container : ask->object,
+		.image = ask->image ? ask->image : ask->name,
 		.image_id = image,
-		.reference = ask->image ? ask->image : ask->name,
 		.user = ask->user,
 		.network = ask->network,
 	};
 
-	(void)snprintf(request, sizeof(request), "%lu", session->request);
-	if (!session->core->audit)
-		return 0;
-	return s2c_audit_write(session->core->audit, &entry, err);
+	s2c_metrics_add(
+		session->core->metrics, S2C_METRIC_REQUESTS, (unsigned)ask->op, code, 1);
+	return write_entry(session, &entry, err);
 }
 
 int s2c_allow(struct s2c_session *session, const char *container, const char *image,
@@ -124,6 +156,29 @@ int s2c_allow(struct s2c_session *session, const char *container, const char *im
 	}
 	session->recorded = true;
 	return 0;
+}
+
+void s2c_session_note(struct s2c_session *session, const struct s2c_audit_entry *event)
+{
+	CLEAN_ERROR struct s2c_error *why = NULL;
+
+	if (write_entry(session, event, &why) < 0)
+		s2c_emit_log(session->ctx, S2C_ERROR, "the audit log: %s",
+			s2c_error_message(why));
+}
+
+void s2c_session_exited(struct s2c_session *session, const char *id, int exit_code)
+{
+	struct s2c_core *core = session->core;
+
+	if (!s2c_ledger_exited(core->ledger, id, exit_code))
+		return;
+	if (exit_code)
+		s2c_metrics_add(
+			core->metrics, S2C_METRIC_BUILDS, S2C_METRIC_FAILED, 0, 1);
+	s2c_session_note(session, &(struct s2c_audit_entry){.event = S2C_AUDIT_EXIT,
+					  .container = id,
+					  .exit_code = exit_code});
 }
 
 /* ---- answers ---- */
@@ -246,7 +301,7 @@ int s2c_session_engine(struct s2c_session *session, enum s2c_http1_method method
 	struct s2c_gate_call_opts opts = {.method = method,
 		.target = target,
 		.json = text,
-		.watch = session->wire_fd};
+		.watch = session->steady ? -1 : session->wire_fd};
 	int status = 0;
 
 	if (s2c_upstream_ask(session->ctx, &session->core->upstream, &opts, &status,
@@ -381,27 +436,47 @@ static void name_owner(struct s2c_session *session)
 		(void)snprintf(session->owner, sizeof(session->owner), "u:%u", peer->uid);
 }
 
+static uint64_t now_us(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
+}
+
 /* 0 when the connection may go on. */
 static int handle(struct s2c_session *session, const struct s2c_gate_ask *ask,
 	struct s2c_error **err)
 {
 	CLEAN_ERROR struct s2c_error *why = NULL;
+	uint64_t started;
 	int rc;
 
 	session->ask = ask;
 	session->request = atomic_fetch_add(&session->core->requests, 1) + 1;
 	session->code = S2C_GATE_OK;
-	session->recorded = session->answered = false;
+	session->recorded = session->answered = session->steady = false;
 	session->rule[0] = '\0';
 	session->policy = s2c_core_policy(session->core);
+	started = now_us();
 	rc = decide(session, &why);
+	s2c_metrics_observe(session->core->metrics, S2C_METRIC_UPSTREAM_SECONDS,
+		(unsigned)ask->op, now_us() - started);
 	s2c_core_let_go(session->core, TAKE(session->policy));
 	if (rc == 0)
 		return 0;
 	if (session->code == S2C_GATE_OK)
 		session->code = code_of(why);
-	/* A no is written down too; that it could not be changes nothing. */
-	(void)!record(session, session->code, NULL, NULL, NULL);
+	/* A no is written down too; that it could not be changes nothing. What was
+	 * allowed and did not come to pass is no denial. */
+	if (!session->recorded)
+		(void)!record(session, session->code, NULL, NULL, NULL);
+	else if (s2c_error_code(why) != S2C_ECANCELED)
+		s2c_session_note(
+			session, &(struct s2c_audit_entry){.event = S2C_AUDIT_UPSTREAM,
+					 .code = s2c_gate_code_name(session->code),
+					 .detail = s2c_error_message(why),
+					 .status = s2c_gate_code_status(session->code)});
 	if (session->answered || s2c_error_code(why) == S2C_ECANCELED) {
 		s2c_error_move(err, &why);
 		return -1;

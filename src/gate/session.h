@@ -13,6 +13,7 @@
 #include "gate/audit.h"
 #include "gate/instance.h"
 #include "gate/ledger.h"
+#include "gate/metrics.h"
 #include "gate/upstream.h"
 #include "gate/wire.h"
 #include "policy/rules.h"
@@ -38,12 +39,19 @@ struct s2c_core {
 	struct s2c_monitor *lock; /* of `policy` */
 	struct s2c_gate_policy *policy;
 	struct s2c_gate_instance *instance;
+	struct s2c_monitor *estate; /* one at a time writes down who owns which images */
 	atomic_ulong requests, connections; /* numbers for the audit log */
 };
 
 /* The policy as it is now, to be let go. */
 struct s2c_gate_policy *s2c_core_policy(struct s2c_core *core);
 void s2c_core_let_go(struct s2c_core *core, struct s2c_gate_policy *policy);
+
+/*
+ * The images of the ledger have changed: they are written down, but for a private gate,
+ * which nobody comes back to.
+ */
+void s2c_core_images_changed(struct s2c_core *core);
 
 /* Who is at the other end, as the kernel says. */
 struct s2c_gate_peer {
@@ -71,6 +79,7 @@ struct s2c_session {
 	char rule[S2C_RULE_MAX]; /* what of the policy decided */
 	bool recorded;           /* an "allow" is in the audit log */
 	bool answered;           /* a head has gone out */
+	bool steady; /* what is under way is ended also if the client has gone */
 };
 
 /* Serves the worker behind `wire` (owned) until either is gone. Borrows the rest. */
@@ -115,6 +124,11 @@ int s2c_deny_by(struct s2c_session *session, const struct s2c_verdict *verdict,
  */
 S2C_CHECK int s2c_allow(struct s2c_session *session, const char *container,
 	const char *image, struct s2c_error **err);
+
+/* Writes down what came of it: an event beside the decision. Texts are borrowed. */
+void s2c_session_note(struct s2c_session *session, const struct s2c_audit_entry *event);
+/* A container was seen to have ended. */
+void s2c_session_exited(struct s2c_session *session, const char *id, int exit_code);
 
 /* The container of the client's that the ask names, in one of the states. */
 S2C_CHECK int s2c_own_container(struct s2c_session *session, unsigned states,

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "gate/inside.h"
 #include "image/config.h"
 
 #define SHM_BYTES (64 * 1024 * 1024)
@@ -185,6 +186,32 @@ static bool same_id(const struct s2c_json *node, const char *id)
 	return streq(found, starts_with(id, "sha256:") ? id + 7 : id);
 }
 
+/* Engines leave a '/' at the end away. */
+static bool same_path(const struct s2c_json *node, const char *path)
+{
+	const char *found = s2c_json_str(node);
+
+	return found && s2c_gate_path_within(found, path) &&
+	       s2c_gate_path_within(path, found);
+}
+
+/* A list without elements instead of none, or of the engine's own. */
+static bool is_uncovered(const struct s2c_json *list)
+{
+	return s2c_json_is_array(list) && s2c_json_len(list) == 0;
+}
+
+/* Nobody else's: engines say in several ways that it is the container's own. */
+static bool is_own_ipc(const struct s2c_json *mode)
+{
+	static const char *const own[] = {"", "private", "none", "shareable"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(own); i++)
+		if (same_text(mode, own[i]))
+			return true;
+	return false;
+}
+
 /* podman lists capabilities by name instead of "ALL". */
 static bool drops_all(const struct s2c_json *host, const struct s2c_json *inspect)
 {
@@ -246,7 +273,8 @@ int s2c_gate_template_check(const struct s2c_gate_spec *spec,
 	static const char *const nothing[] = {"CapAdd", "Privileged", "Devices",
 		"DeviceCgroupRules", "GroupAdd", "VolumesFrom", "PortBindings",
 		"PublishAllPorts", "AutoRemove", "Sysctls", "Cgroup", "CgroupParent",
-		"ExtraHosts", "Links", "Tmpfs"};
+		"ExtraHosts", "Links", "Tmpfs", "Mounts", "DeviceRequests",
+		"Annotations"};
 	static const char *const own[] = {"PidMode", "IpcMode", "UTSMode", "UsernsMode"};
 	const struct s2c_json *host = s2c_json_get(inspect, "HostConfig");
 	const struct s2c_json *config = s2c_json_get(inspect, "Config");
@@ -258,6 +286,11 @@ int s2c_gate_template_check(const struct s2c_gate_spec *spec,
 	for (size_t i = 0; i < ARRAY_SIZE(nothing); i++)
 		if (!is_empty(s2c_json_get(host, nothing[i])))
 			return differs(nothing[i], err);
+	if (is_uncovered(s2c_json_get(host, "MaskedPaths")) ||
+		is_uncovered(s2c_json_get(host, "ReadonlyPaths")))
+		return differs("MaskedPaths", err);
+	if (!is_own_ipc(s2c_json_get(host, "IpcMode")))
+		return differs("IpcMode", err);
 	if (!has_own_binds(s2c_json_get(host, "Binds"), spec->volumes))
 		return differs("Binds", err);
 	if (!has_own_mounts(s2c_json_get(inspect, "Mounts"), spec->volumes))
@@ -274,6 +307,11 @@ int s2c_gate_template_check(const struct s2c_gate_spec *spec,
 		return differs("NetworkMode", err);
 	if (!same_text(s2c_json_get(config, "User"), user))
 		return differs("User", err);
+	if (!is_empty(s2c_json_get(config, "Tty")))
+		return differs("Tty", err);
+	if (*spec->workdir &&
+		!same_path(s2c_json_get(config, "WorkingDir"), spec->workdir))
+		return differs("WorkingDir", err);
 	if (!same_list(s2c_json_get(config, "Cmd"), spec->cmd))
 		return differs("Cmd", err);
 	if (spec->entrypoint &&
@@ -285,6 +323,9 @@ int s2c_gate_template_check(const struct s2c_gate_spec *spec,
 }
 
 /* ---- commit ---- */
+
+/* What is more than a letter in a line of a Dockerfile. */
+#define BLANKS_AND_SIGNS " \t\n\r\"'\\$[]#"
 
 static void set_keys(
 	struct s2c_json *root, const char *field, const struct s2c_strv *keys)
@@ -331,6 +372,19 @@ static int add_change(
 	return 0;
 }
 
+/*
+ * The same for a value that must be one word: blanks would end it, quotes and brackets
+ * and backslashes mean something, and "$" would be replaced.
+ */
+static int add_word(
+	struct s2c_strv *out, const char *word, const char *value, struct s2c_error **err)
+{
+	if (!*value || strpbrk(value, BLANKS_AND_SIGNS))
+		return s2c_fail(err, S2C_EINVAL, "this engine cannot commit '%s' as %s",
+			value, word);
+	return add_change(out, word, value, err);
+}
+
 static int add_list(struct s2c_strv *out, const char *word, const struct s2c_strv *list,
 	struct s2c_error **err)
 {
@@ -343,33 +397,47 @@ static int add_list(struct s2c_strv *out, const char *word, const struct s2c_str
 	return add_change(out, word, text, err);
 }
 
+/* NAME=value, of which the name is a word and the value the rest of the line. */
+static int add_assignment(struct s2c_strv *out, const char *word, const char *assignment,
+	size_t name, struct s2c_error **err)
+{
+	if (!name || strcspn(assignment, BLANKS_AND_SIGNS "=") != name ||
+		assignment[name] != '=')
+		return s2c_fail(err, S2C_EINVAL,
+			"this engine cannot commit the name in '%s' (%s)", assignment,
+			word);
+	return add_change(out, word, assignment, err);
+}
+
 int s2c_gate_template_changes(
 	const struct s2c_gate_ask *ask, struct s2c_strv *out, struct s2c_error **err)
 {
-	if ((ask->user && add_change(out, "USER", ask->user, err) < 0) ||
+	if ((ask->user && add_word(out, "USER", ask->user, err) < 0) ||
 		(ask->workdir && *ask->workdir &&
-			add_change(out, "WORKDIR", ask->workdir, err) < 0) ||
+			add_word(out, "WORKDIR", ask->workdir, err) < 0) ||
 		(ask->cmd.len && add_list(out, "CMD", &ask->cmd, err) < 0) ||
 		(ask->has_entrypoint &&
 			add_list(out, "ENTRYPOINT", &ask->entrypoint, err) < 0) ||
 		(ask->stop_signal &&
-			add_change(out, "STOPSIGNAL", ask->stop_signal, err) < 0))
+			add_word(out, "STOPSIGNAL", ask->stop_signal, err) < 0))
 		return -1;
 	s2c_strv_foreach (assignment, &ask->env)
-		if (add_change(out, "ENV", assignment, err) < 0)
+		if (add_assignment(
+			    out, "ENV", assignment, strcspn(assignment, "="), err) < 0)
 			return -1;
 	for (size_t i = 0; i + 1 < ask->labels.len; i += 2) {
 		CLEAN_FREE char *label = xasprintf(
 			"%s=%s", ask->labels.items[i], ask->labels.items[i + 1]);
 
-		if (add_change(out, "LABEL", label, err) < 0)
+		if (add_assignment(
+			    out, "LABEL", label, strlen(ask->labels.items[i]), err) < 0)
 			return -1;
 	}
 	s2c_strv_foreach (port, &ask->ports)
-		if (add_change(out, "EXPOSE", port, err) < 0)
+		if (add_word(out, "EXPOSE", port, err) < 0)
 			return -1;
 	s2c_strv_foreach (volume, &ask->volumes)
-		if (add_change(out, "VOLUME", volume, err) < 0)
+		if (add_word(out, "VOLUME", volume, err) < 0)
 			return -1;
 	return 0;
 }
@@ -385,6 +453,18 @@ static bool has_all(const struct s2c_json *list, const struct s2c_strv *wanted)
 			found = found || (text && streq(text, want));
 		}
 		if (!found)
+			return false;
+	}
+	return true;
+}
+
+/* Whether the object has the names; a port without protocol is one of TCP. */
+static bool has_keys(const struct s2c_json *object, const struct s2c_strv *keys)
+{
+	s2c_strv_foreach (key, keys) {
+		CLEAN_FREE char *tcp = xasprintf("%s/tcp", key);
+
+		if (!s2c_json_get(object, key) && !s2c_json_get(object, tcp))
 			return false;
 	}
 	return true;
@@ -408,6 +488,13 @@ int s2c_gate_template_check_commit(const struct s2c_gate_ask *ask,
 	if (ask->workdir && *ask->workdir &&
 		!same_text(s2c_json_get(config, "WorkingDir"), ask->workdir))
 		return differs("WorkingDir", err);
+	if (ask->stop_signal &&
+		!same_text(s2c_json_get(config, "StopSignal"), ask->stop_signal))
+		return differs("StopSignal", err);
+	if (!has_keys(s2c_json_get(config, "ExposedPorts"), &ask->ports))
+		return differs("ExposedPorts", err);
+	if (!has_keys(s2c_json_get(config, "Volumes"), &ask->volumes))
+		return differs("Volumes", err);
 	if (!has_all(s2c_json_get(config, "Env"), &ask->env))
 		return differs("Env", err);
 	for (size_t i = 0; i + 1 < ask->labels.len; i += 2)

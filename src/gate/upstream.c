@@ -9,7 +9,12 @@
 #include <sys/un.h>
 
 #include "http/client.h"
+#include "http/url.h"
 #include "util/fault.h"
+
+#define DIAL_PAUSE_MS 50
+#define DIAL_ATTEMPTS 600 /* half a minute in all */
+#define INTERIM_MAX 16    /* answers 1xx before the one that counts */
 
 /* ---- the connection ---- */
 
@@ -91,6 +96,7 @@ void s2c_gate_call_release(struct s2c_gate_call *call)
 	s2c_http1_response_release(&call->response);
 	if (call->fd >= 0)
 		(void)close(call->fd);
+	s2c_tunnel_close(call->tunnel);
 	*call = (struct s2c_gate_call){.fd = -1, .watch = -1};
 }
 
@@ -110,10 +116,40 @@ static int check_owner(
 	return 0;
 }
 
-static int dial(const struct s2c_upstream *upstream, int *out_fd, struct s2c_error **err)
+/* Waits a moment, unless nobody waits for the answer any more. */
+static int pause_dialling(struct s2c_ctx *ctx, int watch, struct s2c_error **err)
+{
+	struct pollfd gone = {.fd = watch, .events = POLLRDHUP};
+	int n_ready;
+
+	if (s2c_ctx_poll(ctx, &gone, 1, DIAL_PAUSE_MS, &n_ready, err) < 0)
+		return -1;
+	return n_ready ? s2c_fail(err, S2C_ECANCELED, "nobody waits for the answer") : 0;
+}
+
+/* An engine that hangs does not take connections: connect(2) would wait for ever. */
+static int connect_to(struct s2c_gate_call *call, int fd,
+	const struct sockaddr_un *address, struct s2c_error **err)
+{
+	for (int i = 0; i < DIAL_ATTEMPTS; i++) {
+		if (connect(fd, (const struct sockaddr *)address, sizeof(*address)) == 0)
+			return 0;
+		if (errno != EAGAIN && errno != EINTR)
+			return s2c_fail_as(err, S2C_ENET, errno,
+				"the engine does not answer at '%s': %s",
+				address->sun_path, strerror(errno));
+		if (pause_dialling(call->ctx, call->watch, err) < 0)
+			return -1;
+	}
+	return s2c_fail(err, S2C_ENET, "the engine at '%s' does not take connections",
+		address->sun_path);
+}
+
+static int dial(struct s2c_gate_call *call, const struct s2c_upstream *upstream,
+	struct s2c_error **err)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	CLEAN_FD int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	CLEAN_FD int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
 	if (fd < 0)
 		return s2c_fail_errno(err, errno, "cannot make a socket");
@@ -122,15 +158,11 @@ static int dial(const struct s2c_upstream *upstream, int *out_fd, struct s2c_err
 			upstream->socket);
 	(void)snprintf(
 		address.sun_path, sizeof(address.sun_path), "%s", upstream->socket);
-	if (s2c_fault_point("gate.dial", err) < 0)
+	if (s2c_fault_point("gate.dial", err) < 0 ||
+		connect_to(call, fd, &address, err) < 0 ||
+		check_owner(fd, upstream, err) < 0)
 		return -1;
-	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
-		return s2c_fail_as(err, S2C_ENET, errno,
-			"the engine does not answer at '%s': %s", upstream->socket,
-			strerror(errno));
-	if (check_owner(fd, upstream, err) < 0)
-		return -1;
-	*out_fd = take_fd(&fd);
+	call->fd = take_fd(&fd);
 	return 0;
 }
 
@@ -198,7 +230,9 @@ int s2c_gate_call_begin(struct s2c_ctx *ctx, const struct s2c_upstream *upstream
 		.out.ops = &out,
 		.asked = {.method = opts->method, .upgrade = opts->upgrade},
 	};
-	if (dial(upstream, &call->fd, err) < 0)
+	if (upstream->socket ? dial(call, upstream, err) < 0
+			     : s2c_tunnel_open(ctx, &upstream->remote, &call->tunnel,
+				       &call->fd, err) < 0)
 		return -1;
 	call->stream = s2c_http1_stream_new(&call->in, false);
 	return send_request(call, upstream, opts, err);
@@ -206,9 +240,13 @@ int s2c_gate_call_begin(struct s2c_ctx *ctx, const struct s2c_upstream *upstream
 
 int s2c_gate_call_answer(struct s2c_gate_call *call, struct s2c_error **err)
 {
+	unsigned interim = 0;
 	const char *head;
 
 	do {
+		if (interim++ > INTERIM_MAX)
+			return s2c_fail(err, S2C_EPROTO,
+				"the engine promises an answer and does not give it");
 		ssize_t n = s2c_http1_stream_head(
 			call->stream, S2C_HTTP1_RESPONSE_MAX, &head, NULL, err);
 
@@ -284,12 +322,18 @@ int s2c_upstream_post(struct s2c_ctx *ctx, const struct s2c_upstream *upstream,
 	const char *target, const char *json, int *out_status, struct s2c_json **out_json,
 	struct s2c_error **err)
 {
-	struct s2c_http_opts where = {.unix_socket = upstream->socket};
-	CLEAN(s2c_clean_http) struct s2c_http *http = s2c_http_new(&where);
+	struct s2c_url peer = {0};
+	struct s2c_http_opts where = {.unix_socket = upstream->socket,
+		.ca_file = upstream->socket ? NULL : upstream->remote.ca_file,
+		.own_host = peer.host,
+		.client_cert = upstream->socket ? NULL : upstream->remote.client_cert,
+		.client_key = upstream->socket ? NULL : upstream->remote.client_key};
+	const char *base = upstream->socket ? "http://engine" : upstream->remote.url;
+	CLEAN(s2c_clean_http) struct s2c_http *http = NULL;
 	CLEAN_HTTP_RESPONSE struct s2c_http_response response = {0};
 	CLEAN_STRV struct s2c_strv headers = S2C_STRV_INIT;
 	CLEAN_FREE char *address = address_of(upstream, target);
-	CLEAN_FREE char *url = xasprintf("http://engine%s", address);
+	CLEAN_FREE char *url = xasprintf("%s%s", base, address);
 	struct s2c_http_request request = {.method = "POST",
 		.url = url,
 		.headers = &headers,
@@ -302,6 +346,9 @@ int s2c_upstream_post(struct s2c_ctx *ctx, const struct s2c_upstream *upstream,
 
 	s2c_strv_add(&headers, "Content-Type: application/json");
 	*out_json = NULL;
+	if (s2c_url_parse(base, &peer, err) < 0)
+		return -1;
+	http = s2c_http_new(&where);
 	if (s2c_http_perform(ctx, http, &request, &response, err) < 0)
 		return -1;
 	*out_status = response.status;
@@ -309,6 +356,11 @@ int s2c_upstream_post(struct s2c_ctx *ctx, const struct s2c_upstream *upstream,
 		0)
 		return s2c_wrap(err, "the engine's answer");
 	return 0;
+}
+
+const char *s2c_upstream_name(const struct s2c_upstream *upstream)
+{
+	return upstream->socket ? upstream->socket : upstream->remote.url;
 }
 
 /* ---- what an engine is ---- */
@@ -333,7 +385,7 @@ static int fail_version(
 	return s2c_fail(err, S2C_EUNSUPPORTED,
 		"the engine at '%s' speaks API version '%s', and at least "
 		"" S2C_UPSTREAM_VERSION " is needed: update it",
-		upstream->socket, version);
+		s2c_upstream_name(upstream), version);
 }
 
 /* An engine that is newer may have given up the version that we would take. */
@@ -375,12 +427,12 @@ int s2c_upstream_learn(struct s2c_ctx *ctx, struct s2c_upstream *upstream,
 	if (call.response.status != 200 || !newest)
 		return s2c_fail(err, S2C_EUNSUPPORTED,
 			"what answers at '%s' is no container engine (status %d%s)",
-			upstream->socket, call.response.status,
+			s2c_upstream_name(upstream), call.response.status,
 			newest ? "" : ", and no API version");
 	if (os && !streq(os, "linux"))
 		return s2c_fail(err, S2C_EUNSUPPORTED,
 			"the engine at '%s' runs containers of '%s' and not of linux",
-			upstream->socket, os);
+			s2c_upstream_name(upstream), os);
 	/* podman says so in a header of its own. */
 	*out_podman = s2c_http1_header(headers, "libpod-api-version") != NULL;
 	return take_version(ctx, upstream, newest, err);

@@ -10,6 +10,7 @@
 
 #include "codec/json.h"
 #include "http/http1.h"
+#include "http/tunnel.h"
 
 #define S2C_UPSTREAM_VERSION "1.41" /* of the API, in every target that is written */
 #define S2C_UPSTREAM_MINOR 41
@@ -17,13 +18,14 @@
 #define S2C_UPSTREAM_SECONDS 120 /* for an answer that does not wait for work */
 
 struct s2c_upstream {
-	const char *socket; /* path, shorter than that of struct sockaddr_un */
+	const char *socket; /* path, shorter than that of struct sockaddr_un; or NULL: */
 	uint32_t owner;     /* the uid that the other end must have */
 	/*
 	 * What goes out in the place of S2C_UPSTREAM_VERSION to an engine that is too new
 	 * for that; "": nothing else.
 	 */
 	char version[16];
+	struct s2c_tunnel_opts remote; /* an engine elsewhere */
 };
 
 /*
@@ -41,6 +43,7 @@ struct s2c_gate_call {
 	int seconds; /* without a byte; 0: no limit but the context's */
 	struct s2c_reader in; /* of the connection */
 	struct s2c_writer out;
+	struct s2c_tunnel *tunnel; /* behind fd, or NULL */
 	struct s2c_http1_stream *stream;
 	struct s2c_http1_asked asked;
 	struct s2c_http1_response response;
@@ -92,6 +95,9 @@ S2C_CHECK int s2c_upstream_ask(struct s2c_ctx *ctx, const struct s2c_upstream *u
 S2C_CHECK int s2c_upstream_post(struct s2c_ctx *ctx, const struct s2c_upstream *upstream,
 	const char *target, const char *json, int *out_status, struct s2c_json **out_json,
 	struct s2c_error **err);
+
+/* Where it is, for messages. Borrowed. */
+const char *s2c_upstream_name(const struct s2c_upstream *upstream);
 
 /* What an engine said with an error: "message" of its JSON, or "". Borrowed. */
 const char *s2c_upstream_message(const struct s2c_json *answer);

@@ -9,6 +9,7 @@
 #include "gate/route.h"
 #include "gate/sandbox.h"
 #include "gate/wire.h"
+#include "util/escape.h"
 
 struct worker {
 	struct s2c_ctx *ctx;
@@ -50,12 +51,15 @@ static int write_head(
 	return s2c_write(&w->client.out, text.data, text.len, err);
 }
 
-/* The next frame of the core; the worker ends if the client goes meanwhile. */
+/*
+ * The next frame of the core; the worker ends if the client goes meanwhile. One that has
+ * only ended what it sends still wants its answer.
+ */
 static int await_core(struct worker *w, enum s2c_gate_frame *out_type,
 	struct s2c_buf *payload, struct s2c_error **err)
 {
 	struct pollfd ready[] = {{.fd = w->client.core, .events = POLLIN},
-		{.fd = w->client.fd, .events = POLLRDHUP}};
+		{.fd = w->client.fd, .events = 0}};
 	int n_ready, rc;
 
 	if (s2c_ctx_poll(w->ctx, ready, 2, -1, &n_ready, err) < 0)
@@ -126,7 +130,10 @@ static int refuse(struct worker *w, struct s2c_gate_ask *ask, enum s2c_gate_code
 {
 	CLEAN_GATE_ASK struct s2c_gate_ask no = {.op = S2C_GATE_REFUSED, .refused = code};
 
-	no.detail = TAKE(ask->detail);
+	/* What is wrong may be that it can be neither shown nor sent. */
+	if (ask->detail)
+		no.detail = s2c_escape(
+			ask->detail, strlen(ask->detail), S2C_GATE_TEXT_MAX / 2, false);
 	no.method = TAKE(ask->method);
 	no.path = TAKE(ask->path);
 	w->keep = false;
@@ -249,6 +256,7 @@ static int send_archive(
 static int serve(
 	struct worker *w, const struct s2c_http1_request *request, struct s2c_error **err)
 {
+	CLEAN_BUF_SECRET struct s2c_buf bytes = S2C_BUF_INIT(S2C_GATE_ASK_MAX);
 	CLEAN_GATE_ASK struct s2c_gate_ask ask = {0};
 	CLEAN_ERROR struct s2c_error *no = NULL;
 	enum s2c_gate_body body = S2C_GATE_NO_BODY;
@@ -258,13 +266,24 @@ static int serve(
 	if (s2c_gate_route(request, &ask, &body, &code, &no) < 0)
 		return refuse(w, &ask, code, err);
 	if ((body == S2C_GATE_BODY_CREATE || body == S2C_GATE_BODY_COMMIT) &&
-		take_json(w, request, body, &ask, &code, &no) < 0)
+		take_json(w, request, body, &ask, &code, &no) < 0) {
+		if (!ask.detail)
+			s2c_gate_ask_set_detail(&ask, s2c_error_message(no));
 		return refuse(w, &ask, code, err);
+	}
 	/* What comes behind an upgrade that is not granted yet is no client's habit. */
-	if (ask.op == S2C_GATE_ATTACH && s2c_http1_stream_held(w->stream))
+	if (ask.op == S2C_GATE_ATTACH && s2c_http1_stream_held(w->stream)) {
+		s2c_gate_ask_set_detail(&ask, "bytes before the stream is granted");
 		return refuse(w, &ask, S2C_GATE_FRAMING, err);
+	}
 	ask.upgrade = request->upgrade;
-	if (s2c_wire_send_ask(&w->wire, &ask, err) < 0)
+	if (s2c_gate_ask_encode(&ask, &bytes, &no) < 0) {
+		s2c_gate_ask_set_detail(&ask, s2c_error_message(no));
+		code = s2c_error_code(no) == S2C_ELIMIT ? S2C_GATE_BODY_SIZE
+							: S2C_GATE_FIELD_VALUE;
+		return refuse(w, &ask, code, err);
+	}
+	if (s2c_wire_send(&w->wire, S2C_FRAME_ASK, bytes.data, bytes.len, err) < 0)
 		return -1;
 	if (body == S2C_GATE_BODY_TAR)
 		return send_archive(w, request, err);
@@ -295,7 +314,7 @@ static int next_request(struct worker *w, struct s2c_error **err)
 		s2c_error_move(err, &bad);
 		return -1;
 	}
-	none.detail = xstrndup(s2c_error_message(bad), S2C_GATE_TEXT_MAX);
+	s2c_gate_ask_set_detail(&none, s2c_error_message(bad));
 	return refuse(w, &none,
 		       s2c_error_code(bad) == S2C_ETIMEOUT ? S2C_GATE_TIMEOUT
 							   : code_of(fault),
@@ -304,13 +323,14 @@ static int next_request(struct worker *w, struct s2c_error **err)
 		       : 0;
 }
 
-int s2c_worker_run(int client, int wire)
+int s2c_worker_run(int client, int wire, unsigned header_seconds)
 {
 	struct worker w = {.ctx = s2c_ctx_new((struct s2c_sink){0})};
 	int rc;
 
 	s2c_wire_init(&w.wire, w.ctx, wire);
 	s2c_gate_client_init(&w.client, w.ctx, client, wire);
+	w.client.head_seconds = header_seconds;
 	w.stream = s2c_http1_stream_new(&w.client.in, false);
 	/* Nothing of the client was read so far. */
 	if (s2c_sandbox_enter(NULL, NULL) < 0)

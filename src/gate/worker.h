@@ -16,8 +16,9 @@
 /*
  * Serves until the client or the core goes. Enters the sandbox first; -1 if it cannot,
  * or after anything but an orderly end. Descriptors: the client's connection, the
- * worker's end of the channel.
+ * worker's end of the channel. `header_seconds` are for a whole head, from its first
+ * byte.
  */
-int s2c_worker_run(int client, int wire);
+int s2c_worker_run(int client, int wire, unsigned header_seconds);
 
 #endif

@@ -25,11 +25,11 @@ S2C_CHECK int s2c_zygote_start(struct s2c_zygote *out, struct s2c_error **err);
 void s2c_zygote_stop(struct s2c_zygote *zygote);
 
 /*
- * A worker for the client's connection (borrowed). *out_wire is the core's end of the
- * channel (gate/wire.h), which the caller owns.
+ * A worker for the client's connection (borrowed), with so much time for a head.
+ * *out_wire is the core's end of the channel (gate/wire.h), which the caller owns.
  */
-S2C_CHECK int s2c_zygote_spawn(
-	struct s2c_zygote *zygote, int client, int *out_wire, struct s2c_error **err);
+S2C_CHECK int s2c_zygote_spawn(struct s2c_zygote *zygote, int client,
+	unsigned header_seconds, int *out_wire, struct s2c_error **err);
 
 /*
  * The next worker that did not end by itself: 1 with the signal that ended it, 0 if there

@@ -87,15 +87,29 @@ static int run_to_end(struct s2c_ctx *ctx, struct s2c_lane *lane, CURLcode *out_
 	return 0;
 }
 
-int s2c_lane_run(struct s2c_ctx *ctx, struct s2c_lane *lane, char *detail,
+int s2c_lane_connect(struct s2c_ctx *ctx, struct s2c_lane *lane, char *detail,
 	CURLcode *out_result, struct s2c_error **err)
 {
 	if (curl_easy_setopt(lane->easy, CURLOPT_ERRORBUFFER, detail) != CURLE_OK ||
 		curl_multi_add_handle(lane->multi, lane->easy) != CURLM_OK)
 		return s2c_fail(err, S2C_EIO, "cannot start a transfer");
 	int rc = run_to_end(ctx, lane, out_result, err);
-	(void)curl_multi_remove_handle(lane->multi, lane->easy);
 	/* The handle must not point at the caller's frame any more. */
 	(void)curl_easy_setopt(lane->easy, CURLOPT_ERRORBUFFER, NULL);
+	return rc;
+}
+
+void s2c_lane_hang_up(struct s2c_lane *lane)
+{
+	if (lane->easy)
+		(void)curl_multi_remove_handle(lane->multi, lane->easy);
+}
+
+int s2c_lane_run(struct s2c_ctx *ctx, struct s2c_lane *lane, char *detail,
+	CURLcode *out_result, struct s2c_error **err)
+{
+	int rc = s2c_lane_connect(ctx, lane, detail, out_result, err);
+
+	s2c_lane_hang_up(lane);
 	return rc;
 }

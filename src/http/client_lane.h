@@ -41,4 +41,12 @@ CURL *s2c_lane_renew(struct s2c_lane *lane);
 S2C_CHECK int s2c_lane_run(struct s2c_ctx *ctx, struct s2c_lane *lane, char *detail,
 	CURLcode *out_result, struct s2c_error **err);
 
+/*
+ * The same for a handle that only connects: it stays with the lane, and what is connected
+ * can be used, until s2c_lane_hang_up().
+ */
+S2C_CHECK int s2c_lane_connect(struct s2c_ctx *ctx, struct s2c_lane *lane, char *detail,
+	CURLcode *out_result, struct s2c_error **err);
+void s2c_lane_hang_up(struct s2c_lane *lane);
+
 #endif

@@ -58,6 +58,8 @@ int s2c_engine_auth_rewrite(const char *value, char **out, struct s2c_error **er
 		return -1;
 	if (s2c_json_is_null(given))
 		return 0;
+	if (!s2c_json_is_object(given))
+		return s2c_fail(err, S2C_EPROTO, "credentials that are no object");
 	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
 		const char *text = NULL;
 

@@ -5,6 +5,7 @@
 #include "runtime/engine_place.h"
 
 #define UNIX "unix://"
+#define TCP "tcp://"
 #define DOCKER_SOCKET "/var/run/docker.sock"
 #define GATE "gate://"
 #define GATE_SOCKET "/run/s2c/gate.sock"
@@ -12,11 +13,13 @@
 
 static int from_url(const char *what, const char *url, char **out, struct s2c_error **err)
 {
+	if (starts_with(url, TCP)) {
+		*out = xstrdup(url);
+		return 0;
+	}
 	if (!starts_with(url, UNIX))
 		return s2c_fail(err, S2C_EUNSUPPORTED,
-			"%s '%s' is no unix socket, which is the only way to an engine "
-			"that "
-			"s2c knows so far: unix:///path",
+			"%s '%s' is no way to an engine: unix:///path or tcp://host:port",
 			what, url);
 	if (url[strlen(UNIX)] != '/')
 		return s2c_fail(err, S2C_EINVAL,
@@ -84,7 +87,9 @@ int s2c_engine_place(
 		rc = from_url("engine", text, &socket, err);
 	else
 		rc = s2c_fail(err, S2C_EINVAL,
-			"'%s' is no engine: docker, podman, unix:///path or gate", text);
+			"'%s' is no engine: docker, podman, unix:///path, "
+			"tcp://host:port or gate",
+			text);
 	if (rc < 0)
 		return -1;
 	*out_socket = TAKE(socket);

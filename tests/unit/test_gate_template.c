@@ -1,0 +1,389 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What is asked of engines, word by word, and that anything else is noticed. */
+#include "helper.h"
+
+#include "gate/template.h"
+#include "gate_helper.h"
+
+#define ID "sha256:1111111111111111111111111111111111111111111111111111111111111111"
+
+static void quote(char *text)
+{
+	for (; *text; text++)
+		if (*text == '\'')
+			*text = '"';
+}
+
+/* JSON with ' for ". */
+static struct s2c_json *json_of(const char *quoted)
+{
+	CLEAN_FREE char *text = xstrdup(quoted);
+	struct s2c_json *root = NULL;
+
+	quote(text);
+	assert_ok(s2c_json_parse(
+		text, strlen(text), (struct s2c_json_limits){0}, &root, &terr));
+	return root;
+}
+
+/* A spec with its lists. */
+struct made {
+	struct s2c_gate_spec spec;
+	struct s2c_strv env, cmd, entrypoint, labels;
+};
+
+static void make(struct made *made)
+{
+	*made = (struct made){0};
+	s2c_strv_add(&made->env, "A=\"1\"\n2");
+	s2c_strv_add(&made->cmd, "/usr/libexec/s2i/assemble");
+	s2c_strv_add(&made->cmd, "it's");
+	s2c_strv_add(&made->labels, "HostConfig");
+	s2c_strv_add(&made->labels, "}],{");
+	made->spec = (struct s2c_gate_spec){.image = ID,
+		.uid = 1001,
+		.gid = 7,
+		.env = &made->env,
+		.cmd = &made->cmd,
+		.entrypoint = &made->entrypoint,
+		.workdir = "/w",
+		.network = "none",
+		.limits = {.memory = 1ull << 30, .milli_cpus = 1500, .pids = 512},
+		.log_bytes = 1048576,
+		.labels = &made->labels};
+}
+
+static void made_release(struct made *made)
+{
+	s2c_strv_release(&made->env);
+	s2c_strv_release(&made->cmd);
+	s2c_strv_release(&made->entrypoint);
+	s2c_strv_release(&made->labels);
+}
+
+static void test_create(void **state)
+{
+	static const char golden[] =
+		"{'Image':'" ID "','User':'1001:7','Env':['A=\\'1\\'\\n2'],"
+		"'Cmd':['/usr/libexec/s2i/assemble','it`s'],'Entrypoint':[],"
+		"'WorkingDir':'/w','Tty':false,'OpenStdin':true,'StdinOnce':true,"
+		"'AttachStdin':true,'AttachStdout':true,'AttachStderr':true,"
+		"'Healthcheck':{'Test':['NONE']},'Labels':{'HostConfig':'}],{'},"
+		"'HostConfig':{'RestartPolicy':{'Name':'no','MaximumRetryCount':0},"
+		"'Binds':[],'NetworkMode':'none','Privileged':false,'CapAdd':[],"
+		"'CapDrop':['ALL'],'SecurityOpt':['no-new-privileges'],'PidMode':'',"
+		"'IpcMode':'private','UTSMode':'','UsernsMode':'',"
+		"'CgroupnsMode':'private','AutoRemove':false,'PublishAllPorts':false,"
+		"'PortBindings':{},'GroupAdd':[],'MaskedPaths':null,"
+		"'ReadonlyPaths':null,"
+		"'Memory':1073741824,'MemorySwap':1073741824,'NanoCpus':1500000000,"
+		"'PidsLimit':512,'ShmSize':67108864,'LogConfig':{'Config':{"
+		"'max-size':'1048576','max-file':'1'},'Type':'json-file'}}}";
+	CLEAN(made_release) struct made made;
+	CLEAN_FREE char *wanted = xstrdup(golden);
+
+	make(&made);
+	CLEAN_JSON struct s2c_json *root = s2c_gate_template_create(&made.spec);
+	CLEAN_FREE char *text = s2c_json_print(root, S2C_JSON_COMPACT);
+	quote(wanted);
+	*strchr(wanted, '`') = '\'';
+	assert_string_equal(text, wanted);
+	/* The image's own entrypoint is asked for by saying nothing of one. */
+	made.spec.entrypoint = NULL;
+	CLEAN_JSON struct s2c_json *other = s2c_gate_template_create(&made.spec);
+	assert_null(s2c_json_get(other, "Entrypoint"));
+}
+
+/* What dockerd and podman say of that container. */
+static const char dockerd[] =
+	"{'Image':'" ID "','Config':{'User':'1001:7','Env':['A=\\'1\\'\\n2'],"
+	"'Cmd':['/usr/libexec/s2i/assemble','it`s'],'Entrypoint':null,"
+	"'WorkingDir':'/w','Tty':false},'HostConfig':{'Binds':[],"
+	"'NetworkMode':'none','Privileged':false,'CapAdd':null,'CapDrop':['ALL'],"
+	"'SecurityOpt':['no-new-privileges'],'PidMode':'','UTSMode':'',"
+	"'UsernsMode':'','GroupAdd':[],'Devices':[],'DeviceCgroupRules':null,"
+	"'VolumesFrom':null,'PortBindings':{},'PublishAllPorts':false,"
+	"'AutoRemove':false,'CgroupParent':'','Cgroup':'','ExtraHosts':null,"
+	"'Links':null,'Sysctls':null,'IpcMode':'private','Tmpfs':null}}";
+static const char podman[] =
+	"{'Image':'1111111111111111111111111111111111111111111111111111111111111111',"
+	"'EffectiveCaps':[],'Config':{'User':'1001:7','Env':['A=\\'1\\'\\n2'],"
+	"'Cmd':['/usr/libexec/s2i/assemble','it`s'],'Entrypoint':[],"
+	"'WorkingDir':'/w'},'HostConfig':{'Binds':[],'NetworkMode':'none',"
+	"'Privileged':false,'CapAdd':[],'CapDrop':['CAP_CHOWN','CAP_KILL'],"
+	"'SecurityOpt':['no-new-privileges']}}";
+
+static struct s2c_json *inspect(const char *text)
+{
+	CLEAN_FREE char *copy = xstrdup(text);
+	struct s2c_json *root = NULL;
+
+	quote(copy);
+	*strchr(copy, '`') = '\'';
+	assert_ok(s2c_json_parse(
+		copy, strlen(copy), (struct s2c_json_limits){0}, &root, &terr));
+	return root;
+}
+
+static void test_check(void **state)
+{
+	CLEAN(made_release) struct made made;
+	CLEAN_JSON struct s2c_json *a = inspect(dockerd);
+	CLEAN_JSON struct s2c_json *b = inspect(podman);
+
+	make(&made);
+	assert_ok(s2c_gate_template_check(&made.spec, a, &terr));
+	assert_ok(s2c_gate_template_check(&made.spec, b, &terr));
+}
+
+/* Every single thing that could be otherwise. */
+static void test_check_finds(void **state)
+{
+	static const struct {
+		const char *object, *field, *value;
+	} rows[] = {
+		{"HostConfig", "Binds", "['/:/h']"},
+		{"HostConfig", "Mounts", "[{'Type':'bind'}]"},
+		{"HostConfig", "CapAdd", "['CAP_SYS_ADMIN']"},
+		{"HostConfig", "CapDrop", "[]"},
+		{"HostConfig", "CapDrop", "null"},
+		{"HostConfig", "CapDrop", "['KILL']"},
+		{"HostConfig", "CapDrop", "['ALL','x']"},
+		{"HostConfig", "SecurityOpt", "null"},
+		{"HostConfig", "SecurityOpt", "[]"},
+		{"HostConfig", "SecurityOpt", "['no-new-privileges','label=disable']"},
+		{"HostConfig", "SecurityOpt", "['no-new-privileges=false']"},
+		{"HostConfig", "NetworkMode", "'host'"},
+		{"HostConfig", "NetworkMode", "null"},
+		{"HostConfig", "Privileged", "true"},
+		{"HostConfig", "Privileged", "1"},
+		{"HostConfig", "PidMode", "'host'"},
+		{"HostConfig", "IpcMode", "'host'"},
+		{"HostConfig", "IpcMode", "'container:x'"},
+		{"HostConfig", "UTSMode", "'host'"},
+		{"HostConfig", "UsernsMode", "'host'"},
+		{"HostConfig", "GroupAdd", "['0']"},
+		{"HostConfig", "Devices", "[{}]"},
+		{"HostConfig", "DeviceRequests", "[{}]"},
+		{"HostConfig", "DeviceCgroupRules", "['a']"},
+		{"HostConfig", "VolumesFrom", "['x']"},
+		{"HostConfig", "PortBindings", "{'80/tcp':null}"},
+		{"HostConfig", "PublishAllPorts", "true"},
+		{"HostConfig", "AutoRemove", "true"},
+		{"HostConfig", "Sysctls", "{'a':'b'}"},
+		{"HostConfig", "Cgroup", "'x'"},
+		{"HostConfig", "CgroupParent", "'/x'"},
+		{"HostConfig", "ExtraHosts", "['a:b']"},
+		{"HostConfig", "Links", "['a']"},
+		{"HostConfig", "Tmpfs", "{'/x':''}"},
+		{"HostConfig", "MaskedPaths", "[]"},
+		{"HostConfig", "ReadonlyPaths", "[]"},
+		{"Config", "User", "'0:0'"},
+		{"Config", "User", "'1001'"},
+		{"Config", "User", "null"},
+		{"Config", "Tty", "true"},
+		{"Config", "Cmd", "['/usr/libexec/s2i/assemble']"},
+		{"Config", "Cmd", "['/usr/libexec/s2i/assemble','it`s','more']"},
+		{"Config", "Cmd", "null"},
+		{"Config", "Entrypoint", "['/bin/sh']"},
+		{"Config", "WorkingDir", "'/proc/self/fd/7'"},
+		{NULL, "Image", "'sha256:2222'"},
+		{NULL, "Image", "null"},
+		{NULL, "HostConfig", "null"},
+		{NULL, "HostConfig", "[]"},
+		{NULL, "Config", "null"},
+	};
+	CLEAN(made_release) struct made made;
+
+	make(&made);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		CLEAN_JSON struct s2c_json *root = inspect(dockerd);
+		CLEAN_FREE char *value = xasprintf("[%s]", rows[i].value);
+		struct s2c_json *where = rows[i].object ? s2c_json_object_at(
+								  root, rows[i].object)
+							: root;
+		CLEAN_JSON struct s2c_json *list = json_of(value);
+
+		s2c_json_set(where, rows[i].field, s2c_json_copy(s2c_json_first(list)));
+		if (s2c_gate_template_check(&made.spec, root, &terr) == 0)
+			fail_msg("%s: %s is not noticed", rows[i].field, rows[i].value);
+		assert_int_equal(s2c_error_code(terr), S2C_EPROTO);
+		s2c_error_free(TAKE(terr));
+	}
+	/* Capabilities that are left, though some were dropped. */
+	CLEAN_JSON struct s2c_json *root = inspect(podman);
+	s2c_json_add_str(s2c_json_array_at(root, "EffectiveCaps"), "CAP_CHOWN");
+	assert_fails(
+		s2c_gate_template_check(&made.spec, root, &terr), S2C_EPROTO, "CapDrop");
+}
+
+/* ---- commit ---- */
+
+static void commit_ask(struct s2c_gate_ask *ask)
+{
+	*ask = (struct s2c_gate_ask){.op = S2C_GATE_COMMIT, .has_entrypoint = 1};
+	ask->user = xstrdup("1001");
+	ask->workdir = xstrdup("/w");
+	ask->stop_signal = xstrdup("SIGTERM");
+	s2c_strv_add(&ask->env, "A=b \"c\" \\ $d");
+	s2c_strv_add(&ask->cmd, "/usr/libexec/s2i/run");
+	s2c_strv_add(&ask->cmd, "with \"quotes\"\nand a line");
+	s2c_strv_add(&ask->labels, "io.k8s.display-name");
+	s2c_strv_add(&ask->labels, "My App");
+	s2c_strv_add(&ask->ports, "8080/tcp");
+	s2c_strv_add(&ask->volumes, "/data");
+}
+
+static void test_commit(void **state)
+{
+	CLEAN_GATE_ASK struct s2c_gate_ask ask = {0};
+	CLEAN_FREE char *wanted = xstrdup(
+		"{'User':'1001','Env':['A=b \\'c\\' \\\\ $d'],"
+		"'Cmd':['/usr/libexec/s2i/run','with \\'quotes\\'\\nand a line'],"
+		"'Entrypoint':[],'WorkingDir':'/w','StopSignal':'SIGTERM',"
+		"'Labels':{'io.k8s.display-name':'My App'},"
+		"'ExposedPorts':{'8080/tcp':{}},'Volumes':{'/data':{}}}");
+
+	commit_ask(&ask);
+	quote(wanted);
+	CLEAN_JSON struct s2c_json *root = s2c_gate_template_commit(&ask);
+	CLEAN_FREE char *text = s2c_json_print(root, S2C_JSON_COMPACT);
+	assert_string_equal(text, wanted);
+	CLEAN_GATE_ASK struct s2c_gate_ask nothing = {0};
+	CLEAN_JSON struct s2c_json *empty = s2c_gate_template_commit(&nothing);
+	CLEAN_FREE char *none = s2c_json_print(empty, S2C_JSON_COMPACT);
+	assert_string_equal(none, "{}");
+}
+
+static void test_changes(void **state)
+{
+	static const char *const wanted[] = {"USER 1001", "WORKDIR /w",
+		"CMD [\"/usr/libexec/s2i/run\",\"with \\\"quotes\\\"\\nand a line\"]",
+		"ENTRYPOINT []", "STOPSIGNAL SIGTERM", "ENV A=b \"c\" \\ $d",
+		"LABEL io.k8s.display-name=My App", "EXPOSE 8080/tcp", "VOLUME /data"};
+	CLEAN_GATE_ASK struct s2c_gate_ask ask = {0};
+	CLEAN_STRV struct s2c_strv lines = S2C_STRV_INIT;
+
+	commit_ask(&ask);
+	assert_ok(s2c_gate_template_changes(&ask, &lines, &terr));
+	assert_int_equal(lines.len, ARRAY_SIZE(wanted));
+	for (size_t i = 0; i < lines.len; i++)
+		assert_string_equal(lines.items[i], wanted[i]);
+}
+
+/* A value that would be another line, or another word of its line. */
+static void test_changes_refused(void **state)
+{
+	static const struct {
+		const char *env, *label, *value, *port, *volume, *user, *workdir;
+	} rows[] = {
+		{.env = "A=b\nUSER root"},
+		{.env = "A=b\rUSER root"},
+		{.env = "A\nUSER root=b"},
+		{.env = "A B=c"},
+		{.env = "A\"B=c"},
+		{.env = "novalue"},
+		{.env = "=x"},
+		{.label = "a", .value = "x\ny"},
+		{.label = "a b", .value = "x"},
+		{.label = "a\nUSER 0", .value = "x"},
+		{.label = "a=b", .value = "x"},
+		{.label = "a$b", .value = "x"},
+		{.label = "", .value = "x"},
+		{.port = "80/tcp 90/tcp"},
+		{.port = "$PATH"},
+		{.volume = "/a /b"},
+		{.volume = "[\"/a\"]"},
+		{.volume = "/a\nUSER 0"},
+		{.user = "1 2"},
+		{.user = "$HOME"},
+		{.workdir = "/a\nUSER 0"},
+		{.workdir = "/$HOME"},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		CLEAN_GATE_ASK struct s2c_gate_ask ask = {0};
+		CLEAN_STRV struct s2c_strv lines = S2C_STRV_INIT;
+
+		if (rows[i].env)
+			s2c_strv_add(&ask.env, rows[i].env);
+		if (rows[i].label) {
+			s2c_strv_add(&ask.labels, rows[i].label);
+			s2c_strv_add(&ask.labels, rows[i].value);
+		}
+		if (rows[i].port)
+			s2c_strv_add(&ask.ports, rows[i].port);
+		if (rows[i].volume)
+			s2c_strv_add(&ask.volumes, rows[i].volume);
+		if (rows[i].user)
+			ask.user = xstrdup(rows[i].user);
+		if (rows[i].workdir)
+			ask.workdir = xstrdup(rows[i].workdir);
+		if (s2c_gate_template_changes(&ask, &lines, &terr) == 0)
+			fail_msg("row %zu: %s", i, lines.items[0]);
+		assert_int_equal(s2c_error_code(terr), S2C_EINVAL);
+		s2c_error_free(TAKE(terr));
+	}
+}
+
+static void test_check_commit(void **state)
+{
+	static const struct {
+		const char *field, *value;
+	} rows[] = {
+		{"User", "'0'"},
+		{"User", "null"},
+		{"Cmd", "['x']"},
+		{"Cmd", "null"},
+		{"Entrypoint", "['/bin/sh']"},
+		{"WorkingDir", "'/x'"},
+		{"Env", "['B=c']"},
+		{"Env", "null"},
+		{"Labels", "{}"},
+		{"Labels", "{'io.k8s.display-name':'Other'}"},
+		{"StopSignal", "'SIGKILL'"},
+		{"ExposedPorts", "null"},
+		{"Volumes", "{'/other':{}}"},
+	};
+	CLEAN_GATE_ASK struct s2c_gate_ask ask = {0};
+
+	commit_ask(&ask);
+	for (size_t i = 0; i <= ARRAY_SIZE(rows); i++) {
+		CLEAN_JSON struct s2c_json *root = s2c_json_new_object();
+
+		s2c_json_set(root, "Config", s2c_gate_template_commit(&ask));
+		/* Engines add what the builder image has. */
+		s2c_json_add_str(
+			s2c_json_array_at(s2c_json_object_at(root, "Config"), "Env"),
+			"PATH=/bin");
+		if (i == ARRAY_SIZE(rows)) {
+			assert_ok(s2c_gate_template_check_commit(&ask, root, &terr));
+			break;
+		}
+		CLEAN_FREE char *value = xasprintf("[%s]", rows[i].value);
+		CLEAN_JSON struct s2c_json *list = json_of(value);
+		s2c_json_set(s2c_json_object_at(root, "Config"), rows[i].field,
+			s2c_json_copy(s2c_json_first(list)));
+		if (s2c_gate_template_check_commit(&ask, root, &terr) == 0)
+			fail_msg("%s: %s is not noticed", rows[i].field, rows[i].value);
+		s2c_error_free(TAKE(terr));
+	}
+	CLEAN_JSON struct s2c_json *nothing = s2c_json_new_object();
+	assert_fails(s2c_gate_template_check_commit(&ask, nothing, &terr), S2C_EPROTO,
+		"Config");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_create),
+		cmocka_unit_test(test_check),
+		cmocka_unit_test(test_check_finds),
+		cmocka_unit_test(test_commit),
+		cmocka_unit_test(test_changes),
+		cmocka_unit_test(test_changes_refused),
+		cmocka_unit_test(test_check_commit),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
