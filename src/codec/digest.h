@@ -34,14 +34,11 @@ void s2c_digest_short(const struct s2c_digest *digest, char out[13]);
 void s2c_digest_of(const void *data, size_t len, struct s2c_digest *out);
 
 /* HMAC-SHA-256 (RFC 2104) as 64 hex digits and NUL. */
-void s2c_hmac_sha256(const void *key, size_t key_len, const void *data, size_t len,
-	char out[65]);
+void s2c_hmac_sha256(
+	const void *key, size_t key_len, const void *data, size_t len, char out[65]);
 
 /* Incremental. algo is "sha256" or "sha512". */
 struct s2c_hasher;
-/* HMAC-SHA-256 (RFC 2104) as 64 hex digits and NUL. */
-void s2c_hmac_sha256(
-	const void *key, size_t key_len, const void *data, size_t len, char out[65]);
 
 struct s2c_hasher *s2c_hasher_new(const char *algo);
 void s2c_hasher_update(struct s2c_hasher *hasher, const void *data, size_t len);

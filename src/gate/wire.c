@@ -174,8 +174,14 @@ static int read_all(struct s2c_reader *in, void *out, size_t len, struct s2c_err
 	return 1;
 }
 
-int s2c_wire_receive(struct s2c_wire *wire, enum s2c_gate_frame *out_type,
-	struct s2c_buf *payload, struct s2c_error **err)
+static int torn(struct s2c_error **err)
+{
+	return s2c_fail(err, S2C_EPROTO, "the channel ends inside of a frame");
+}
+
+/* 1, or 0 when the other side has closed. */
+static int read_head(struct s2c_wire *wire, enum s2c_gate_frame *out_type,
+	size_t *out_len, struct s2c_error **err)
 {
 	unsigned char head[FRAME_HEAD];
 	int rc = read_all(wire->in, head, sizeof(head), err);
@@ -187,23 +193,42 @@ int s2c_wire_receive(struct s2c_wire *wire, enum s2c_gate_frame *out_type,
 	if (head[0] < S2C_FRAME_ASK || head[0] > S2C_FRAME_READY ||
 		len > limit_of(head[0]) || (head[0] == S2C_FRAME_DATA && !len))
 		return s2c_fail(err, S2C_EPROTO, "a frame that is none");
-	/* An ask may hold a secret. */
-	s2c_buf_wipe(payload);
-	*payload = (struct s2c_buf)S2C_BUF_INIT(len);
-	if (len) {
-		CLEAN_FREE char *bytes = xmalloc(len);
-
-		rc = read_all(wire->in, bytes, len, err);
-		if (rc == 0)
-			return s2c_fail(
-				err, S2C_EPROTO, "the channel ends inside of a frame");
-		if (rc < 0 || s2c_buf_add(payload, bytes, len, err) < 0)
-			return -1;
-		if (head[0] == S2C_FRAME_ASK)
-			explicit_bzero(bytes, len);
-	}
 	*out_type = head[0];
+	*out_len = len;
 	return 1;
+}
+
+static int read_content(
+	struct s2c_wire *wire, size_t len, struct s2c_buf *out, struct s2c_error **err)
+{
+	char piece[8192];
+
+	/* An ask may hold a secret. */
+	s2c_buf_wipe(out);
+	*out = (struct s2c_buf)S2C_BUF_INIT(len);
+	while (len) {
+		size_t n = len < sizeof(piece) ? len : sizeof(piece);
+		int rc = read_all(wire->in, piece, n, err);
+
+		if (rc == 0)
+			return torn(err);
+		if (rc < 0 || s2c_buf_add(out, piece, n, err) < 0)
+			return -1;
+		len -= n;
+	}
+	explicit_bzero(piece, sizeof(piece));
+	return 0;
+}
+
+int s2c_wire_receive(struct s2c_wire *wire, enum s2c_gate_frame *out_type,
+	struct s2c_buf *payload, struct s2c_error **err)
+{
+	size_t len;
+	int rc = read_head(wire, out_type, &len, err);
+
+	if (rc <= 0)
+		return rc;
+	return read_content(wire, len, payload, err) < 0 ? -1 : 1;
 }
 
 /* ---- bodies ---- */
@@ -211,47 +236,53 @@ int s2c_wire_receive(struct s2c_wire *wire, enum s2c_gate_frame *out_type,
 struct body_reader {
 	struct s2c_reader base;
 	struct s2c_wire *wire;
-	struct s2c_buf held;
-	size_t taken;
+	size_t left; /* of the frame at hand */
 	bool ended;
 };
 
+static int next_frame(struct body_reader *body, struct s2c_error **err)
+{
+	CLEAN_BUF struct s2c_buf reason = {0};
+	enum s2c_gate_frame type;
+	size_t len = 0;
+	int rc = read_head(body->wire, &type, &len, err);
+
+	if (rc < 0)
+		return -1;
+	if (rc > 0 && type == S2C_FRAME_ABORT) {
+		if (read_content(body->wire, len, &reason, err) < 0)
+			return -1;
+		return s2c_fail(err, S2C_EINVAL, "%s", s2c_buf_str(&reason));
+	}
+	if (rc == 0 || (type != S2C_FRAME_DATA && type != S2C_FRAME_END))
+		return s2c_fail(err, S2C_EPROTO, "the body is not complete");
+	body->ended = type == S2C_FRAME_END;
+	body->left = len;
+	return 0;
+}
+
+/* Straight from the channel: sources are large. */
 static ssize_t body_read(
 	struct s2c_reader *r, void *buf, size_t len, struct s2c_error **err)
 {
 	struct body_reader *body = (struct body_reader *)r;
-	enum s2c_gate_frame type;
+	ssize_t n;
 
+	if (!body->left && !body->ended && next_frame(body, err) < 0)
+		return -1;
 	if (body->ended)
 		return 0;
-	if (body->taken == body->held.len) {
-		int rc = s2c_wire_receive(body->wire, &type, &body->held, err);
-
-		body->taken = 0;
-		if (rc < 0)
-			return -1;
-		if (rc > 0 && type == S2C_FRAME_ABORT)
-			return s2c_fail(err, S2C_EINVAL, "%s", s2c_buf_str(&body->held));
-		if (rc == 0 || (type != S2C_FRAME_DATA && type != S2C_FRAME_END))
-			return s2c_fail(err, S2C_EPROTO, "the body is not complete");
-		if (type == S2C_FRAME_END) {
-			body->ended = true;
-			return 0;
-		}
-	}
-	if (len > body->held.len - body->taken)
-		len = body->held.len - body->taken;
-	memcpy(buf, body->held.data + body->taken, len);
-	body->taken += len;
-	return (ssize_t)len;
+	n = s2c_read(body->wire->in, buf, len < body->left ? len : body->left, err);
+	if (n == 0)
+		return torn(err);
+	if (n > 0)
+		body->left -= (size_t)n;
+	return n;
 }
 
 static void body_reader_free(struct s2c_reader *r)
 {
-	struct body_reader *body = (struct body_reader *)r;
-
-	s2c_buf_release(&body->held);
-	free(body);
+	free(r);
 }
 
 struct s2c_reader *s2c_wire_body_reader(struct s2c_wire *wire)
