@@ -1,4 +1,6 @@
 """Engines at tcp://host:port: with TLS that asks for a certificate, and without."""
+import contextlib
+import select
 import socket
 import ssl
 import subprocess
@@ -30,7 +32,8 @@ def pki(tmp_path_factory):
 
 
 class Front:
-    """Takes connections at a port, with TLS if there is a context, and carries them to a socket."""
+    """Takes connections at a port, with TLS if there is a context, and carries them to a socket.
+    One thread for each: an SSLSocket is not for two."""
 
     def __init__(self, path, context):
         self.path, self.context = path, context
@@ -44,34 +47,32 @@ class Front:
                 client, _ = self.listener.accept()
             except OSError:
                 return
-            threading.Thread(target=self.carry, args=(client,), daemon=True).start()
+            threading.Thread(target=self.serve, args=(client,), daemon=True).start()
 
-    def carry(self, client):
-        try:
+    def serve(self, client):
+        with contextlib.suppress(OSError), client, socket.socket(socket.AF_UNIX) as engine:
+            client.settimeout(60)
             if self.context:
                 client = self.context.wrap_socket(client, server_side=True)
-            engine = socket.socket(socket.AF_UNIX)
             engine.connect(self.path)
-        except OSError:
-            client.close()
-            return
-        threading.Thread(target=self.copy, args=(engine, client), daemon=True).start()
-        self.copy(client, engine)
+            with client:
+                self.carry(client, engine)
 
     @staticmethod
-    def copy(source, target):
-        try:
-            while data := source.recv(65536):
-                target.sendall(data)
-        except OSError:
-            pass
-        try:
-            if isinstance(target, ssl.SSLSocket):
-                target.unwrap()
-            else:
-                target.shutdown(socket.SHUT_WR)
-        except OSError:
-            pass
+    def carry(client, engine):
+        """Until the engine has no more to say. The client's end is passed on before that."""
+        listening = {client, engine}
+        while engine in listening:
+            pending = isinstance(client, ssl.SSLSocket) and client in listening and client.pending()
+            ready = [client] if pending else select.select(list(listening), [], [], 60)[0]
+            for source in ready:
+                data = source.recv(65536)
+                if data:
+                    (engine if source is client else client).sendall(data)
+                    continue
+                listening.discard(source)
+                if source is client:
+                    engine.shutdown(socket.SHUT_WR)
 
 
 @pytest.fixture
