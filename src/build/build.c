@@ -153,7 +153,7 @@ static int open_home(struct job *job, struct s2c_error **err)
 	if (s2c_engine_gate_open(
 		    job->ctx, job->store, job->work, job->options, &job->gate, err))
 		return -1;
-	return s2c_home_engine(job->ctx, job->store, s2c_engine_gate_socket(job->gate),
+	return s2c_home_engine(job->ctx, job->store, job->gate,
 		with && streq(with, "s2c"), &job->home, err);
 }
 
@@ -227,6 +227,7 @@ static int open_runtime(struct job *job, struct s2c_error **err)
 		.store = job->store,
 		.oci_runtime = job->options->oci_runtime,
 		.engine = job->gate ? s2c_engine_gate_socket(job->gate) : NULL,
+		.engine_name = job->gate ? s2c_engine_gate_name(job->gate) : NULL,
 	};
 
 	CLEAN_ERROR struct s2c_error *cause = NULL;

@@ -123,6 +123,11 @@ const char *s2c_engine_gate_socket(const struct s2c_engine_gate *gate)
 	return gate->own ? s2c_private_gate_socket(gate->own) : gate->socket;
 }
 
+const char *s2c_engine_gate_name(const struct s2c_engine_gate *gate)
+{
+	return gate->own ? gate->socket : NULL;
+}
+
 void s2c_engine_gate_close(struct s2c_engine_gate *gate)
 {
 	if (!gate)

@@ -21,6 +21,11 @@ S2C_CHECK int s2c_engine_gate_open(struct s2c_ctx *ctx, struct s2c_store *store,
 	struct s2c_engine_gate **out, struct s2c_error **err);
 /* The socket to build by; borrowed. */
 const char *s2c_engine_gate_socket(const struct s2c_engine_gate *gate);
+/*
+ * How messages call what is behind a gate of the build's own; NULL: there is none, and
+ * the socket is the one that was named. Borrowed.
+ */
+const char *s2c_engine_gate_name(const struct s2c_engine_gate *gate);
 /* Ends a gate of the build's own, when nothing uses its socket any more. NULL is fine. */
 void s2c_engine_gate_close(struct s2c_engine_gate *gate);
 

@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 
+#include "build/engine_gate.h"
 #include "build/finish.h"
 #include "registry/engine_auth.h"
 #include "runtime/engine.h"
@@ -226,8 +227,9 @@ static void engine_close(struct s2c_home *home)
 	free(own);
 }
 
-int s2c_home_engine(struct s2c_ctx *ctx, struct s2c_store *store, const char *socket,
-	bool push_with_s2c, struct s2c_home **out, struct s2c_error **err)
+int s2c_home_engine(struct s2c_ctx *ctx, struct s2c_store *store,
+	const struct s2c_engine_gate *gate, bool push_with_s2c, struct s2c_home **out,
+	struct s2c_error **err)
 {
 	static const struct s2c_home_ops ops = {
 		.where = "in the engine",
@@ -245,7 +247,8 @@ int s2c_home_engine(struct s2c_ctx *ctx, struct s2c_store *store, const char *so
 	struct s2c_engine *engine;
 	struct engine_home *home;
 
-	if (s2c_engine_open(ctx, socket, &engine, err))
+	if (s2c_engine_open(ctx, s2c_engine_gate_socket(gate), s2c_engine_gate_name(gate),
+		    &engine, err))
 		return -1;
 	home = xcalloc(1, sizeof(*home));
 	home->base.ops = &ops;

@@ -18,13 +18,14 @@
 struct wish {
 	struct s2c_gate_image image;
 	struct s2c_gate_spec spec;
-	struct s2c_strv unset;
+	struct s2c_strv unset, volumes;
 };
 
 static void wish_release(struct wish *wish)
 {
 	s2c_gate_image_release(&wish->image);
 	s2c_strv_release(&wish->unset);
+	s2c_strv_release(&wish->volumes);
 }
 
 /* ---- user ---- */
@@ -262,6 +263,15 @@ static int decide_labels(
 	return 0;
 }
 
+static void note_volumes(struct wish *wish)
+{
+	const struct s2c_json *config = s2c_json_get(wish->image.inspect, "Config");
+
+	s2c_json_foreach (volume, s2c_json_get(config, "Volumes"))
+		s2c_strv_add(&wish->volumes, s2c_json_key(volume));
+	wish->spec.volumes = &wish->volumes;
+}
+
 static int decide_all(
 	struct s2c_session *session, struct wish *wish, struct s2c_error **err)
 {
@@ -275,6 +285,7 @@ static int decide_all(
 	wish->spec.image = wish->image.id;
 	wish->spec.env = &session->ask->env;
 	unset_podmans(session, wish);
+	note_volumes(wish);
 	if (decide_user(session, wish, err) < 0 ||
 		decide_workdir(session, wish, err) < 0 || decide_env(session, err) < 0 ||
 		decide_command(session, wish, err) < 0 ||

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#include "codec/digest.h"
 #include "gate/listener.h"
 #include "gate/server.h"
 
@@ -101,7 +102,9 @@ static int find_owner(const char *path, uint32_t *out, struct s2c_error **err)
 
 	if (stat(path, &st) < 0)
 		return s2c_fail_as(err, errno == ENOENT ? S2C_ENET : S2C_EIO, errno,
-			"there is no engine at '%s': %s", path, strerror(errno));
+			"there is no engine's socket '%s': %s; start the engine, or name "
+			"its socket as unix:///path",
+			path, strerror(errno));
 	if (!S_ISSOCK(st.st_mode))
 		return s2c_fail(err, S2C_EINVAL, "'%s' is no socket", path);
 	/* In a user namespace all that are not in it look the same, root among them. */
@@ -174,8 +177,11 @@ int s2c_private_gate_start(struct s2c_ctx *ctx, const struct s2c_private_gate_op
 {
 	struct s2c_private_gate *gate = xcalloc(1, sizeof(*gate));
 	struct s2c_listener listener = {.fd = -1};
+	char mac[65];
 	int rc;
 
+	/* The crypto library takes milliseconds to begin: once, and not on both sides. */
+	s2c_hmac_sha256("", 0, "", 0, mac);
 	gate->pid = gate->life = gate->dir = -1;
 	rc = listen_in(gate, opts->dir, &listener, err);
 	if (rc == 0)

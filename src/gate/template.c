@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "gate/inside.h"
+#include "image/config.h"
 
 #define SHM_BYTES (64 * 1024 * 1024)
 
@@ -222,6 +223,31 @@ static bool drops_all(const struct s2c_json *host, const struct s2c_json *inspec
 	       (effective ? s2c_json_len(effective) == 0 : s2c_json_len(drop) >= 11);
 }
 
+/* Nothing of the host: only what the image declares, in volumes without a name. */
+static bool has_own_binds(const struct s2c_json *binds, const struct s2c_strv *volumes)
+{
+	s2c_json_foreach (item, binds) {
+		const char *bind = s2c_json_str(item);
+
+		if (!bind || !volumes || !s2c_bind_is_volume_of(volumes, bind))
+			return false;
+	}
+	return true;
+}
+
+static bool has_own_mounts(const struct s2c_json *mounts, const struct s2c_strv *volumes)
+{
+	s2c_json_foreach (mount, mounts) {
+		const char *type = s2c_json_str(s2c_json_get(mount, "Type"));
+		const char *at = s2c_json_str(s2c_json_get(mount, "Destination"));
+
+		if (!type || !streq(type, "volume") || !at || !volumes ||
+			s2c_strv_find(volumes, at) < 0)
+			return false;
+	}
+	return true;
+}
+
 /* "default" is what an engine calls something else; but never one of these. */
 static bool is_network(const struct s2c_json *node, const char *asked)
 {
@@ -237,7 +263,7 @@ int s2c_gate_template_check(const struct s2c_gate_spec *spec,
 {
 	static const char *const nnp[] = {"no-new-privileges", "no-new-privileges=true",
 		"no-new-privileges:true", NULL};
-	static const char *const nothing[] = {"Binds", "CapAdd", "Privileged", "Devices",
+	static const char *const nothing[] = {"CapAdd", "Privileged", "Devices",
 		"DeviceCgroupRules", "GroupAdd", "VolumesFrom", "PortBindings",
 		"PublishAllPorts", "AutoRemove", "Sysctls", "Cgroup", "CgroupParent",
 		"ExtraHosts", "Links", "Tmpfs", "Mounts", "DeviceRequests",
@@ -258,6 +284,10 @@ int s2c_gate_template_check(const struct s2c_gate_spec *spec,
 		return differs("MaskedPaths", err);
 	if (!is_own_ipc(s2c_json_get(host, "IpcMode")))
 		return differs("IpcMode", err);
+	if (!has_own_binds(s2c_json_get(host, "Binds"), spec->volumes))
+		return differs("Binds", err);
+	if (!has_own_mounts(s2c_json_get(inspect, "Mounts"), spec->volumes))
+		return differs("Mounts", err);
 	/* podman says what docker leaves out. */
 	for (size_t i = 0; i < ARRAY_SIZE(own); i++)
 		if (!is_empty(s2c_json_get(host, own[i])) &&

@@ -7,6 +7,8 @@
 #include "gate/field.h"
 
 #define FRAME_HEAD 5
+#define AT_ONCE_MAX (16u * 1024) /* bytes that are worth a copy to be one write */
+#define ARCHIVE_FRAME (64u * 1024)
 #define HEADERS_MAX (32u * 1024)
 #define GRANT_MAX 64u
 
@@ -78,6 +80,17 @@ int s2c_wire_send(struct s2c_wire *wire, enum s2c_gate_frame type, const void *d
 	if (len > limit_of(type))
 		return s2c_fail(err, S2C_ELIMIT, "a frame of more than %zu bytes",
 			limit_of(type));
+	if (len && len <= AT_ONCE_MAX) {
+		unsigned char both[FRAME_HEAD + AT_ONCE_MAX];
+
+		memcpy(both, head, sizeof(head));
+		memcpy(both + sizeof(head), data, len);
+		int rc = s2c_write(wire->out, both, sizeof(head) + len, err);
+		/* An ask may hold a secret. */
+		if (type == S2C_FRAME_ASK)
+			explicit_bzero(both, sizeof(head) + len);
+		return rc;
+	}
 	if (s2c_write(wire->out, head, sizeof(head), err) < 0)
 		return -1;
 	return len ? s2c_write(wire->out, data, len, err) : 0;
@@ -255,7 +268,17 @@ struct s2c_reader *s2c_wire_body_reader(struct s2c_wire *wire)
 struct body_writer {
 	struct s2c_writer base;
 	struct s2c_wire *wire;
+	struct s2c_buf held; /* of an archive: what does not fill a frame yet */
 };
+
+static int send_held(struct body_writer *body, struct s2c_error **err)
+{
+	if (body->held.len && s2c_wire_send(body->wire, S2C_FRAME_DATA, body->held.data,
+				      body->held.len, err) < 0)
+		return -1;
+	s2c_buf_clear(&body->held);
+	return 0;
+}
 
 static int body_write(
 	struct s2c_writer *w, const void *buf, size_t len, struct s2c_error **err)
@@ -263,6 +286,12 @@ static int body_write(
 	struct body_writer *body = (struct body_writer *)w;
 	const char *at = buf;
 
+	if (body->held.max) {
+		if (len > body->held.max - body->held.len && send_held(body, err) < 0)
+			return -1;
+		if (len < body->held.max)
+			return s2c_buf_add(&body->held, buf, len, err);
+	}
 	while (len) {
 		size_t n = len < S2C_FRAME_DATA_MAX ? len : S2C_FRAME_DATA_MAX;
 
@@ -276,12 +305,16 @@ static int body_write(
 
 static int body_finish(struct s2c_writer *w, struct s2c_error **err)
 {
-	return s2c_wire_send(
-		((struct body_writer *)w)->wire, S2C_FRAME_END, NULL, 0, err);
+	struct body_writer *body = (struct body_writer *)w;
+
+	if (send_held(body, err) < 0)
+		return -1;
+	return s2c_wire_send(body->wire, S2C_FRAME_END, NULL, 0, err);
 }
 
 static void body_writer_free(struct s2c_writer *w)
 {
+	s2c_buf_release(&((struct body_writer *)w)->held);
 	free(w);
 }
 
@@ -294,4 +327,12 @@ struct s2c_writer *s2c_wire_body_writer(struct s2c_wire *wire)
 	body->base.ops = &ops;
 	body->wire = wire;
 	return &body->base;
+}
+
+struct s2c_writer *s2c_wire_archive_writer(struct s2c_wire *wire)
+{
+	struct s2c_writer *w = s2c_wire_body_writer(wire);
+
+	((struct body_writer *)w)->held = (struct s2c_buf)S2C_BUF_INIT(ARCHIVE_FRAME);
+	return w;
 }

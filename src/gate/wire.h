@@ -87,5 +87,7 @@ S2C_CHECK int s2c_gate_head_decode(
 struct s2c_reader *s2c_wire_body_reader(struct s2c_wire *wire);
 /* Sends what is written as DATA; finish sends END. */
 struct s2c_writer *s2c_wire_body_writer(struct s2c_wire *wire);
+/* The same for what nobody waits for before its end: small pieces share a frame. */
+struct s2c_writer *s2c_wire_archive_writer(struct s2c_wire *wire);
 
 #endif

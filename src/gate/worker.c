@@ -220,7 +220,7 @@ static int send_archive(
 	CLEAN_BUF struct s2c_buf payload = {0};
 	CLEAN_READER struct s2c_reader *body = s2c_http1_request_body(
 		request, s2c_http1_stream_reader(w->stream));
-	CLEAN_WRITER struct s2c_writer *out = s2c_wire_body_writer(&w->wire);
+	CLEAN_WRITER struct s2c_writer *out = s2c_wire_archive_writer(&w->wire);
 	CLEAN_ERROR struct s2c_error *bad = NULL;
 	struct s2c_gate_grant grant;
 	enum s2c_gate_frame type;

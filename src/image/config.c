@@ -8,6 +8,8 @@
 
 #include <stdio.h>
 
+#define VOLUME_ID 64 /* digits of the name that an engine gives a volume */
+
 /* --- parsing ---------------------------------------------------------------------- */
 
 /* Members of "config" by type; all are optional and may be null. */
@@ -334,6 +336,16 @@ void s2c_config_onbuild(const struct s2c_config *config, struct s2c_strv *out)
 void s2c_config_volumes(const struct s2c_config *config, struct s2c_strv *out)
 {
 	add_keys(config, "Volumes", out);
+}
+
+bool s2c_bind_is_volume_of(const struct s2c_strv *volumes, const char *bind)
+{
+	const char *path = bind + VOLUME_ID;
+
+	if (strspn(bind, "0123456789abcdef") != VOLUME_ID || *path++ != ':')
+		return false;
+	CLEAN_FREE char *at = xstrndup(path, strcspn(path, ":"));
+	return s2c_strv_find(volumes, at) >= 0;
 }
 
 void s2c_config_exposed_ports(const struct s2c_config *config, struct s2c_strv *out)

@@ -52,6 +52,13 @@ void s2c_config_env(const struct s2c_config *config, struct s2c_strv *out);
 void s2c_config_entrypoint(const struct s2c_config *config, struct s2c_strv *out);
 void s2c_config_cmd(const struct s2c_config *config, struct s2c_strv *out);
 void s2c_config_volumes(const struct s2c_config *config, struct s2c_strv *out);
+
+/*
+ * Whether a bind of a container ("NAME:PATH:OPTIONS") is a volume without a name that an
+ * engine made because the image declares one at PATH: podman lists those among the binds,
+ * under 64 hexadecimal digits of its own.
+ */
+bool s2c_bind_is_volume_of(const struct s2c_strv *volumes, const char *bind);
 void s2c_config_exposed_ports(const struct s2c_config *config, struct s2c_strv *out);
 void s2c_config_onbuild(const struct s2c_config *config, struct s2c_strv *out);
 

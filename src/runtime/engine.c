@@ -9,12 +9,14 @@
 
 #define BASE "http://localhost"
 #define WORDS_MAX 1000 /* bytes of an engine's own words in a message */
+#define GATE_SAYS "s2c gate: "
 
 void s2c_engine_close(struct s2c_engine *engine)
 {
 	if (!engine)
 		return;
 	s2c_http_free(engine->http);
+	free(engine->name);
 	free(engine->socket);
 	free(engine);
 }
@@ -40,6 +42,33 @@ static enum s2c_code code_of(int status)
 	return S2C_EPROTO;
 }
 
+/*
+ * A gate says "s2c gate: CODE: SENTENCE (request N)". Of a gate of our own the sentence
+ * is told: nobody could look up the number, and most sentences are about the engine.
+ */
+static int refused_by_own_gate(const struct s2c_engine *engine, const char *what,
+	int status, const char *words, struct s2c_error **err)
+{
+	static const char about[] = "the engine ";
+	const char *code = strstr(words, ": ");
+	const char *sentence = code ? strstr(code + 2, ": ") : NULL;
+	const char *number;
+	int len;
+
+	sentence = sentence ? sentence + 2 : words;
+	number = memmem(sentence, strlen(sentence), " (request ", 10);
+	len = number ? (int)(number - sentence) : (int)strcspn(sentence, "\r\n");
+	if (len > WORDS_MAX)
+		len = WORDS_MAX;
+	if (!starts_with(sentence, about))
+		return s2c_fail_status(err, code_of(status), status,
+			"%s: the engine at '%s': %.*s", what, engine->name, len,
+			sentence);
+	return s2c_fail_status(err, code_of(status), status,
+		"%s: the engine at '%s' %.*s", what, engine->name,
+		len - (int)strlen(about), sentence + strlen(about));
+}
+
 int s2c_engine_refused(const struct s2c_engine *engine, const char *what, int status,
 	const struct s2c_buf *body, struct s2c_error **err)
 {
@@ -52,11 +81,13 @@ int s2c_engine_refused(const struct s2c_engine *engine, const char *what, int st
 		words = s2c_json_str(s2c_json_get(root, "message"));
 	if (!words)
 		words = s2c_buf_str(body);
+	if (engine->own_gate && starts_with(words, GATE_SAYS))
+		return refused_by_own_gate(engine, what, status, words, err);
 	int len = (int)strcspn(words, "\r\n");
 	if (len > WORDS_MAX)
 		len = WORDS_MAX;
 	return s2c_fail_status(err, code_of(status), status,
-		"%s: the engine at '%s' answers %d%s%.*s", what, engine->socket, status,
+		"%s: the engine at '%s' answers %d%s%.*s", what, engine->name, status,
 		len ? ": " : "", len, words);
 }
 
@@ -96,7 +127,12 @@ int s2c_engine_call(struct s2c_ctx *ctx, struct s2c_engine *engine,
 		.max_body = request->max_body,
 		.no_redirect = true,
 		.patient = request->patient,
-		.once = streq(request->method, "POST"),
+		/*
+		 * A new connection each time keeps curl from sending a request again. A
+		 * gate of our own pays for each with a process, does not close them by
+		 * itself, and takes no request twice: names and states forbid it.
+		 */
+		.once = streq(request->method, "POST") && !engine->own_gate,
 	};
 
 	if (body)
@@ -104,7 +140,7 @@ int s2c_engine_call(struct s2c_ctx *ctx, struct s2c_engine *engine,
 	if (request->tar)
 		s2c_strv_add(&headers, "Content-Type: application/x-tar");
 	if (s2c_http_perform(ctx, engine->http, &http, response, err) < 0)
-		return s2c_wrap(err, "%s: engine at '%s'", request->what, engine->socket);
+		return s2c_wrap(err, "%s: engine at '%s'", request->what, engine->name);
 	if (!is_good(response->status))
 		return s2c_engine_refused(
 			engine, request->what, response->status, &response->body, err);
@@ -127,7 +163,7 @@ int s2c_engine_ask(struct s2c_ctx *ctx, struct s2c_engine *engine,
 			s2c_fail(err, S2C_EPROTO, "it is no object") < 0))
 		return s2c_wrap(err,
 			"%s: the answer of the engine at '%s' makes no sense",
-			request->what, engine->socket);
+			request->what, engine->name);
 	*out = TAKE(root);
 	return 0;
 }
@@ -207,14 +243,14 @@ static int negotiate(
 		return s2c_fail(err, S2C_EUNSUPPORTED,
 			"what answers at '%s' is no container engine (it names no API "
 			"version)",
-			engine->socket);
+			engine->name);
 	if (os && !streq(os, "linux"))
 		return s2c_fail(err, S2C_EUNSUPPORTED,
 			"the engine at '%s' runs containers of '%s' and not of linux",
-			engine->socket, os);
+			engine->name, os);
 	minor = minor_of(newest);
 	if (minor < S2C_ENGINE_API_OLDEST)
-		return fail_version(engine->socket, newest, err);
+		return fail_version(engine->name, newest, err);
 	if (minor > S2C_ENGINE_API_WANTED) {
 		if (oldest_of(ctx, engine, &least, err) < 0)
 			return -1;
@@ -224,23 +260,25 @@ static int negotiate(
 	return 0;
 }
 
-int s2c_engine_open(struct s2c_ctx *ctx, const char *socket_path, struct s2c_engine **out,
-	struct s2c_error **err)
+int s2c_engine_open(struct s2c_ctx *ctx, const char *socket_path, const char *name,
+	struct s2c_engine **out, struct s2c_error **err)
 {
 	CLEAN_ENGINE struct s2c_engine *engine = xcalloc(1, sizeof(*engine));
 	struct s2c_http_opts opts = {.unix_socket = socket_path};
 
 	engine->socket = xstrdup(socket_path);
+	engine->name = xstrdup(name ? name : socket_path);
+	engine->own_gate = name != NULL;
 	if (access(socket_path, F_OK) < 0)
 		return s2c_fail(err, S2C_EUNSUPPORTED,
 			"there is no engine's socket '%s': %s; start the engine, or name "
 			"its socket: --engine unix:///path",
-			socket_path, strerror(errno));
+			engine->name, strerror(errno));
 	engine->http = s2c_http_new(&opts);
 	if (negotiate(ctx, engine, err) < 0)
 		return -1;
 	if (s2c_trace("runtime"))
-		s2c_emit_log(ctx, S2C_DEBUG, "engine at %s: API %s%s", engine->socket,
+		s2c_emit_log(ctx, S2C_DEBUG, "engine at %s: API %s%s", engine->name,
 			engine->version, engine->podman ? ", podman" : "");
 	*out = TAKE(engine);
 	return 0;

@@ -20,9 +20,13 @@
 
 struct s2c_engine;
 
-/* Connects to a socket and agrees on a version; S2C_EUNSUPPORTED says what is wrong. */
+/*
+ * Connects to a socket and agrees on a version; S2C_EUNSUPPORTED says what is wrong.
+ * `name` is how messages call the engine; NULL: by its socket. With a name what answers
+ * is a gate of this build's own, whose words are then told as the engine's.
+ */
 S2C_CHECK int s2c_engine_open(struct s2c_ctx *ctx, const char *socket_path,
-	struct s2c_engine **out, struct s2c_error **err);
+	const char *name, struct s2c_engine **out, struct s2c_error **err);
 void s2c_engine_close(struct s2c_engine *engine);
 S2C_DEFINE_CLEAN(engine, struct s2c_engine *, s2c_engine_close)
 #define CLEAN_ENGINE CLEAN(s2c_clean_engine)

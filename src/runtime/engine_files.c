@@ -113,12 +113,12 @@ static int look_at(struct s2c_ctx *ctx, struct s2c_engine *engine, const char *i
 		return 0;
 	if (!header)
 		return s2c_fail(err, S2C_EPROTO,
-			"the engine at '%s' does not say what '%s' is", engine->socket,
+			"the engine at '%s' does not say what '%s' is", engine->name,
 			path);
 	if (parse_stat(header, out, err) < 0)
 		return s2c_wrap(err,
 			"what the engine at '%s' says of '%s' makes no sense",
-			engine->socket, path);
+			engine->name, path);
 	out->there = out->there && (!cause || out->target);
 	return 0;
 }
@@ -151,7 +151,7 @@ static int stat_missing(struct s2c_ctx *ctx, struct s2c_engine *engine, const ch
 	if (streq(path, "/"))
 		return s2c_fail(err, S2C_EPROTO,
 			"the engine at '%s' has no root directory for its container",
-			engine->socket);
+			engine->name);
 	if (stat_at(ctx, engine, id, dir, steps, &parent, err) < 0)
 		return -1;
 	if (parent.kind != S2C_ENGINE_MISSING && parent.kind != S2C_ENGINE_DIR)

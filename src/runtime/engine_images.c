@@ -118,7 +118,7 @@ int s2c_engine_image(struct s2c_ctx *ctx, struct s2c_engine *engine, const char 
 	if (make_image(root, name, out, err) < 0)
 		return s2c_wrap(err,
 			"image '%s': what the engine at '%s' says of it makes no sense",
-			name, engine->socket);
+			name, engine->name);
 	return 0;
 }
 
@@ -231,7 +231,7 @@ static int transfer(struct s2c_ctx *ctx, struct s2c_engine *engine,
 		return s2c_wrap(err, "%s", request->what);
 	if (feed->failure)
 		return s2c_fail(err, code_of_words(feed->failure),
-			"%s: the engine at '%s' says: %s", request->what, engine->socket,
+			"%s: the engine at '%s' says: %s", request->what, engine->name,
 			feed->failure);
 	return 0;
 }
@@ -302,7 +302,7 @@ int s2c_engine_push(struct s2c_ctx *ctx, struct s2c_engine *engine,
 	if (s2c_digest_parse(feed.digest, out_digest, NULL) < 0)
 		return s2c_fail(err, S2C_EPROTO,
 			"the engine at '%s' does not say what it has pushed as '%s'",
-			engine->socket, name);
+			engine->name, name);
 	return 0;
 }
 

@@ -18,8 +18,10 @@
 
 struct s2c_engine {
 	char *socket;
+	char *name; /* for messages: the socket that people know */
 	struct s2c_http *http;
 	char version[16]; /* "1.41" */
+	bool own_gate;    /* of this build: see s2c_engine_open() */
 	bool gate;        /* one stands before it, and writes commits for podman */
 	bool podman;      /* ignores the body of a commit, adds variables of its own */
 };

@@ -163,7 +163,7 @@ static int begin_frame(struct run *run, struct s2c_error **err)
 	if (h[0] > 2 || h[1] || h[2] || h[3])
 		return s2c_fail(err, S2C_EPROTO,
 			"the engine at '%s' sends output that is not in frames",
-			run->c->runtime->engine->socket);
+			run->c->runtime->engine->name);
 	run->left = (uint64_t)h[4] << 24 | (uint64_t)h[5] << 16 | (uint64_t)h[6] << 8 |
 		    h[7];
 	return 0;
@@ -204,7 +204,7 @@ static int read_output(struct run *run, struct s2c_error **err)
 	if (n < 0 && errno != ECONNRESET)
 		return s2c_fail_as(err, S2C_ENET, errno,
 			"the connection to the engine at '%s' broke: %s",
-			run->c->runtime->engine->socket, strerror(errno));
+			run->c->runtime->engine->name, strerror(errno));
 	if (n <= 0) {
 		run->ended = true;
 		return 0;
@@ -332,7 +332,7 @@ static int ask_status(
 		return s2c_fail(err, S2C_EPROTO,
 			"the engine at '%s' contradicts itself: the container %s, with "
 			"status %lld by one answer and %lld by another",
-			engine->socket, running ? "runs" : "has ended", (long long)code,
+			engine->name, running ? "runs" : "has ended", (long long)code,
 			(long long)again);
 	*out_status = (int)code;
 	return 0;
@@ -397,7 +397,7 @@ static int fail_script(const struct run *run, struct s2c_error **err)
 		"the engine at '%s' made a container that is not what was asked for: its "
 		"process has uid, gid, capabilities and no-new-privileges '%s'; nothing "
 		"was run in it",
-		run->c->runtime->engine->socket, run->failed);
+		run->c->runtime->engine->name, run->failed);
 }
 
 /* The script, or what the caller has for the process. */

@@ -25,7 +25,7 @@ static int engine_open(struct s2c_ctx *ctx, const struct s2c_runtime_opts *opts,
 
 	if (!opts->engine)
 		return s2c_fail(err, S2C_EINVAL, "the engine's socket was not named");
-	if (s2c_engine_open(ctx, opts->engine, &engine, err) < 0)
+	if (s2c_engine_open(ctx, opts->engine, opts->engine_name, &engine, err) < 0)
 		return -1;
 	rt = xcalloc(1, sizeof(*rt));
 	rt->base.ops = &s2c_runtime_engine;

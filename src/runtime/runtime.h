@@ -17,7 +17,8 @@ struct s2c_runtime_opts {
 	const char *name; /* "native" (default when NULL) or "engine" */
 	struct s2c_store *store;
 	const char *oci_runtime; /* native: program name or path; NULL: crun, then runc */
-	const char *engine;      /* engine: its unix socket */
+	const char *engine;      /* engine: its unix socket, and */
+	const char *engine_name; /* see s2c_engine_open(); NULL: none */
 };
 
 /* Opens and probes. S2C_EUNSUPPORTED says what is missing and how to get it. */

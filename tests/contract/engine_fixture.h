@@ -56,7 +56,7 @@ UNUSED static void engine_fetch(struct fixture *f, const char *socket,
 	assert_ok(s2c_fs_open(
 		AT_FDCWD, path, O_WRONLY | O_CREAT | O_TRUNC, 0600, &fd, &terr));
 	out = s2c_writer_fd(fd, true);
-	assert_ok(s2c_engine_open(f->ctx, socket, &engine, &terr));
+	assert_ok(s2c_engine_open(f->ctx, socket, NULL, &engine, &terr));
 	assert_ok(s2c_engine_save(f->ctx, engine, id->str, out, &terr));
 	s2c_engine_close(engine);
 	s2c_writer_free(out);

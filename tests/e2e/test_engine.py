@@ -2,6 +2,7 @@
 import base64
 import hashlib
 import json
+import os
 import signal
 import tarfile
 import time
@@ -11,7 +12,7 @@ import pytest
 from engines import Engine, base_dir
 from fixtures_engine import EngineBuilder
 from fixtures_registry import PASSWORD, USER, http_get
-from support import ASSEMBLE, S2C
+from support import ASSEMBLE, S2C, processes_with
 
 # Mount points that podman makes in a container and commits.
 PODMAN_MAKES = {"etc", "etc/hostname", "etc/hosts", "etc/mtab", "etc/resolv.conf", "run",
@@ -260,7 +261,7 @@ def test_cancel(s2c, engine, made, app, how):
 
 
 def test_kill_ends_the_build(s2c, engine, made, app):
-    """Nobody is left to remove the container, but nothing runs in it any more."""
+    """The gate of the build outlives it by as long as it takes to remove the container."""
     made.make("builder/slow", assemble="#!/bin/sh\necho begun; sleep 1000\n")
     process = s2c.start("build", app, "builder/slow", "--engine", engine.url)
     wait_for("begun", process)
@@ -268,14 +269,29 @@ def test_kill_ends_the_build(s2c, engine, made, app):
     process.communicate()
     end = time.monotonic() + 60
     while time.monotonic() < end:
-        states = [c["State"] for c in engine.json("GET", "/containers/json?all=1")]
-        if "running" not in states:
+        if not engine.containers() and not processes_with(str(s2c.root)):
             break
         time.sleep(0.1)
-    assert states == ["exited"], states
-    for name in engine.containers():
-        engine.json("DELETE", f"/containers/{name.lstrip('/')}?force=1&v=1")
+    assert engine.containers() == []
+    # The next command clears away what was on this side; the gate has gone by itself.
     s2c.ok("images")
+    s2c.assert_clean()
+
+
+def test_kill_of_both_ends_the_build(s2c, engine, made, app):
+    """With the gate killed as well nothing runs any more, and the next build removes the rest."""
+    made.make("builder/slow", assemble="#!/bin/sh\necho begun; sleep 1000\n")
+    process = s2c.start("build", app, "builder/slow", "--engine", engine.url)
+    wait_for("begun", process)
+    for pid in [p for p in processes_with(str(s2c.root)) if p != process.pid]:
+        os.kill(pid, signal.SIGKILL)
+    process.kill()
+    process.communicate()
+    s2c.ok("build", app, "builder/test", "--engine", engine.url)
+    end = time.monotonic() + 60
+    while engine.containers() and time.monotonic() < end:
+        s2c.ok("build", app, "builder/test", "--engine", engine.url)
+    assert engine.containers() == []
 
 
 def test_timeout(s2c, engine, made, app):

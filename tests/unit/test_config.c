@@ -463,9 +463,36 @@ static void test_change_refused(void **state)
 	}
 }
 
+static void volumes_of_an_engines_container(void **state)
+{
+	CLEAN_STRV struct s2c_strv declared = S2C_STRV_INIT;
+	static const char id[] = "0123456789abcdef0123456789abcdef"
+				 "0123456789abcdef0123456789abcdef";
+	static const char *const strange[] = {
+		"/:/data", "data:/data", ":/data", "", "/data", "0123456789abcdef:/data"};
+
+	s2c_strv_add(&declared, "/data");
+	s2c_strv_add(&declared, "/srv/x y");
+	CLEAN_FREE char *bare = xasprintf("%s:/data", id);
+	CLEAN_FREE char *options = xasprintf("%s:/srv/x y:rprivate,rw,nodev", id);
+	assert_true(s2c_bind_is_volume_of(&declared, bare));
+	assert_true(s2c_bind_is_volume_of(&declared, options));
+	for (size_t i = 0; i < ARRAY_SIZE(strange); i++)
+		assert_false(s2c_bind_is_volume_of(&declared, strange[i]));
+	CLEAN_FREE char *elsewhere = xasprintf("%s:/etc:rw", id);
+	CLEAN_FREE char *below = xasprintf("%s:/data/x", id);
+	CLEAN_FREE char *longer = xasprintf("%s0:/data", id);
+	CLEAN_FREE char *alone = xasprintf("%s", id);
+	assert_false(s2c_bind_is_volume_of(&declared, elsewhere));
+	assert_false(s2c_bind_is_volume_of(&declared, below));
+	assert_false(s2c_bind_is_volume_of(&declared, longer));
+	assert_false(s2c_bind_is_volume_of(&declared, alone));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(volumes_of_an_engines_container),
 		cmocka_unit_test(test_untouched),
 		cmocka_unit_test(test_empty),
 		cmocka_unit_test(test_refused),

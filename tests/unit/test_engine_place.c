@@ -6,12 +6,19 @@
 
 #include "runtime/engine_place.h"
 
-static void assert_place(const char *text, const char *path)
+static void assert_found(const char *text, const char *path, bool gate)
 {
 	CLEAN_FREE char *socket = NULL;
+	bool is_gate = !gate;
 
-	assert_ok(s2c_engine_place(text, &socket, &terr));
+	assert_ok(s2c_engine_place(text, &socket, &is_gate, &terr));
 	assert_string_equal(socket, path);
+	assert_int_equal(is_gate, gate);
+}
+
+static void assert_place(const char *text, const char *path)
+{
+	assert_found(text, path, false);
 }
 
 static int clear(void **state)
@@ -29,6 +36,14 @@ static void names_have_places(void **state)
 	assert_place("unix:///a/b c", "/a/b c");
 }
 
+static void gates_are_told_apart(void **state)
+{
+	assert_found("gate", "/run/s2c/gate.sock", true);
+	assert_found("gate:///a/b c", "/a/b c", true);
+	/* What stands behind a name of an engine is no gate, whatever it is called. */
+	assert_found("unix:///run/s2c/gate.sock", "/run/s2c/gate.sock", false);
+}
+
 static void the_environment_names_another(void **state)
 {
 	setenv("DOCKER_HOST", "unix:///d", 1);
@@ -36,6 +51,7 @@ static void the_environment_names_another(void **state)
 	assert_place("docker", "/d");
 	assert_place("podman", "/p");
 	assert_place("unix:///x", "/x");
+	assert_found("gate", "/run/s2c/gate.sock", true);
 	setenv("DOCKER_HOST", "", 1);
 	assert_place("docker", "/var/run/docker.sock");
 }
@@ -54,18 +70,25 @@ static void other_words_are_refused(void **state)
 		{"unix://a", S2C_EINVAL, "absolute"},
 		{"tcp://h:1", S2C_EUNSUPPORTED, "no unix socket"},
 		{"ssh://h", S2C_EUNSUPPORTED, "no unix socket"},
+		{"gate://", S2C_EINVAL, "absolute"},
+		{"gate://a", S2C_EINVAL, "absolute"},
+		{"gate:/a", S2C_EINVAL, "no engine"},
+		{"Gate", S2C_EINVAL, "no engine"},
+		{"gates", S2C_EINVAL, "no engine"},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
 		char *socket = NULL;
+		bool gate;
 
-		assert_fails(s2c_engine_place(bad[i].text, &socket, &terr), bad[i].code,
-			bad[i].part);
+		assert_fails(s2c_engine_place(bad[i].text, &socket, &gate, &terr),
+			bad[i].code, bad[i].part);
 		assert_null(socket);
 	}
 	setenv("DOCKER_HOST", "tcp://h:1", 1);
 	char *socket = NULL;
-	assert_fails(s2c_engine_place("docker", &socket, &terr), S2C_EUNSUPPORTED,
+	bool gate;
+	assert_fails(s2c_engine_place("docker", &socket, &gate, &terr), S2C_EUNSUPPORTED,
 		"DOCKER_HOST 'tcp://h:1'");
 }
 
@@ -73,6 +96,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(names_have_places, clear),
+		cmocka_unit_test_setup(gates_are_told_apart, clear),
 		cmocka_unit_test_setup(the_environment_names_another, clear),
 		cmocka_unit_test_setup_teardown(other_words_are_refused, clear, clear),
 	};

@@ -226,7 +226,9 @@ class FakeEngine:
 
     @staticmethod
     def answer(status, headers, data, head):
-        lines = [f"HTTP/1.1 {status} Some Reason", f"Content-Length: {len(data)}"]
+        lines = [f"HTTP/1.1 {status} Some Reason"]
+        # An answer without a body has no length of one (RFC 9110, 8.6).
+        lines += [f"Content-Length: {len(data)}"] if status != 204 else []
         lines += [f"{k}: {v}" for k, v in headers.items() if v is not None]
         return "\r\n".join(lines).encode() + b"\r\n\r\n" + (b"" if head else data)
 
