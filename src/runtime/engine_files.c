@@ -83,7 +83,7 @@ static int parse_stat(const char *header, struct look *out, struct s2c_error **e
 	return 0;
 }
 
-static int look_at(struct s2c_ctx *ctx, struct s2c_engine *engine, const char *id,
+static int ask_look(struct s2c_ctx *ctx, struct s2c_engine *engine, const char *id,
 	const char *path, struct look *out, struct s2c_error **err)
 {
 	CLEAN_HTTP_RESPONSE struct s2c_http_response response = {0};
@@ -123,6 +123,71 @@ static int look_at(struct s2c_ctx *ctx, struct s2c_engine *engine, const char *i
 	return 0;
 }
 
+/* By what is known, or by a container that nobody has touched: then it is known. */
+static int look_at_image(struct s2c_ctx *ctx, struct s2c_engine_runtime *rt,
+	const char *path, struct look *out, struct s2c_error **err)
+{
+	struct s2c_facts_path fact = {.there = false};
+
+	if (!s2c_facts_find_path(rt->probe.facts, path, &fact)) {
+		if (s2c_engine_probe_make(ctx, rt, err) < 0 ||
+			ask_look(ctx, rt->engine, rt->probe.id, path, out, err) < 0)
+			return -1;
+		fact = (struct s2c_facts_path){.there = out->there,
+			.mode = out->mode,
+			.size = out->size,
+			.target = out->target};
+		s2c_facts_note_path(rt->probe.facts, path, &fact);
+		return 0;
+	}
+	*out = (struct look){.there = fact.there,
+		.mode = fact.mode,
+		.size = fact.size,
+		.target = fact.target ? xstrdup(fact.target) : NULL};
+	return 0;
+}
+
+/* A link is there with a target only. */
+static bool is_link(const struct look *look)
+{
+	return look->mode & GO_LINK && look->target;
+}
+
+/* True if nothing but directories that we have made can be there, or on the way. */
+static bool is_made(const struct s2c_engine_files *files, const char *path)
+{
+	s2c_strv_foreach (made, &files->made)
+		if (s2c_rootpath_below(made, path))
+			return true;
+	return false;
+}
+
+static bool is_in_made(const struct s2c_engine_files *files, const char *path)
+{
+	s2c_strv_foreach (made, &files->made)
+		if (s2c_rootpath_below(path, made))
+			return true;
+	return false;
+}
+
+static int look_at(struct s2c_ctx *ctx, const struct s2c_engine_files *files,
+	const char *path, struct look *out, struct s2c_error **err)
+{
+	struct s2c_engine_runtime *rt = files->runtime;
+	bool known = rt->probe.facts && streq(files->image, rt->probe.image);
+
+	*out = (struct look){.there = false};
+	if (files->id && (files->changed || !known))
+		return ask_look(ctx, rt->engine, files->id, path, out, err);
+	if (is_made(files, path)) {
+		*out = (struct look){.there = true, .mode = GO_DIR | 0755};
+		return 0;
+	}
+	if (is_in_made(files, path))
+		return ask_look(ctx, rt->engine, files->id, path, out, err);
+	return look_at_image(ctx, rt, path, out, err);
+}
+
 /* "/a/b" -> "/a"; "/a" -> "/". Caller frees. */
 static char *parent_of(const char *path)
 {
@@ -136,36 +201,41 @@ static char *join(const char *dir, const char *name)
 	return xasprintf("%s/%s", streq(dir, "/") ? "" : dir, name);
 }
 
-static int stat_at(struct s2c_ctx *ctx, struct s2c_engine *engine, const char *id,
+static int stat_at(struct s2c_ctx *ctx, const struct s2c_engine_files *files,
 	const char *path, unsigned *steps, struct s2c_engine_stat *out,
 	struct s2c_error **err);
 
 /* A path that is not there: its parent may lead elsewhere all the same. */
-static int stat_missing(struct s2c_ctx *ctx, struct s2c_engine *engine, const char *id,
+static int stat_missing(struct s2c_ctx *ctx, const struct s2c_engine_files *files,
 	const char *path, unsigned *steps, struct s2c_engine_stat *out,
 	struct s2c_error **err)
 {
 	CLEAN_ENGINE_STAT struct s2c_engine_stat parent = {.kind = S2C_ENGINE_MISSING};
 	CLEAN_FREE char *dir = parent_of(path);
+	CLEAN_FREE char *real = NULL;
 
 	if (streq(path, "/"))
 		return s2c_fail(err, S2C_EPROTO,
 			"the engine at '%s' has no root directory for its container",
-			engine->name);
-	if (stat_at(ctx, engine, id, dir, steps, &parent, err) < 0)
+			files->runtime->engine->name);
+	if (stat_at(ctx, files, dir, steps, &parent, err) < 0)
 		return -1;
 	if (parent.kind != S2C_ENGINE_MISSING && parent.kind != S2C_ENGINE_DIR)
 		return s2c_fail(err, S2C_ENOENT,
 			"'%s' in the container is not a directory, so there is no '%s'",
 			parent.path, path);
+	real = join(parent.path, strrchr(path, '/') + 1);
+	/* By another way it may be where we have written. */
+	if (!streq(real, path) && (is_made(files, real) || is_in_made(files, real)))
+		return stat_at(ctx, files, real, steps, out, err);
 	*out = (struct s2c_engine_stat){.kind = S2C_ENGINE_MISSING,
-		.path = join(parent.path, strrchr(path, '/') + 1),
+		.path = TAKE(real),
 		.above = parent.kind == S2C_ENGINE_DIR ? TAKE(parent.path)
 						       : TAKE(parent.above)};
 	return 0;
 }
 
-static int stat_at(struct s2c_ctx *ctx, struct s2c_engine *engine, const char *id,
+static int stat_at(struct s2c_ctx *ctx, const struct s2c_engine_files *files,
 	const char *path, unsigned *steps, struct s2c_engine_stat *out,
 	struct s2c_error **err)
 {
@@ -174,15 +244,15 @@ static int stat_at(struct s2c_ctx *ctx, struct s2c_engine *engine, const char *i
 	if (++*steps > LINKS_MAX + ANCESTORS_MAX)
 		return s2c_fail(err, S2C_ELIMIT,
 			"'%s' in the container leads through too many links", path);
-	if (look_at(ctx, engine, id, path, &look, err) < 0)
+	if (look_at(ctx, files, path, &look, err) < 0)
 		return -1;
 	if (!look.there)
-		return stat_missing(ctx, engine, id, path, steps, out, err);
-	if (look.mode & GO_LINK) {
+		return stat_missing(ctx, files, path, steps, out, err);
+	if (is_link(&look)) {
 		if (streq(look.target, path))
 			return s2c_fail(err, S2C_EINVAL,
 				"'%s' in the container is a link to itself", path);
-		return stat_at(ctx, engine, id, look.target, steps, out, err);
+		return stat_at(ctx, files, look.target, steps, out, err);
 	}
 	*out = (struct s2c_engine_stat){.path = xstrdup(path),
 		.mode = look.mode & 0777,
@@ -193,7 +263,7 @@ static int stat_at(struct s2c_ctx *ctx, struct s2c_engine *engine, const char *i
 	return 0;
 }
 
-int s2c_engine_stat(struct s2c_ctx *ctx, struct s2c_engine *engine, const char *id,
+int s2c_engine_stat(struct s2c_ctx *ctx, const struct s2c_engine_files *files,
 	const char *path, struct s2c_engine_stat *out, struct s2c_error **err)
 {
 	CLEAN_FREE char *relative = NULL;
@@ -203,7 +273,41 @@ int s2c_engine_stat(struct s2c_ctx *ctx, struct s2c_engine *engine, const char *
 	if (s2c_entry_normalize_path(path, true, &relative, err) < 0)
 		return -1;
 	clean = streq(relative, ".") ? xstrdup("/") : xasprintf("/%s", relative);
-	return stat_at(ctx, engine, id, clean, &steps, out, err);
+	return stat_at(ctx, files, clean, &steps, out, err);
+}
+
+static bool is_program(
+	struct s2c_ctx *ctx, const struct s2c_engine_files *files, const char *path)
+{
+	CLEAN_ENGINE_STAT struct s2c_engine_stat st = {.kind = S2C_ENGINE_MISSING};
+	CLEAN_ERROR struct s2c_error *ignored = NULL;
+
+	return s2c_engine_stat(ctx, files, path, &st, &ignored) == 0 &&
+	       st.kind == S2C_ENGINE_FILE && st.mode & 0111;
+}
+
+/* The image has it, where no build has a reason to take it away. */
+static bool was_program(const struct s2c_engine_container *c, const char *path)
+{
+	const struct s2c_engine_probe *probe = &c->runtime->probe;
+	struct s2c_facts_path fact = {.there = false};
+
+	return probe->facts && streq(c->files.image, probe->image) && c->cwd &&
+	       !s2c_rootpath_below(path, c->cwd) && !is_in_made(&c->files, path) &&
+	       s2c_facts_find_path(probe->facts, path, &fact) && fact.there &&
+	       !(fact.mode & (GO_DIR | GO_LINK | GO_OTHERS)) && fact.mode & 0111;
+}
+
+bool s2c_engine_is_program(
+	struct s2c_ctx *ctx, const struct s2c_engine_container *c, const char *path)
+{
+	struct s2c_engine_files itself = {
+		.runtime = c->runtime, .id = c->id, .changed = true};
+
+	if (c->files.changed ? was_program(c, path) : is_program(ctx, &c->files, path))
+		return true;
+	/* By a link it may be among what was written. */
+	return (c->files.changed || c->files.made.len) && is_program(ctx, &itself, path);
 }
 
 /* ---- reading ---- */
@@ -228,16 +332,17 @@ static int take_file(struct s2c_ctx *ctx, const struct s2c_buf *tar, struct s2c_
 	return n < 0 ? -1 : 0;
 }
 
-int s2c_engine_read_file(struct s2c_ctx *ctx, struct s2c_engine *engine, const char *id,
+int s2c_engine_read_file(struct s2c_ctx *ctx, const struct s2c_engine_files *files,
 	const char *path, struct s2c_buf *buf, struct s2c_error **err)
 {
+	struct s2c_engine_runtime *rt = files->runtime;
 	CLEAN_HTTP_RESPONSE struct s2c_http_response response = {0};
 	CLEAN_ENGINE_STAT struct s2c_engine_stat st = {.kind = S2C_ENGINE_MISSING};
 	CLEAN_BUF struct s2c_buf target = S2C_BUF_INIT(S2C_ENGINE_TARGET_MAX);
 	struct s2c_engine_request request = {
 		.method = "GET", .what = "cannot read a file of the container"};
 
-	if (s2c_engine_stat(ctx, engine, id, path, &st, err) < 0)
+	if (s2c_engine_stat(ctx, files, path, &st, err) < 0)
 		return -1;
 	if (st.kind == S2C_ENGINE_MISSING)
 		return s2c_fail(
@@ -248,11 +353,13 @@ int s2c_engine_read_file(struct s2c_ctx *ctx, struct s2c_engine *engine, const c
 	if (st.size > buf->max - buf->len)
 		return s2c_fail(err, S2C_ELIMIT,
 			"'%s' in the container is larger than %zu bytes", path, buf->max);
-	if (make_target(&target, id, st.path, err) < 0)
+	if (!files->id && s2c_engine_probe_make(ctx, rt, err) < 0)
+		return -1;
+	if (make_target(&target, files->id ? files->id : rt->probe.id, st.path, err) < 0)
 		return -1;
 	request.target = s2c_buf_str(&target);
 	request.max_body = st.size + TAR_SLACK;
-	if (s2c_engine_call(ctx, engine, &request, &response, err) < 0 ||
+	if (s2c_engine_call(ctx, rt->engine, &request, &response, err) < 0 ||
 		take_file(ctx, &response.body, buf, err) < 0)
 		return s2c_wrap(err, "'%s'", path);
 	return 0;
@@ -362,7 +469,7 @@ static void list_missing(const char *base, const char *path, struct s2c_strv *mi
 	s2c_strv_add(missing, rest);
 }
 
-int s2c_engine_put(struct s2c_ctx *ctx, struct s2c_engine *engine, const char *id,
+int s2c_engine_put(struct s2c_ctx *ctx, struct s2c_engine_files *files,
 	const struct s2c_engine_put *put, struct s2c_error **err)
 {
 	CLEAN_HTTP_RESPONSE struct s2c_http_response response = {0};
@@ -383,7 +490,7 @@ int s2c_engine_put(struct s2c_ctx *ctx, struct s2c_engine *engine, const char *i
 		.patient = true};
 	int rc;
 
-	if (s2c_engine_stat(ctx, engine, id, put->path, &st, err) < 0)
+	if (s2c_engine_stat(ctx, files, put->path, &st, err) < 0)
 		return -1;
 	if (s2c_rootpath_covered(st.path))
 		return s2c_fail(err, S2C_EINVAL,
@@ -400,13 +507,15 @@ int s2c_engine_put(struct s2c_ctx *ctx, struct s2c_engine *engine, const char *i
 		placed.prefix = missing.items[missing.len - 1];
 	else if (!put->entries)
 		return 0;
-	if (make_target(&target, id, st.above ? st.above : st.path, err) < 0 ||
+	if (make_target(&target, files->id, st.above ? st.above : st.path, err) < 0 ||
 		s2c_http1_query_add(&target, "noOverwriteDirNonDir", "true", err) < 0)
 		return -1;
 	tar = s2c_tar_stream(ctx, &placed.base);
 	request.target = s2c_buf_str(&target);
 	request.tar = tar;
-	rc = s2c_engine_call(ctx, engine, &request, &response, err);
+	/* Also if it fails halfway. */
+	s2c_strv_add(&files->made, st.path);
+	rc = s2c_engine_call(ctx, files->runtime->engine, &request, &response, err);
 	placed_free(&placed.base);
 	return rc < 0 ? s2c_wrap(err, "'%s'", put->path) : 0;
 }
@@ -448,7 +557,7 @@ static void one_file_free(struct s2c_entries *e)
 	s2c_entry_release(&((struct one_file *)e)->entry);
 }
 
-int s2c_engine_put_file(struct s2c_ctx *ctx, struct s2c_engine *engine, const char *id,
+int s2c_engine_put_file(struct s2c_ctx *ctx, struct s2c_engine_files *files,
 	const struct s2c_engine_file *file, struct s2c_error **err)
 {
 	static const struct s2c_entries_ops ops = {
@@ -466,7 +575,7 @@ int s2c_engine_put_file(struct s2c_ctx *ctx, struct s2c_engine *engine, const ch
 			.size = file->len}};
 	struct s2c_engine_put put = {
 		.path = dir, .entries = &one.base, .uid = file->uid, .gid = file->gid};
-	int rc = s2c_engine_put(ctx, engine, id, &put, err);
+	int rc = s2c_engine_put(ctx, files, &put, err);
 
 	one_file_free(&one.base);
 	return rc;

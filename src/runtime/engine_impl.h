@@ -10,6 +10,7 @@
 #include "http/client.h"
 #include "runtime/backend.h"
 #include "runtime/engine.h"
+#include "store/facts.h"
 
 #define S2C_ENGINE_ID_MAX 64                   /* hex digits of a container id */
 #define S2C_ENGINE_TARGET_MAX 4096             /* bytes of path and query */
@@ -76,10 +77,34 @@ struct s2c_engine_kept {
 	bool there, too_large;
 };
 
-/* A container that is never started: an image's files can be read in it. */
+/*
+ * The image that builds are made on: what is known of its files, and the container that
+ * is never started, in which they can be read. It is made when something is not known.
+ */
 struct s2c_engine_probe {
 	char image[S2C_ENGINE_ID_MAX + 1]; /* "" : none */
-	char id[S2C_ENGINE_ID_MAX + 1];
+	struct s2c_facts *facts;
+	struct s2c_json *body;          /* to make the container with */
+	char id[S2C_ENGINE_ID_MAX + 1]; /* "" : not made */
+};
+/* Makes the container unless it is there. */
+struct s2c_engine_runtime;
+S2C_CHECK int s2c_engine_probe_make(
+	struct s2c_ctx *ctx, struct s2c_engine_runtime *rt, struct s2c_error **err);
+
+/* Removes it, and writes down what is known. */
+void s2c_engine_probe_drop(struct s2c_engine_runtime *rt);
+
+/*
+ * The files of a container, and what can be said of them without asking: as long as no
+ * process has run they are those of the image, but for the directories in `made`.
+ */
+struct s2c_engine_files {
+	struct s2c_engine_runtime *runtime; /* borrowed */
+	char image[S2C_ENGINE_ID_MAX + 1];  /* "" : nothing is known of it */
+	const char *id;       /* of the container; NULL: the image as it is. Borrowed */
+	struct s2c_strv made; /* written to; links resolved */
+	bool changed;         /* a process has run */
 };
 
 /* See engine_passwd.c. */
@@ -93,9 +118,10 @@ struct s2c_engine_account {
 struct s2c_engine_runtime {
 	struct s2c_runtime base;
 	struct s2c_engine *engine;
-	struct s2c_ctx *ctx; /* of open; for slots that have none */
-	char *build;         /* random; part of all names */
-	unsigned count;      /* of containers made so far */
+	struct s2c_ctx *ctx;     /* of open; for slots that have none */
+	struct s2c_store *store; /* borrowed */
+	char *build;             /* random; part of all names */
+	unsigned count;          /* of containers made so far */
 	struct s2c_engine_probe probe;
 };
 
@@ -104,6 +130,8 @@ struct s2c_engine_container {
 	struct s2c_engine_runtime *runtime; /* borrowed */
 	char id[S2C_ENGINE_ID_MAX + 1];
 	struct s2c_config *config; /* copy of the image's */
+	struct s2c_engine_files files;
+	char *cwd; /* of the last run; NULL: none so far */
 	uint32_t uid, gid;
 	bool is_probe; /* see struct s2c_engine_probe */
 	bool has_shell;
@@ -153,13 +181,16 @@ void s2c_engine_stat_release(struct s2c_engine_stat *st);
 #define CLEAN_ENGINE_STAT CLEAN(s2c_engine_stat_release)
 
 /* What a path inside the container is, links followed. */
-S2C_CHECK int s2c_engine_stat(struct s2c_ctx *ctx, struct s2c_engine *engine,
-	const char *id, const char *path, struct s2c_engine_stat *out,
-	struct s2c_error **err);
+S2C_CHECK int s2c_engine_stat(struct s2c_ctx *ctx, const struct s2c_engine_files *files,
+	const char *path, struct s2c_engine_stat *out, struct s2c_error **err);
+/* True if the path is a file that can be executed; a hint where files->changed is. */
+bool s2c_engine_is_program(
+	struct s2c_ctx *ctx, const struct s2c_engine_container *c, const char *path);
 
 /* A regular file; buf's maximum holds. S2C_ENOENT. */
-S2C_CHECK int s2c_engine_read_file(struct s2c_ctx *ctx, struct s2c_engine *engine,
-	const char *id, const char *path, struct s2c_buf *buf, struct s2c_error **err);
+S2C_CHECK int s2c_engine_read_file(struct s2c_ctx *ctx,
+	const struct s2c_engine_files *files, const char *path, struct s2c_buf *buf,
+	struct s2c_error **err);
 
 /*
  * Puts entries below `path`. Directories on the way that are missing are made, root's;
@@ -170,8 +201,8 @@ struct s2c_engine_put {
 	struct s2c_entries *entries; /* NULL: the directory alone */
 	uint32_t uid, gid;
 };
-S2C_CHECK int s2c_engine_put(struct s2c_ctx *ctx, struct s2c_engine *engine,
-	const char *id, const struct s2c_engine_put *put, struct s2c_error **err);
+S2C_CHECK int s2c_engine_put(struct s2c_ctx *ctx, struct s2c_engine_files *files,
+	const struct s2c_engine_put *put, struct s2c_error **err);
 
 /* A regular file; directories on the way as in s2c_engine_put(). */
 struct s2c_engine_file {
@@ -181,8 +212,8 @@ struct s2c_engine_file {
 	unsigned mode;
 	uint32_t uid, gid;
 };
-S2C_CHECK int s2c_engine_put_file(struct s2c_ctx *ctx, struct s2c_engine *engine,
-	const char *id, const struct s2c_engine_file *file, struct s2c_error **err);
+S2C_CHECK int s2c_engine_put_file(struct s2c_ctx *ctx, struct s2c_engine_files *files,
+	const struct s2c_engine_file *file, struct s2c_error **err);
 
 /* ---- what podman adds to (engine_passwd.c) ---- */
 
@@ -190,8 +221,8 @@ S2C_CHECK int s2c_engine_put_file(struct s2c_ctx *ctx, struct s2c_engine *engine
 S2C_CHECK int s2c_engine_accounts_note(
 	struct s2c_ctx *ctx, struct s2c_engine_container *c, struct s2c_error **err);
 /* Before a commit. */
-S2C_CHECK int s2c_engine_accounts_restore(struct s2c_ctx *ctx,
-	const struct s2c_engine_container *c, struct s2c_error **err);
+S2C_CHECK int s2c_engine_accounts_restore(
+	struct s2c_ctx *ctx, struct s2c_engine_container *c, struct s2c_error **err);
 
 /* ---- slots, one file each; see backend.h ---- */
 

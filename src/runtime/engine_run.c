@@ -447,14 +447,16 @@ static int check_run(const struct s2c_engine_container *c,
 }
 
 /* Makes the working directory as others do: owned by root, part of the layer. */
-static int make_cwd(struct s2c_ctx *ctx, const struct s2c_engine_container *c,
-	const char *cwd, struct s2c_error **err)
+static int make_cwd(struct s2c_ctx *ctx, struct s2c_engine_container *c, const char *cwd,
+	struct s2c_error **err)
 {
 	struct s2c_engine_put put = {.path = cwd};
 
-	if (!cwd || streq(cwd, "/"))
+	free(c->cwd);
+	c->cwd = xstrdup(cwd ? cwd : "/");
+	if (streq(c->cwd, "/"))
 		return 0;
-	return s2c_engine_put(ctx, c->runtime->engine, c->id, &put, err);
+	return s2c_engine_put(ctx, &c->files, &put, err);
 }
 
 static int carry_out(struct run *run, struct s2c_error **err)
@@ -463,7 +465,7 @@ static int carry_out(struct run *run, struct s2c_error **err)
 
 	if (attach(run, err) < 0 || prepare_input(run, err) < 0)
 		return -1;
-	run->c->started = true;
+	run->c->started = run->c->files.changed = true;
 	if (post(run->ctx, run, "start", "cannot start the container", err) < 0)
 		return -1;
 	while (rc == 0 && !run->ended)
