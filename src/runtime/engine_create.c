@@ -409,7 +409,7 @@ static int find_shell(struct s2c_ctx *ctx, struct s2c_engine_container *c,
 	if (s2c_engine_stat(ctx, &pristine, SHELL, &st, err) < 0)
 		return -1;
 	c->has_shell = st.kind == S2C_ENGINE_FILE && st.mode & 0111;
-	return 0;
+	return c->has_shell ? s2c_engine_find_tar(ctx, &c->files, err) : 0;
 }
 
 /* ---- create and destroy ---- */
@@ -452,6 +452,10 @@ void s2c_engine_rt_destroy(struct s2c_container *container)
 	remove_bad_image(c);
 	free(c->bad_image);
 	s2c_strv_release(&c->files.made);
+	s2c_strv_release(&c->files.programs);
+	s2c_engine_forget_pending(&c->files);
+	free(c->files.tar);
+	free(c->files.head);
 	free(c->cwd);
 	s2c_config_free(c->config);
 	s2c_strv_release(&c->argv);

@@ -96,6 +96,17 @@ S2C_CHECK int s2c_engine_probe_make(
 void s2c_engine_probe_drop(struct s2c_engine_runtime *rt);
 
 /*
+ * A tar that is not in the container yet. A small one goes to the next process over
+ * standard input, and the image's own tar unpacks it: where an engine does that it first
+ * starts a process of its own, which takes longer than all the rest.
+ */
+#define S2C_ENGINE_PENDING_MAX 2
+struct s2c_engine_pending {
+	char *dir; /* where it is unpacked */
+	struct s2c_buf tar;
+};
+
+/*
  * The files of a container, and what can be said of them without asking: as long as no
  * process has run they are those of the image, but for the directories in `made`.
  */
@@ -104,7 +115,12 @@ struct s2c_engine_files {
 	char image[S2C_ENGINE_ID_MAX + 1];  /* "" : nothing is known of it */
 	const char *id;       /* of the container; NULL: the image as it is. Borrowed */
 	struct s2c_strv made; /* written to; links resolved */
-	bool changed;         /* a process has run */
+	/* Of what was written right below one of those: files that can be executed. */
+	struct s2c_strv programs;
+	struct s2c_engine_pending pending[S2C_ENGINE_PENDING_MAX];
+	size_t n_pending;
+	char *tar, *head; /* GNU's, and any; NULL: the image has none that will do */
+	bool changed;     /* a process has run */
 };
 
 /* See engine_passwd.c. */
@@ -181,16 +197,15 @@ void s2c_engine_stat_release(struct s2c_engine_stat *st);
 #define CLEAN_ENGINE_STAT CLEAN(s2c_engine_stat_release)
 
 /* What a path inside the container is, links followed. */
-S2C_CHECK int s2c_engine_stat(struct s2c_ctx *ctx, const struct s2c_engine_files *files,
+S2C_CHECK int s2c_engine_stat(struct s2c_ctx *ctx, struct s2c_engine_files *files,
 	const char *path, struct s2c_engine_stat *out, struct s2c_error **err);
 /* True if the path is a file that can be executed; a hint where files->changed is. */
 bool s2c_engine_is_program(
-	struct s2c_ctx *ctx, const struct s2c_engine_container *c, const char *path);
+	struct s2c_ctx *ctx, struct s2c_engine_container *c, const char *path);
 
 /* A regular file; buf's maximum holds. S2C_ENOENT. */
-S2C_CHECK int s2c_engine_read_file(struct s2c_ctx *ctx,
-	const struct s2c_engine_files *files, const char *path, struct s2c_buf *buf,
-	struct s2c_error **err);
+S2C_CHECK int s2c_engine_read_file(struct s2c_ctx *ctx, struct s2c_engine_files *files,
+	const char *path, struct s2c_buf *buf, struct s2c_error **err);
 
 /*
  * Puts entries below `path`. Directories on the way that are missing are made, root's;
@@ -203,6 +218,14 @@ struct s2c_engine_put {
 };
 S2C_CHECK int s2c_engine_put(struct s2c_ctx *ctx, struct s2c_engine_files *files,
 	const struct s2c_engine_put *put, struct s2c_error **err);
+
+/* Puts what is pending where it belongs; forgets what has been put otherwise. */
+S2C_CHECK int s2c_engine_put_pending(
+	struct s2c_ctx *ctx, struct s2c_engine_files *files, struct s2c_error **err);
+void s2c_engine_forget_pending(struct s2c_engine_files *files);
+/* Finds out by what the image could unpack. */
+S2C_CHECK int s2c_engine_find_tar(
+	struct s2c_ctx *ctx, struct s2c_engine_files *files, struct s2c_error **err);
 
 /* A regular file; directories on the way as in s2c_engine_put(). */
 struct s2c_engine_file {

@@ -10,7 +10,7 @@
 static const char *const paths[S2C_ENGINE_ACCOUNTS] = {"/etc/passwd", "/etc/group"};
 
 /* One regular file, as it is; a missing one is no failure. */
-static int read_account(struct s2c_ctx *ctx, const struct s2c_engine_container *c,
+static int read_account(struct s2c_ctx *ctx, struct s2c_engine_container *c,
 	const char *path, struct s2c_engine_account *out, struct s2c_error **err)
 {
 	CLEAN_ENGINE_STAT struct s2c_engine_stat st = {.kind = S2C_ENGINE_MISSING};

@@ -390,6 +390,12 @@ static int fail_script(const struct run *run, struct s2c_error **err)
 		return s2c_fail(err, S2C_EINVAL,
 			"cannot execute '%s' in the container: Permission denied",
 			program);
+	if (streq(run->failed, "unpack"))
+		return s2c_fail(err, S2C_EIO,
+			"the tar of the image could not unpack the source as uid %u; "
+			"what "
+			"it said is in the output",
+			run->c->uid);
 	if (streq(run->failed, "cwd"))
 		return s2c_fail(err, S2C_EINVAL, "cannot go to directory '%s' as uid %u",
 			run->opts->cwd ? run->opts->cwd : "/", run->c->uid);
@@ -398,6 +404,19 @@ static int fail_script(const struct run *run, struct s2c_error **err)
 		"process has uid, gid, capabilities and no-new-privileges '%s'; nothing "
 		"was run in it",
 		run->c->runtime->engine->name, run->failed);
+}
+
+/* What the script unpacks. */
+static int add_pending(struct run *run, struct s2c_error **err)
+{
+	struct s2c_engine_files *files = &run->c->files;
+
+	for (size_t i = 0; i < files->n_pending; i++)
+		if (s2c_buf_add(&run->input, files->pending[i].tar.data,
+			    files->pending[i].tar.len, err) < 0)
+			return -1;
+	s2c_engine_forget_pending(files);
+	return 0;
 }
 
 /* The script, or what the caller has for the process. */
@@ -413,7 +432,9 @@ static int prepare_input(struct run *run, struct s2c_error **err)
 	run->input.max = SCRIPT_MAX;
 	run->input_open = run->opts->fd_in >= 0;
 	if (run->c->has_shell)
-		return s2c_engine_script_print(&script, &run->input, err);
+		return s2c_engine_script_print(&script, &run->input, err) < 0
+			       ? -1
+			       : add_pending(run, err);
 	if (!run->input_open && shutdown(run->channel.fd, SHUT_WR) < 0)
 		return s2c_fail_errno(err, errno, "cannot end the input");
 	return 0;
