@@ -21,8 +21,6 @@
 #define ANCESTORS_MAX 255
 #define STAT_HEADER "x-docker-container-path-stat"
 #define PROGRAMS_MAX 256
-#define PIPED_MAX (4u * 1024 * 1024) /* bytes of a tar that a process is sent */
-#define TAR_PROGRAM_MAX (4u * 1024 * 1024)
 #define TAR_SLACK (256u * 1024) /* what a tar needs around one file */
 
 void s2c_engine_stat_release(struct s2c_engine_stat *st)
@@ -289,16 +287,23 @@ static bool is_program(
 	       st.kind == S2C_ENGINE_FILE && st.mode & 0111;
 }
 
-/* The image has it, where no build has a reason to take it away. */
-static bool was_program(struct s2c_engine_container *c, const char *path)
+/*
+ * The image has it, where no build has a reason to take it away. What is not known is
+ * found out for the next build, if that costs no container.
+ */
+static bool was_program(
+	struct s2c_ctx *ctx, struct s2c_engine_container *c, const char *path)
 {
-	const struct s2c_engine_probe *probe = &c->runtime->probe;
-	struct s2c_facts_path fact = {.there = false};
+	struct s2c_engine_runtime *rt = c->runtime;
+	CLEAN(look_release) struct look look = {.there = false};
+	CLEAN_ERROR struct s2c_error *ignored = NULL;
+	struct s2c_facts_path fact;
 
-	return probe->facts && streq(c->files.image, probe->image) && c->cwd &&
+	return rt->probe.facts && streq(c->files.image, rt->probe.image) && c->cwd &&
 	       !s2c_rootpath_below(path, c->cwd) && !is_in_made(&c->files, path) &&
-	       s2c_facts_find_path(probe->facts, path, &fact) && fact.there &&
-	       !(fact.mode & (GO_DIR | GO_LINK | GO_OTHERS)) && fact.mode & 0111;
+	       (*rt->probe.id || s2c_facts_find_path(rt->probe.facts, path, &fact)) &&
+	       look_at_image(ctx, rt, path, &look, &ignored) == 0 && look.there &&
+	       !(look.mode & (GO_DIR | GO_LINK | GO_OTHERS)) && look.mode & 0111;
 }
 
 bool s2c_engine_is_program(
@@ -310,7 +315,8 @@ bool s2c_engine_is_program(
 
 	if (!c->files.changed && s2c_strv_find(&c->files.programs, path) >= 0)
 		return true;
-	if (c->files.changed ? was_program(c, path) : is_program(ctx, &c->files, path))
+	if (c->files.changed ? was_program(ctx, c, path)
+			     : is_program(ctx, &c->files, path))
 		return true;
 	/* By a link it may be among what was written. */
 	return (c->files.changed || c->files.made.len) &&
@@ -482,78 +488,8 @@ static void list_missing(const char *base, const char *path, struct s2c_strv *mi
 	s2c_strv_add(missing, rest);
 }
 
-/* ---- what a process unpacks ---- */
-
-void s2c_engine_forget_pending(struct s2c_engine_files *files)
-{
-	for (size_t i = 0; i < files->n_pending; i++) {
-		free(files->pending[i].dir);
-		s2c_buf_release(&files->pending[i].tar);
-	}
-	files->n_pending = 0;
-}
-
-/* Where an executable is, in one of two places; NULL: in neither. Caller frees. */
-static int find_program(struct s2c_ctx *ctx, struct s2c_engine_files *files,
-	const char *name, char **out, struct s2c_error **err)
-{
-	static const char *const dirs[] = {"/usr/bin", "/bin"};
-
-	for (size_t i = 0; i < ARRAY_SIZE(dirs) && !*out; i++) {
-		CLEAN_ENGINE_STAT struct s2c_engine_stat st = {
-			.kind = S2C_ENGINE_MISSING};
-		CLEAN_FREE char *path = join(dirs[i], name);
-
-		if (s2c_engine_stat(ctx, files, path, &st, err) < 0)
-			return -1;
-		if (st.kind == S2C_ENGINE_FILE && st.mode & 0111)
-			*out = TAKE(st.path);
-	}
-	return 0;
-}
-
-/*
- * True if the program is GNU tar: others have no extended headers (long and odd names,
- * parts of seconds). Its bytes say so; they are asked for once for each image.
- */
-static bool is_gnu_tar(struct s2c_ctx *ctx, struct s2c_engine_files *files)
-{
-	static const char name[] = "GNU tar", other[] = "BusyBox";
-	struct s2c_engine_files image = {.runtime = files->runtime};
-	CLEAN_BUF struct s2c_buf text = S2C_BUF_INIT(TAR_PROGRAM_MAX);
-	CLEAN_ERROR struct s2c_error *ignored = NULL;
-	struct s2c_facts *facts = files->runtime->probe.facts;
-	struct s2c_facts_file fact = {.there = false};
-
-	if (s2c_facts_find_file(facts, files->tar, &fact))
-		return fact.there;
-	memcpy(image.image, files->image, sizeof(image.image));
-	if (s2c_engine_read_file(ctx, &image, files->tar, &text, &ignored) == 0 &&
-		memmem(text.data, text.len, name, strlen(name)) &&
-		!memmem(text.data, text.len, other, strlen(other)))
-		fact = (struct s2c_facts_file){
-			.there = true, .text = name, .len = strlen(name)};
-	/* An answer that did not come says nothing. */
-	if (!ignored || s2c_error_code(ignored) == S2C_ELIMIT)
-		s2c_facts_note_file(facts, files->tar, &fact);
-	return fact.there;
-}
-
-int s2c_engine_find_tar(
-	struct s2c_ctx *ctx, struct s2c_engine_files *files, struct s2c_error **err)
-{
-	if (find_program(ctx, files, "tar", &files->tar, err) < 0 ||
-		find_program(ctx, files, "head", &files->head, err) < 0)
-		return -1;
-	if (files->tar && files->head && is_gnu_tar(ctx, files))
-		return 0;
-	free(TAKE(files->tar));
-	free(TAKE(files->head));
-	return 0;
-}
-
-static int send_tar(struct s2c_ctx *ctx, struct s2c_engine_files *files, const char *dir,
-	struct s2c_reader *tar, struct s2c_error **err)
+int s2c_engine_send_tar(struct s2c_ctx *ctx, struct s2c_engine_files *files,
+	const char *dir, struct s2c_reader *tar, struct s2c_error **err)
 {
 	CLEAN_HTTP_RESPONSE struct s2c_http_response response = {0};
 	CLEAN_BUF struct s2c_buf target = S2C_BUF_INIT(S2C_ENGINE_TARGET_MAX);
@@ -569,88 +505,18 @@ static int send_tar(struct s2c_ctx *ctx, struct s2c_engine_files *files, const c
 	return s2c_engine_call(ctx, files->runtime->engine, &request, &response, err);
 }
 
-int s2c_engine_put_pending(
-	struct s2c_ctx *ctx, struct s2c_engine_files *files, struct s2c_error **err)
-{
-	int rc = 0;
-
-	for (size_t i = 0; rc == 0 && i < files->n_pending; i++) {
-		const struct s2c_engine_pending *p = &files->pending[i];
-		CLEAN_READER struct s2c_reader *tar = s2c_reader_mem(
-			p->tar.data, p->tar.len);
-
-		rc = send_tar(ctx, files, p->dir, tar, err);
-	}
-	s2c_engine_forget_pending(files);
-	return rc;
-}
-
-/* What was read ahead, then the rest. */
-struct resumed {
-	struct s2c_reader base;
-	const struct s2c_buf *first;
-	size_t done;
-	struct s2c_reader *rest; /* borrowed */
-};
-
-static ssize_t resumed_read(
-	struct s2c_reader *r, void *buf, size_t len, struct s2c_error **err)
-{
-	struct resumed *self = (struct resumed *)r;
-	size_t left = self->first->len - self->done;
-
-	if (!left)
-		return s2c_read(self->rest, buf, len, err);
-	len = len < left ? len : left;
-	memcpy(buf, self->first->data + self->done, len);
-	self->done += len;
-	return (ssize_t)len;
-}
-
-/* Up to the buffer's maximum; *out_whole is false if there is more. */
-static int read_ahead(struct s2c_reader *tar, struct s2c_buf *buf, bool *out_whole,
-	struct s2c_error **err)
-{
-	char piece[16384];
-	ssize_t n = 0;
-
-	while (buf->len + sizeof(piece) <= buf->max &&
-		(n = s2c_read(tar, piece, sizeof(piece), err)) > 0)
-		if (s2c_buf_add(buf, piece, (size_t)n, err) < 0)
-			return -1;
-	*out_whole = n == 0 && buf->len + sizeof(piece) <= buf->max;
-	return n < 0 ? -1 : 0;
-}
-
-/* By the process if that can be, else by the engine. */
-static int send_or_keep(struct s2c_ctx *ctx, struct s2c_engine_files *files,
-	const char *dir, struct s2c_reader *tar, struct s2c_error **err)
-{
-	static const struct s2c_reader_ops ops = {.read = resumed_read};
-	CLEAN_BUF struct s2c_buf first = S2C_BUF_INIT(PIPED_MAX);
-	struct resumed resumed = {.base.ops = &ops, .first = &first, .rest = tar};
-	bool whole = false;
-
-	if (read_ahead(tar, &first, &whole, err) < 0)
-		return -1;
-	if (!whole)
-		return send_tar(ctx, files, dir, &resumed.base, err);
-	files->pending[files->n_pending++] = (struct s2c_engine_pending){
-		.dir = xstrdup(dir), .tar = first};
-	first = (struct s2c_buf)S2C_BUF_INIT(0);
-	return 0;
-}
-
 /* Anybody may make a directory there, and one is all that is missing. */
 static bool can_wait(struct s2c_ctx *ctx, struct s2c_engine_files *files,
 	const struct s2c_engine_stat *st, size_t n_missing)
 {
 	CLEAN_ENGINE_STAT struct s2c_engine_stat above = {.kind = S2C_ENGINE_MISSING};
 	CLEAN_ERROR struct s2c_error *ignored = NULL;
+	const struct s2c_engine_pending *p = &files->pending;
 
 	return files->tar && !files->changed && n_missing == 1 && st->above &&
-	       files->n_pending < S2C_ENGINE_PENDING_MAX && !is_made(files, st->path) &&
-	       !is_in_made(files, st->path) &&
+	       (!p->dir ||
+		       (streq(p->dir, st->above) && !p->ends[ARRAY_SIZE(p->ends) - 1])) &&
+	       !is_made(files, st->path) && !is_in_made(files, st->path) &&
 	       s2c_engine_stat(ctx, files, st->above, &above, &ignored) == 0 &&
 	       above.kind == S2C_ENGINE_DIR && above.mode & 0002;
 }
@@ -695,7 +561,7 @@ int s2c_engine_put(struct s2c_ctx *ctx, struct s2c_engine_files *files,
 	tar = s2c_tar_stream(ctx, &placed.base);
 	/* Also if it fails halfway. */
 	s2c_strv_add(&files->made, st.path);
-	rc = (wait ? send_or_keep : send_tar)(
+	rc = (wait ? s2c_engine_pipe_tar : s2c_engine_send_tar)(
 		ctx, files, st.above ? st.above : st.path, tar, err);
 	placed_free(&placed.base);
 	return rc < 0 ? s2c_wrap(err, "'%s'", put->path) : 0;

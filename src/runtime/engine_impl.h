@@ -100,10 +100,10 @@ void s2c_engine_probe_drop(struct s2c_engine_runtime *rt);
  * standard input, and the image's own tar unpacks it: where an engine does that it first
  * starts a process of its own, which takes longer than all the rest.
  */
-#define S2C_ENGINE_PENDING_MAX 2
 struct s2c_engine_pending {
-	char *dir; /* where it is unpacked */
-	struct s2c_buf tar;
+	char *dir;          /* where it is unpacked; NULL: none */
+	size_t ends[2];     /* of each tar in it; 0: no more */
+	struct s2c_buf tar; /* one or more, one behind the other */
 };
 
 /*
@@ -117,8 +117,7 @@ struct s2c_engine_files {
 	struct s2c_strv made; /* written to; links resolved */
 	/* Of what was written right below one of those: files that can be executed. */
 	struct s2c_strv programs;
-	struct s2c_engine_pending pending[S2C_ENGINE_PENDING_MAX];
-	size_t n_pending;
+	struct s2c_engine_pending pending;
 	char *tar, *head; /* GNU's, and any; NULL: the image has none that will do */
 	bool changed;     /* a process has run */
 };
@@ -226,6 +225,13 @@ void s2c_engine_forget_pending(struct s2c_engine_files *files);
 /* Finds out by what the image could unpack. */
 S2C_CHECK int s2c_engine_find_tar(
 	struct s2c_ctx *ctx, struct s2c_engine_files *files, struct s2c_error **err);
+
+/* A tar into a directory of the container, by the engine, now. */
+S2C_CHECK int s2c_engine_send_tar(struct s2c_ctx *ctx, struct s2c_engine_files *files,
+	const char *dir, struct s2c_reader *tar, struct s2c_error **err);
+/* The same; a tar that is small enough becomes pending instead. */
+S2C_CHECK int s2c_engine_pipe_tar(struct s2c_ctx *ctx, struct s2c_engine_files *files,
+	const char *dir, struct s2c_reader *tar, struct s2c_error **err);
 
 /* A regular file; directories on the way as in s2c_engine_put(). */
 struct s2c_engine_file {

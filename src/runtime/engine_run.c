@@ -411,12 +411,11 @@ static int add_pending(struct run *run, struct s2c_error **err)
 {
 	struct s2c_engine_files *files = &run->c->files;
 
-	for (size_t i = 0; i < files->n_pending; i++)
-		if (s2c_buf_add(&run->input, files->pending[i].tar.data,
-			    files->pending[i].tar.len, err) < 0)
-			return -1;
+	int rc = s2c_buf_add(
+		&run->input, files->pending.tar.data, files->pending.tar.len, err);
+
 	s2c_engine_forget_pending(files);
-	return 0;
+	return rc;
 }
 
 /* The script, or what the caller has for the process. */
@@ -533,7 +532,10 @@ int s2c_engine_rt_run(struct s2c_ctx *ctx, struct s2c_container *container,
 		.opts = opts,
 		.channel = S2C_CHANNEL_INIT,
 		.input = S2C_BUF_INIT(SCRIPT_MAX)};
-	if (check_run(c, opts, err) < 0 || make_cwd(ctx, c, opts->cwd, err) < 0 ||
+	/* Whoever cuts the tar off may read on into what is for the process. */
+	if (check_run(c, opts, err) < 0 ||
+		(opts->fd_in >= 0 && s2c_engine_put_pending(ctx, &c->files, err) < 0) ||
+		make_cwd(ctx, c, opts->cwd, err) < 0 ||
 		s2c_engine_accounts_note(ctx, c, err) < 0)
 		return -1;
 	begin(run);

@@ -136,20 +136,19 @@ static int print_argv(
 static int print_unpack(
 	struct s2c_buf *out, const struct s2c_engine_files *files, struct s2c_error **err)
 {
-	for (size_t i = 0; i < files->n_pending; i++) {
-		const struct s2c_engine_pending *p = &files->pending[i];
+	const struct s2c_engine_pending *p = &files->pending;
 
-		if (quote(out, files->head, err) < 0 ||
-			s2c_buf_printf(out, err,
-				" -c %zu | LC_ALL=C TAR_OPTIONS= ", p->tar.len) < 0 ||
-			quote(out, files->tar, err) < 0 ||
-			s2c_buf_puts(out, " -x -p -o --warning=no-timestamp -f - -C ",
-				err) < 0 ||
-			quote(out, p->dir, err) < 0 ||
-			s2c_buf_puts(out, " 2>&4 || " VAR "f unpack\n", err) < 0)
-			return -1;
-	}
-	return 0;
+	if (!p->dir)
+		return 0;
+	if (quote(out, files->head, err) < 0 ||
+		s2c_buf_printf(out, err, " -c %zu | LC_ALL=C TAR_OPTIONS= ", p->tar.len) <
+			0 ||
+		quote(out, files->tar, err) < 0 ||
+		s2c_buf_puts(out, " -x -i -p -o --warning=no-timestamp -f - -C ", err) <
+			0 ||
+		quote(out, p->dir, err) < 0)
+		return -1;
+	return s2c_buf_puts(out, " 2>&4 || " VAR "f unpack\n", err);
 }
 
 /* Whether there is something to execute, so that its lack is no exit status. */
