@@ -5,6 +5,8 @@
 #include "runtime/engine_place.h"
 
 #define DEADLINE (24u * 3600) /* seconds, where there is no --timeout */
+#define GRACE 60u /* seconds behind --timeout, in which the build ends a process itself  \
+		   */
 
 #define TCP "tcp://"
 
@@ -89,7 +91,7 @@ static int start(struct s2c_ctx *ctx, struct s2c_store *store, struct s2c_work *
 		.dir = s2c_work_fd(work),
 		.uids = &uids,
 		.networks = &networks,
-		.deadline = options->timeout ? options->timeout : DEADLINE,
+		.deadline = options->timeout ? options->timeout + GRACE : DEADLINE,
 	};
 
 	if (s2c_uids_parse(options->allowed_uids, &uids, err) < 0 ||

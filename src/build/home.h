@@ -71,8 +71,8 @@ struct s2c_home *s2c_home_store(struct s2c_store *store);
 struct s2c_engine_gate;
 
 /*
- * The engine behind the gate (build/engine_gate.h; borrowed). Images are exported and, with push_with_s2c, pushed by way of
- * a store of their own below `store`.
+ * The engine behind the gate (build/engine_gate.h; borrowed). Images are exported and,
+ * with push_with_s2c, pushed by way of a store of their own below `store`.
  */
 S2C_CHECK int s2c_home_engine(struct s2c_ctx *ctx, struct s2c_store *store,
 	const struct s2c_engine_gate *gate, bool push_with_s2c, struct s2c_home **out,

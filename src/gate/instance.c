@@ -77,11 +77,14 @@ static int lock_run(struct s2c_gate_instance *instance, struct s2c_error **err)
 int s2c_gate_instance_open(
 	const char *state, struct s2c_gate_instance *out, struct s2c_error **err)
 {
-	CLEAN_FD int dir = -1;
+	int dir;
 
 	if (s2c_fs_mkdir_p(AT_FDCWD, state, 0700, err) < 0 ||
-		s2c_fs_open(AT_FDCWD, state, O_RDONLY | O_DIRECTORY, 0, &dir, err) < 0 ||
-		s2c_fs_mkdir_p(dir, "run", 0700, err) < 0 ||
+		s2c_fs_open(
+			AT_FDCWD, state, O_RDONLY | O_DIRECTORY, 0, &out->state, err) < 0)
+		return s2c_wrap(err, "the gate's state '%s'", state);
+	dir = out->state;
+	if (s2c_fs_mkdir_p(dir, "run", 0700, err) < 0 ||
 		s2c_fs_open(dir, "run", O_RDONLY | O_DIRECTORY, 0, &out->run, err) < 0)
 		return s2c_wrap(err, "the gate's state '%s'", state);
 	if ((faccessat(dir, "key", F_OK, 0) < 0 && make_key(dir, err) < 0) ||
@@ -98,6 +101,8 @@ void s2c_gate_instance_close(struct s2c_gate_instance *instance)
 	}
 	if (instance->run >= 0)
 		(void)close(instance->run);
+	if (instance->state >= 0)
+		(void)close(instance->state);
 	explicit_bzero(instance->key, sizeof(instance->key));
 	*instance = (struct s2c_gate_instance)S2C_GATE_INSTANCE_INIT;
 }

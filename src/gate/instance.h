@@ -20,12 +20,12 @@
 struct s2c_gate_instance {
 	char id[S2C_GATE_INSTANCE_DIGITS + 1]; /* hex */
 	unsigned char key[S2C_GATE_KEY_BYTES];
-	int run; /* the directory */
+	int state, run; /* directories */
 	int lock;
 };
 #define S2C_GATE_INSTANCE_INIT                                                           \
 	{                                                                                \
-		.run = -1, .lock = -1                                                    \
+		.state = -1, .run = -1, .lock = -1                                       \
 	}
 
 /* Makes what is missing. The directory is for this user alone. */

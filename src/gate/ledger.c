@@ -506,6 +506,39 @@ void s2c_ledger_add_name(
 	put_image(ledger, owner, id, name);
 }
 
+/* From behind, since the newest come first in the list. */
+static void list_images(const struct image *list, struct s2c_json *out)
+{
+	CLEAN_FREE const struct image **all = NULL;
+	size_t n = 0;
+
+	for (const struct image *i = list; i; i = i->next)
+		n++;
+	all = xcalloc(n, sizeof(*all));
+	n = 0;
+	for (const struct image *i = list; i; i = i->next)
+		all[n++] = i;
+	while (n--) {
+		struct s2c_json *one = s2c_json_new_object();
+
+		s2c_json_set_str(one, "owner", all[n]->owner);
+		s2c_json_set_str(one, "id", all[n]->id);
+		if (all[n]->name)
+			s2c_json_set_str(one, "name", all[n]->name);
+		s2c_json_add(out, one);
+	}
+}
+
+struct s2c_json *s2c_ledger_images(struct s2c_ledger *ledger)
+{
+	struct s2c_json *out = s2c_json_new_array();
+
+	s2c_monitor_enter(ledger->lock);
+	list_images(ledger->images, out);
+	s2c_monitor_leave(ledger->lock);
+	return out;
+}
+
 bool s2c_ledger_claim(struct s2c_ledger *ledger, const char *owner, const char *name)
 {
 	bool free_to_take = true;

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "codec/json.h"
 #include "util/ctx.h"
 
 #define S2C_LEDGER_OWNER_MAX 160 /* bytes of a principal, "u:1000" or "s:/run/x" */
@@ -122,6 +123,11 @@ void s2c_ledger_add_name(
  */
 bool s2c_ledger_claim(struct s2c_ledger *ledger, const char *owner, const char *name);
 void s2c_ledger_unclaim(struct s2c_ledger *ledger, const char *owner, const char *name);
+/*
+ * All images and names, the oldest first: a list of objects with "owner", "id" and, for a
+ * name, "name". Caller frees.
+ */
+struct s2c_json *s2c_ledger_images(struct s2c_ledger *ledger);
 /* The id of an image of the owner by id or full name; false if it is none of theirs. */
 bool s2c_ledger_find_image(
 	struct s2c_ledger *ledger, const char *owner, const char *what, char out_id[72]);

@@ -12,6 +12,7 @@
 #include "gate/template.h"
 
 #define ENV_NAME_MAX 256
+#define LOST_SECONDS 20   /* for removing what no answer came for */
 #define DEFAULT_UID 1001u /* where neither client, label, image nor policy name one */
 
 /* Everything that a spec borrows from. */
@@ -301,6 +302,22 @@ static bool is_id(const char *text)
 	return text && strlen(text) == 64 && strspn(text, "0123456789abcdef") == 64;
 }
 
+/* The answer was lost, but perhaps not the container; it goes also if nobody waits. */
+static void remove_lost(struct s2c_session *session, const char *name)
+{
+	CLEAN_CTX struct s2c_ctx *ctx = s2c_ctx_detached(session->ctx, LOST_SECONDS);
+	CLEAN_JSON struct s2c_json *answer = NULL;
+	char target[256];
+	struct s2c_gate_call_opts opts = {
+		.method = S2C_HTTP1_DELETE, .target = target, .watch = -1};
+	int status;
+
+	(void)snprintf(target, sizeof(target),
+		"/v" S2C_UPSTREAM_VERSION "/containers/%s?v=1&force=1", name);
+	(void)!s2c_upstream_ask(
+		ctx, &session->core->upstream, &opts, &status, &answer, NULL);
+}
+
 /* Makes it under a name that nobody else knows; *out has its id. */
 static int make(struct s2c_session *session, const struct wish *wish,
 	struct s2c_container_record *out, struct s2c_error **err)
@@ -313,10 +330,15 @@ static int make(struct s2c_session *session, const struct wish *wish,
 	s2c_gate_instance_name(session->core->instance, session->request, name);
 	(void)snprintf(target, sizeof(target),
 		"/v" S2C_UPSTREAM_VERSION "/containers/create?name=%s", name);
-	if (s2c_session_engine(session, S2C_HTTP1_POST, target, body, &answer, err) < 0)
+	session->code = S2C_GATE_OK;
+	if (s2c_session_engine(session, S2C_HTTP1_POST, target, body, &answer, err) < 0) {
+		if (session->code == S2C_GATE_OK)
+			remove_lost(session, name);
 		return -1;
+	}
 	id = s2c_json_str(s2c_json_get(answer, "Id"));
 	if (!is_id(id)) {
+		remove_lost(session, name);
 		session->code = S2C_GATE_UPSTREAM_DOWN;
 		return s2c_fail(err, S2C_EPROTO, "the engine gave no id for a container");
 	}

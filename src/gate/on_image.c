@@ -108,6 +108,7 @@ static int give_name(struct s2c_session *session, const char *id,
 		return -1;
 	s2c_gate_canonical(name, text);
 	s2c_ledger_add_name(session->core->ledger, session->owner, id, text);
+	s2c_core_images_changed(session->core);
 	return 0;
 }
 
@@ -322,6 +323,8 @@ static int commit_named(struct s2c_session *session, const char *container,
 		commit(session, container, id, err) < 0)
 		return -1;
 	s2c_ledger_add_image(ledger, session->owner, id);
+	if (!name)
+		s2c_core_images_changed(session->core);
 	if (!name || give_name(session, id, name, err) == 0)
 		return 0;
 	code = session->code;
@@ -511,6 +514,7 @@ int s2c_on_image_delete(struct s2c_session *session, struct s2c_error **err)
 	if (s2c_session_engine(session, S2C_HTTP1_DELETE, target, NULL, NULL, err) < 0)
 		return -1;
 	s2c_ledger_remove_image(session->core->ledger, session->owner, what);
+	s2c_core_images_changed(session->core);
 	s2c_json_set_str(one, *name ? "Untagged" : "Deleted", what);
 	return s2c_answer_json(session, 200, answer, err);
 }

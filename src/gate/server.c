@@ -5,9 +5,11 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
 
+#include "gate/estate.h"
 #include "gate/janitor.h"
 #include "gate/listener.h"
 #include "gate/policy_file.h"
@@ -130,6 +132,9 @@ static int admit(struct server *server, const struct s2c_listener *listener, int
 	unsigned header_seconds = policy->rules->limits.header_timeout;
 
 	s2c_core_let_go(&server->core, policy);
+	/* One thread is the janitor's; a new policy may allow more than there are. */
+	if (most >= s2c_pool_threads(server->pool))
+		most = s2c_pool_threads(server->pool) - 1;
 	visit->job.run = visit_run;
 	visit->core = &server->core;
 	visit->client = client;
@@ -277,27 +282,11 @@ static void reload(struct server *server)
 
 /* ---- start ---- */
 
-/* podman says so in a header of its own. */
 static int learn_flavor(struct server *server, struct s2c_error **err)
 {
 	CLEAN_CTX struct s2c_ctx *ctx = s2c_ctx_child(server->ctx, ENGINE_SECONDS);
-	CLEAN_GATE_CALL struct s2c_gate_call call = {.fd = -1};
-	struct s2c_gate_call_opts opts = {.method = S2C_HTTP1_HEAD,
-		.target = "/v" S2C_UPSTREAM_VERSION "/_ping",
-		.watch = -1};
-	const struct s2c_strv *headers = &call.response.headers;
 
-	if (s2c_gate_call_begin(ctx, &server->core.upstream, &opts, &call, err) < 0 ||
-		s2c_gate_call_answer(&call, err) < 0)
-		return -1;
-	if (call.response.status != 200 || !s2c_http1_header(headers, "api-version"))
-		return s2c_fail(err, S2C_EPROTO,
-			"what answers at '%s' is no container engine with API %s (status "
-			"%d)",
-			s2c_upstream_name(&server->core.upstream), S2C_UPSTREAM_VERSION,
-			call.response.status);
-	server->core.podman = s2c_http1_header(headers, "libpod-api-version") != NULL;
-	return 0;
+	return s2c_upstream_learn(ctx, &server->core.upstream, &server->core.podman, err);
 }
 
 static int add_listener(
@@ -407,18 +396,38 @@ static int load(struct server *server, struct s2c_error **err)
 	return 0;
 }
 
+static int load_estate(struct server *server, struct s2c_error **err)
+{
+	if (server->core.private_)
+		return 0;
+	return s2c_estate_load(server->instance.state, server->core.ledger, err);
+}
+
+/* A connection has some descriptors; what a service is given at first is for a few. */
+static void raise_files(void)
+{
+	struct rlimit files;
+
+	if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+		files.rlim_cur = files.rlim_max;
+		(void)setrlimit(RLIMIT_NOFILE, &files);
+	}
+}
+
 static int start(struct server *server, struct s2c_error **err)
 {
 	const struct s2c_gate_server *opts = server->opts;
 	unsigned connections;
 
+	raise_files();
 	server->core.ctx = server->ctx;
 	server->core.lock = s2c_monitor_new();
+	server->core.estate = s2c_monitor_new();
 	server->core.instance = &server->instance;
 	if (load(server, err) < 0 || check_sandbox(server, err) < 0 ||
 		s2c_gate_instance_open(opts->state, &server->instance, err) < 0 ||
-		open_audit(server, err) < 0 || learn_flavor(server, err) < 0 ||
-		listen_everywhere(server, err) < 0)
+		load_estate(server, err) < 0 || open_audit(server, err) < 0 ||
+		learn_flavor(server, err) < 0 || listen_everywhere(server, err) < 0)
 		return -1;
 	/* And one for the janitor. */
 	connections = server->core.policy->rules->limits.connections + 1;
@@ -545,6 +554,7 @@ static void stop(struct server *server, struct s2c_ctx *parent)
 	if (server->core.policy)
 		s2c_core_let_go(&server->core, server->core.policy);
 	s2c_monitor_free(server->core.lock);
+	s2c_monitor_free(server->core.estate);
 	s2c_gate_instance_close(&server->instance);
 	s2c_strv_release(&server->paths);
 	free(server->upstream);

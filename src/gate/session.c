@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 #include <time.h>
 
+#include "gate/estate.h"
 #include "image/manifest.h"
 #include "util/escape.h"
 
@@ -31,6 +32,21 @@ void s2c_core_let_go(struct s2c_core *core, struct s2c_gate_policy *policy)
 		s2c_rules_free(policy->rules);
 		free(policy);
 	}
+}
+
+void s2c_core_images_changed(struct s2c_core *core)
+{
+	CLEAN_ERROR struct s2c_error *why = NULL;
+
+	if (core->private_)
+		return;
+	s2c_monitor_enter(core->estate);
+	int rc = s2c_estate_save(core->instance->state, core->ledger, &why);
+	s2c_monitor_leave(core->estate);
+	if (rc < 0)
+		s2c_emit_log(core->ctx, S2C_ERROR,
+			"who owns which images cannot be written down: %s",
+			s2c_error_message(why));
 }
 
 /* ---- no ---- */

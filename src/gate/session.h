@@ -39,12 +39,19 @@ struct s2c_core {
 	struct s2c_monitor *lock; /* of `policy` */
 	struct s2c_gate_policy *policy;
 	struct s2c_gate_instance *instance;
+	struct s2c_monitor *estate; /* one at a time writes down who owns which images */
 	atomic_ulong requests, connections; /* numbers for the audit log */
 };
 
 /* The policy as it is now, to be let go. */
 struct s2c_gate_policy *s2c_core_policy(struct s2c_core *core);
 void s2c_core_let_go(struct s2c_core *core, struct s2c_gate_policy *policy);
+
+/*
+ * The images of the ledger have changed: they are written down, but for a private gate,
+ * which nobody comes back to.
+ */
+void s2c_core_images_changed(struct s2c_core *core);
 
 /* Who is at the other end, as the kernel says. */
 struct s2c_gate_peer {

@@ -248,6 +248,13 @@ static bool has_own_mounts(const struct s2c_json *mounts, const struct s2c_strv 
 	return true;
 }
 
+/* A namespace of the container's own; podman calls that of IPC shareable. */
+static bool is_own_mode(const struct s2c_json *mode)
+{
+	return is_empty(mode) || same_text(mode, "private") ||
+	       same_text(mode, "shareable");
+}
+
 /* "default" is what an engine calls something else; but never one of these. */
 static bool is_network(const struct s2c_json *node, const char *asked)
 {
@@ -268,7 +275,7 @@ int s2c_gate_template_check(const struct s2c_gate_spec *spec,
 		"PublishAllPorts", "AutoRemove", "Sysctls", "Cgroup", "CgroupParent",
 		"ExtraHosts", "Links", "Tmpfs", "Mounts", "DeviceRequests",
 		"Annotations"};
-	static const char *const own[] = {"PidMode", "UTSMode", "UsernsMode"};
+	static const char *const own[] = {"PidMode", "IpcMode", "UTSMode", "UsernsMode"};
 	const struct s2c_json *host = s2c_json_get(inspect, "HostConfig");
 	const struct s2c_json *config = s2c_json_get(inspect, "Config");
 	char user[24];
@@ -290,8 +297,7 @@ int s2c_gate_template_check(const struct s2c_gate_spec *spec,
 		return differs("Mounts", err);
 	/* podman says what docker leaves out. */
 	for (size_t i = 0; i < ARRAY_SIZE(own); i++)
-		if (!is_empty(s2c_json_get(host, own[i])) &&
-			!same_text(s2c_json_get(host, own[i]), "private"))
+		if (!is_own_mode(s2c_json_get(host, own[i])))
 			return differs(own[i], err);
 	if (!drops_all(host, inspect))
 		return differs("CapDrop", err);

@@ -168,9 +168,20 @@ static int dial(struct s2c_gate_call *call, const struct s2c_upstream *upstream,
 
 /* ---- requests ---- */
 
-static int send_request(struct s2c_gate_call *call, const struct s2c_gate_call_opts *opts,
-	struct s2c_error **err)
+/* The target with the version that the engine takes; caller frees. */
+static char *address_of(const struct s2c_upstream *upstream, const char *target)
 {
+	static const char written[] = "/v" S2C_UPSTREAM_VERSION "/";
+
+	if (!*upstream->version || !starts_with(target, written))
+		return xstrdup(target);
+	return xasprintf("/v%s/%s", upstream->version, target + strlen(written));
+}
+
+static int send_request(struct s2c_gate_call *call, const struct s2c_upstream *upstream,
+	const struct s2c_gate_call_opts *opts, struct s2c_error **err)
+{
+	CLEAN_FREE char *target = address_of(upstream, opts->target);
 	CLEAN_BUF_SECRET struct s2c_buf text = S2C_BUF_INIT(
 		S2C_HTTP1_REQUEST_MAX + S2C_UPSTREAM_TARGET_MAX);
 	CLEAN_STRV struct s2c_strv lines = S2C_STRV_INIT;
@@ -194,7 +205,7 @@ static int send_request(struct s2c_gate_call *call, const struct s2c_gate_call_o
 	} else {
 		s2c_strv_add(&lines, "Connection: close");
 	}
-	if (s2c_http1_write_request(&text, opts->method, opts->target, &lines, err) < 0 ||
+	if (s2c_http1_write_request(&text, opts->method, target, &lines, err) < 0 ||
 		s2c_write(&call->out, text.data, text.len, err) < 0)
 		return -1;
 	return opts->json ? s2c_write(&call->out, opts->json, strlen(opts->json), err)
@@ -224,7 +235,7 @@ int s2c_gate_call_begin(struct s2c_ctx *ctx, const struct s2c_upstream *upstream
 				       &call->fd, err) < 0)
 		return -1;
 	call->stream = s2c_http1_stream_new(&call->in, false);
-	return send_request(call, opts, err);
+	return send_request(call, upstream, opts, err);
 }
 
 int s2c_gate_call_answer(struct s2c_gate_call *call, struct s2c_error **err)
@@ -321,7 +332,8 @@ int s2c_upstream_post(struct s2c_ctx *ctx, const struct s2c_upstream *upstream,
 	CLEAN(s2c_clean_http) struct s2c_http *http = NULL;
 	CLEAN_HTTP_RESPONSE struct s2c_http_response response = {0};
 	CLEAN_STRV struct s2c_strv headers = S2C_STRV_INIT;
-	CLEAN_FREE char *url = xasprintf("%s%s", base, target);
+	CLEAN_FREE char *address = address_of(upstream, target);
+	CLEAN_FREE char *url = xasprintf("%s%s", base, address);
 	struct s2c_http_request request = {.method = "POST",
 		.url = url,
 		.headers = &headers,
@@ -349,6 +361,81 @@ int s2c_upstream_post(struct s2c_ctx *ctx, const struct s2c_upstream *upstream,
 const char *s2c_upstream_name(const struct s2c_upstream *upstream)
 {
 	return upstream->socket ? upstream->socket : upstream->remote.url;
+}
+
+/* ---- what an engine is ---- */
+
+/* "1.41" -> 41; -1 for anything else. */
+static int minor_of(const char *version)
+{
+	char *end;
+	long minor;
+
+	if (!version || !starts_with(version, "1.") || version[2] < '0' ||
+		version[2] > '9')
+		return -1;
+	errno = 0;
+	minor = strtol(version + 2, &end, 10);
+	return *end || errno || minor > 9999 ? -1 : (int)minor;
+}
+
+static int fail_version(
+	const struct s2c_upstream *upstream, const char *version, struct s2c_error **err)
+{
+	return s2c_fail(err, S2C_EUNSUPPORTED,
+		"the engine at '%s' speaks API version '%s', and at least "
+		"" S2C_UPSTREAM_VERSION " is needed: update it",
+		s2c_upstream_name(upstream), version);
+}
+
+/* An engine that is newer may have given up the version that we would take. */
+static int take_version(struct s2c_ctx *ctx, struct s2c_upstream *upstream,
+	const char *newest, struct s2c_error **err)
+{
+	CLEAN_JSON struct s2c_json *answer = NULL;
+	struct s2c_gate_call_opts opts = {
+		.method = S2C_HTTP1_GET, .target = "/version", .watch = -1};
+	int minor = minor_of(newest), status, least;
+
+	if (minor < S2C_UPSTREAM_MINOR)
+		return fail_version(upstream, newest, err);
+	if (minor == S2C_UPSTREAM_MINOR)
+		return 0;
+	if (s2c_upstream_ask(ctx, upstream, &opts, &status, &answer, err) < 0)
+		return -1;
+	least = minor_of(s2c_json_str(s2c_json_get(answer, "MinAPIVersion")));
+	if (least > S2C_UPSTREAM_MINOR)
+		(void)snprintf(
+			upstream->version, sizeof(upstream->version), "1.%d", least);
+	return 0;
+}
+
+int s2c_upstream_learn(struct s2c_ctx *ctx, struct s2c_upstream *upstream,
+	bool *out_podman, struct s2c_error **err)
+{
+	CLEAN_GATE_CALL struct s2c_gate_call call = {.fd = -1};
+	struct s2c_gate_call_opts opts = {
+		.method = S2C_HTTP1_HEAD, .target = "/_ping", .watch = -1};
+	const struct s2c_strv *headers = &call.response.headers;
+	const char *newest, *os;
+
+	if (s2c_gate_call_begin(ctx, upstream, &opts, &call, err) < 0 ||
+		s2c_gate_call_answer(&call, err) < 0)
+		return -1;
+	newest = s2c_http1_header(headers, "api-version");
+	os = s2c_http1_header(headers, "ostype");
+	if (call.response.status != 200 || !newest)
+		return s2c_fail(err, S2C_EUNSUPPORTED,
+			"what answers at '%s' is no container engine (status %d%s)",
+			s2c_upstream_name(upstream), call.response.status,
+			newest ? "" : ", and no API version");
+	if (os && !streq(os, "linux"))
+		return s2c_fail(err, S2C_EUNSUPPORTED,
+			"the engine at '%s' runs containers of '%s' and not of linux",
+			s2c_upstream_name(upstream), os);
+	/* podman says so in a header of its own. */
+	*out_podman = s2c_http1_header(headers, "libpod-api-version") != NULL;
+	return take_version(ctx, upstream, newest, err);
 }
 
 const char *s2c_upstream_message(const struct s2c_json *answer)

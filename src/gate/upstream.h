@@ -12,15 +12,28 @@
 #include "http/http1.h"
 #include "http/tunnel.h"
 
-#define S2C_UPSTREAM_VERSION "1.41"              /* of the API, in every request */
+#define S2C_UPSTREAM_VERSION "1.41" /* of the API, in every target that is written */
+#define S2C_UPSTREAM_MINOR 41
 #define S2C_UPSTREAM_JSON_MAX (4u * 1024 * 1024) /* bytes of an answer that is parsed */
 #define S2C_UPSTREAM_SECONDS 120 /* for an answer that does not wait for work */
 
 struct s2c_upstream {
 	const char *socket; /* path, shorter than that of struct sockaddr_un; or NULL: */
 	uint32_t owner;     /* the uid that the other end must have */
+	/*
+	 * What goes out in the place of S2C_UPSTREAM_VERSION to an engine that is too new
+	 * for that; "": nothing else.
+	 */
+	char version[16];
 	struct s2c_tunnel_opts remote; /* an engine elsewhere */
 };
+
+/*
+ * Asks an engine what it is and settles on upstream->version. *out_podman tells the two
+ * flavors apart. S2C_EUNSUPPORTED for what is no engine, of another system, or too old.
+ */
+S2C_CHECK int s2c_upstream_learn(struct s2c_ctx *ctx, struct s2c_upstream *upstream,
+	bool *out_podman, struct s2c_error **err);
 
 /* One exchange. */
 struct s2c_gate_call {

@@ -199,6 +199,14 @@ def test_volume_is_refused(s2c, engine, made, app):
     s2c.fails("build", app, "builder/volume", "--engine", engine.url, status=1, match="declares volume '/srv'")
 
 
+def test_volume_elsewhere(s2c, engine, made, app):
+    """podman lists it among the binds of the container; it goes with it."""
+    made.make("builder/other", "VOLUME /data")
+    done = s2c.run("build", app, "builder/other", "myapp", "--engine", engine.url)
+    assert done.returncode == 0 and "declares volume '/data'" in done.stderr, done.stderr
+    assert not engine.json("GET", "/volumes")["Volumes"]
+
+
 def test_names_and_ids(s2c, engine, made, app):
     image_id = made.build(app, "builder/test", "localhost/one:v1", "--tag", "localhost/two:v2")
     assert engine.image("localhost/one:v1")["Id"] == engine.image("localhost/two:v2")["Id"] == image_id

@@ -12,7 +12,8 @@ import sys
 OWNERS = [
     (r"(cjson/)?cJSON\.h", ["codec/json.c"]),
     (r"archive(_entry)?\.h", []),
-    (r"openssl/.*", ["codec/digest.c"]),
+    (r"openssl/ssl.h", ["http/client_tunnel.c"]),
+    (r"openssl/(?!ssl\.h).*", ["codec/digest.c"]),
     (r"curl/.*", ["http/client*.c", "http/client_lane.h"]),
     (r"(zlib|zstd|zstd_errors|libdeflate|igzip_lib|isa-l)\.h|isa-l/.*", ["codec/compress*.c"]),
     (r"(pthread|threads)\.h", ["util/pool.c"]),

@@ -52,6 +52,8 @@ static void the_environment_names_another(void **state)
 	assert_place("podman", "/p");
 	assert_place("unix:///x", "/x");
 	assert_found("gate", "/run/s2c/gate.sock", true);
+	setenv("DOCKER_HOST", "tcp://engine.example:2376", 1);
+	assert_place("docker", "tcp://engine.example:2376");
 	setenv("DOCKER_HOST", "", 1);
 	assert_place("docker", "/var/run/docker.sock");
 }
@@ -68,8 +70,7 @@ static void other_words_are_refused(void **state)
 		{"/var/run/docker.sock", S2C_EINVAL, "no engine"},
 		{"unix://", S2C_EINVAL, "absolute"},
 		{"unix://a", S2C_EINVAL, "absolute"},
-		{"tcp://h:1", S2C_EUNSUPPORTED, "no unix socket"},
-		{"ssh://h", S2C_EUNSUPPORTED, "no unix socket"},
+		{"ssh://h", S2C_EUNSUPPORTED, "no way to an engine"},
 		{"gate://", S2C_EINVAL, "absolute"},
 		{"gate://a", S2C_EINVAL, "absolute"},
 		{"gate:/a", S2C_EINVAL, "no engine"},
@@ -85,11 +86,11 @@ static void other_words_are_refused(void **state)
 			bad[i].code, bad[i].part);
 		assert_null(socket);
 	}
-	setenv("DOCKER_HOST", "tcp://h:1", 1);
+	setenv("DOCKER_HOST", "ssh://h:1", 1);
 	char *socket = NULL;
 	bool gate;
 	assert_fails(s2c_engine_place("docker", &socket, &gate, &terr), S2C_EUNSUPPORTED,
-		"DOCKER_HOST 'tcp://h:1'");
+		"DOCKER_HOST 'ssh://h:1'");
 }
 
 int main(void)

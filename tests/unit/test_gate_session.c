@@ -71,6 +71,7 @@ static int set_up(void **state)
 		.socket = w->engine.path, .owner = geteuid()};
 	w->core.ledger = s2c_ledger_new(4);
 	w->core.lock = s2c_monitor_new();
+	w->core.estate = s2c_monitor_new();
 	w->core.policy = &w->policy;
 	w->core.instance = &w->instance;
 	w->pool = s2c_pool_new_waiting(VISITS);
@@ -119,6 +120,7 @@ static int tear_down(void **state)
 	engine_end(&w->engine);
 	s2c_ledger_free(w->core.ledger);
 	s2c_monitor_free(w->core.lock);
+	s2c_monitor_free(w->core.estate);
 	s2c_gate_instance_close(&w->instance);
 	s2c_rules_free(w->policy.rules);
 	s2c_ctx_free(w->ctx);

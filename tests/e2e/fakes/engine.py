@@ -53,6 +53,20 @@ FIELDS = {"Image", "User", "Env", "Cmd", "Entrypoint", "WorkingDir", "Labels", "
           "StdinOnce", "AttachStdin", "AttachStdout", "AttachStderr", "HostConfig"}
 HOST_FIELDS = {"NetworkMode", "Memory", "MemorySwap", "NanoCpus", "PidsLimit", "CapDrop",
                "SecurityOpt", "LogConfig"}
+# What a gate of s2c asks for, and the fields that it always writes.
+GATE_ALLOWED = [a for a in ALLOWED if a[1] not in (r"/version", r"/containers/create", r"/commit") and a[0] != "DELETE"] + [
+    ("GET", r"/containers/json", {"all", "filters"}),
+    ("POST", r"/containers/create", {"name"}),
+    ("DELETE", r"/images/.+", set()),
+    ("DELETE", r"/containers/([0-9a-f]{64}|s2c-gate-[0-9a-f-]+)", {"v", "force"}),
+    ("GET", r"/version", set()),
+    ("POST", r"/commit", {"container", "pause"}),
+]
+GATE_FIELDS = FIELDS | {"Tty", "Healthcheck"}
+GATE_HOST_FIELDS = HOST_FIELDS | {
+    "Binds", "Privileged", "CapAdd", "PidMode", "IpcMode", "UTSMode", "UsernsMode", "CgroupnsMode",
+    "RestartPolicy", "AutoRemove", "PublishAllPorts", "PortBindings", "GroupAdd", "MaskedPaths",
+    "ReadonlyPaths", "ShmSize"}
 DIR, LINK = 1 << 31, 1 << 27
 LAYER = "sha256:" + "1" * 64
 
@@ -93,11 +107,12 @@ class Gone(Exception):
 
 class FakeEngine:
     """See above. `files` are of every container: path to bytes, None for a directory, or
-    a str for a link."""
+    a str for a link. With `gate` s2c starts a gate of its own before it, without one it
+    speaks to it as if it were a gate."""
 
-    def __init__(self, path):
-        self.path = str(path)
-        self.url = f"unix://{path}"
+    def __init__(self, path, gate=False):
+        self.path, self.gate = str(path), gate
+        self.url = f"{'unix' if gate else 'gate'}://{path}"
         self.lock = threading.RLock()
         self.faults, self.violations, self.log = [], [], []
         self.containers, self.images, self.names = {}, {}, {}
@@ -242,7 +257,7 @@ class FakeEngine:
             connection.sendall(rule.raw)
             raise Gone
         if rule.action == "status":
-            connection.sendall(self.answer(rule.status, {}, rule.body, False))
+            connection.sendall(self.answer(rule.status, {"Content-Type": "application/json"}, rule.body, False))
             raise Gone
         if rule.action == "hang":
             self.lock.release()
@@ -251,15 +266,16 @@ class FakeEngine:
             raise Gone
 
     def check(self, method, path, parameters, headers, body):
-        """Only what a gate lets through."""
-        for allowed, pattern, keys in ALLOWED:
+        """Only what a gate lets through, or what one writes itself."""
+        for allowed, pattern, keys in GATE_ALLOWED if self.gate else ALLOWED:
             if method == allowed and re.fullmatch(pattern, path) and set(parameters) <= keys:
                 break
         else:
             self.violations.append(f"{method} {path} {parameters}")
         if path == "/containers/create":
             document = json.loads(body)
-            strange = (set(document) - FIELDS) | (set(document["HostConfig"]) - HOST_FIELDS)
+            fields, host_fields = (GATE_FIELDS, GATE_HOST_FIELDS) if self.gate else (FIELDS, HOST_FIELDS)
+            strange = (set(document) - fields) | (set(document["HostConfig"]) - host_fields)
             if strange:
                 self.violations.append(f"fields of create: {strange}")
         if path.endswith("/start") and body:
@@ -276,6 +292,8 @@ class FakeEngine:
             return 200, {"Api-Version": self.version, "Ostype": "linux"}, b""
         if path == "/version":
             return answer({"ApiVersion": self.version, "MinAPIVersion": "1.24"})
+        if path == "/containers/json":
+            return answer([{"Id": i, "Names": [f"/{c['name']}"]} for i, c in self.containers.items()])
         if path == "/containers/create":
             return answer(self.create(json.loads(body), parameters["name"]), 201)
         if path == "/commit":
