@@ -387,10 +387,12 @@ struct placed {
 	struct s2c_entries base;
 	struct s2c_entries *next; /* borrowed; NULL: the directories alone */
 	const struct s2c_strv *dirs;
-	size_t n_made;             /* of dirs */
-	const char *prefix;        /* relative, "" for none: then there are no dirs */
-	const char *dir;           /* where that is */
-	struct s2c_strv *programs; /* files that can be executed, right below `dir` */
+	size_t n_made; /* of dirs */
+	bool begun;
+	const struct s2c_entry *first; /* of next, read already */
+	const char *prefix;            /* relative, "" for none: then there are no dirs */
+	const char *dir;               /* where that is */
+	struct s2c_strv *programs;     /* files that can be executed, right below `dir` */
 	uint32_t uid, gid;
 	struct s2c_entry entry;
 };
@@ -444,20 +446,38 @@ static int copy_entry(
 	return 0;
 }
 
+/* The directory of all entries comes with them, or has to be made. */
+static int first_entry(struct placed *p, struct s2c_ctx *ctx, struct s2c_error **err)
+{
+	if (p->n_made + 1 < p->dirs->len || !p->next || p->begun)
+		return 0;
+	p->begun = true;
+	if (s2c_entries_next(p->next, ctx, &p->first, err) < 0)
+		return -1;
+	/* An engine that met it twice would give it the age of the first. */
+	if (p->first && streq(p->first->path, "."))
+		p->n_made = p->dirs->len;
+	return 0;
+}
+
 static int placed_next(struct s2c_entries *e, struct s2c_ctx *ctx,
 	const struct s2c_entry **out, struct s2c_error **err)
 {
 	struct placed *p = (struct placed *)e;
-	const struct s2c_entry *from = NULL;
+	const struct s2c_entry *from;
 
 	s2c_entry_release(&p->entry);
 	*out = NULL;
+	if (first_entry(p, ctx, err) < 0)
+		return -1;
 	if (p->n_made < p->dirs->len) {
 		make_dir(p);
 		*out = &p->entry;
 		return 0;
 	}
-	if (p->next && s2c_entries_next(p->next, ctx, &from, err) < 0)
+	from = p->first;
+	p->first = NULL;
+	if (!from && p->next && s2c_entries_next(p->next, ctx, &from, err) < 0)
 		return -1;
 	if (!from)
 		return 0;
@@ -513,11 +533,12 @@ static bool can_wait(struct s2c_ctx *ctx, struct s2c_engine_files *files,
 	CLEAN_ERROR struct s2c_error *ignored = NULL;
 	const struct s2c_engine_pending *p = &files->pending;
 
-	return files->tar && !files->changed && n_missing == 1 && st->above &&
-	       (!p->dir ||
-		       (streq(p->dir, st->above) && !p->ends[ARRAY_SIZE(p->ends) - 1])) &&
-	       !is_made(files, st->path) && !is_in_made(files, st->path) &&
-	       s2c_engine_stat(ctx, files, st->above, &above, &ignored) == 0 &&
+	if (!files->tar || files->changed || n_missing != 1 || !st->above ||
+		is_made(files, st->path) || is_in_made(files, st->path))
+		return false;
+	if (p->dir)
+		return streq(p->dir, st->above) && !p->ends[ARRAY_SIZE(p->ends) - 1];
+	return s2c_engine_stat(ctx, files, st->above, &above, &ignored) == 0 &&
 	       above.kind == S2C_ENGINE_DIR && above.mode & 0002;
 }
 

@@ -14,7 +14,8 @@ void s2c_engine_forget_pending(struct s2c_engine_files *files)
 	files->pending = (struct s2c_engine_pending){.dir = NULL};
 }
 
-/* Where an executable is, in one of two places; NULL: in neither. Caller frees. */
+/* By what name there is an executable; NULL: by none. A link stays: it may be the name
+ * that decides what a program does. Caller frees. */
 static int find_program(struct s2c_ctx *ctx, struct s2c_engine_files *files,
 	const char *name, char **out, struct s2c_error **err)
 {
@@ -28,7 +29,7 @@ static int find_program(struct s2c_ctx *ctx, struct s2c_engine_files *files,
 		if (s2c_engine_stat(ctx, files, path, &st, err) < 0)
 			return -1;
 		if (st.kind == S2C_ENGINE_FILE && st.mode & 0111)
-			*out = TAKE(st.path);
+			*out = TAKE(path);
 	}
 	return 0;
 }
