@@ -21,10 +21,12 @@ struct s2c_engine {
 	char *socket;
 	char *name; /* for messages: the socket that people know */
 	struct s2c_http *http;
-	char version[16]; /* "1.41" */
-	bool own_gate;    /* of this build: see s2c_engine_open() */
-	bool gate;        /* one stands before it, and writes commits for podman */
-	bool podman;      /* ignores the body of a commit, adds variables of its own */
+	char version[16];      /* "1.41" */
+	char *seen_id;         /* of the image that was looked at last by its id, */
+	struct s2c_json *seen; /* and what was said of it; it does not change */
+	bool own_gate;         /* of this build: see s2c_engine_open() */
+	bool gate;             /* one stands before it, and writes commits for podman */
+	bool podman; /* ignores the body of a commit, adds variables of its own */
 };
 
 /* ---- requests (engine.c) ---- */
@@ -136,6 +138,7 @@ struct s2c_engine_runtime {
 	struct s2c_ctx *ctx;     /* of open; for slots that have none */
 	struct s2c_store *store; /* borrowed */
 	char *build;             /* random; part of all names */
+	bool own_engine;         /* to be closed */
 	unsigned count;          /* of containers made so far */
 	struct s2c_engine_probe probe;
 };

@@ -11,7 +11,8 @@ static void engine_close(struct s2c_runtime *runtime)
 	struct s2c_engine_runtime *rt = s2c_engine_runtime_of(runtime);
 
 	s2c_engine_probe_drop(rt);
-	s2c_engine_close(rt->engine);
+	if (rt->own_engine)
+		s2c_engine_close(rt->engine);
 	free(rt->build);
 	free(rt);
 }
@@ -20,15 +21,17 @@ static int engine_open(struct s2c_ctx *ctx, const struct s2c_runtime_opts *opts,
 	struct s2c_runtime **out, struct s2c_error **err)
 {
 	struct s2c_engine_runtime *rt;
-	struct s2c_engine *engine;
+	struct s2c_engine *engine = opts->opened;
 
-	if (!opts->engine)
+	if (!engine && !opts->engine)
 		return s2c_fail(err, S2C_EINVAL, "the engine's socket was not named");
-	if (s2c_engine_open(ctx, opts->engine, opts->engine_name, &engine, err) < 0)
+	if (!engine &&
+		s2c_engine_open(ctx, opts->engine, opts->engine_name, &engine, err) < 0)
 		return -1;
 	rt = xcalloc(1, sizeof(*rt));
 	rt->base.ops = &s2c_runtime_engine;
 	rt->engine = engine;
+	rt->own_engine = !opts->opened;
 	rt->ctx = ctx;
 	rt->store = opts->store;
 	rt->build = s2c_fs_random_name("build");
