@@ -226,8 +226,7 @@ static int open_runtime(struct job *job, struct s2c_error **err)
 		.name = job->gate ? "engine" : NULL,
 		.store = job->store,
 		.oci_runtime = job->options->oci_runtime,
-		.engine = job->gate ? s2c_engine_gate_socket(job->gate) : NULL,
-		.engine_name = job->gate ? s2c_engine_gate_name(job->gate) : NULL,
+		.opened = job->gate ? s2c_home_engine_of(job->home) : NULL,
 	};
 
 	CLEAN_ERROR struct s2c_error *cause = NULL;

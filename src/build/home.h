@@ -77,5 +77,7 @@ struct s2c_engine_gate;
 S2C_CHECK int s2c_home_engine(struct s2c_ctx *ctx, struct s2c_store *store,
 	const struct s2c_engine_gate *gate, bool push_with_s2c, struct s2c_home **out,
 	struct s2c_error **err);
+/* The engine of such a home. Borrowed. */
+struct s2c_engine *s2c_home_engine_of(struct s2c_home *home);
 
 #endif

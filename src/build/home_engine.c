@@ -227,6 +227,11 @@ static void engine_close(struct s2c_home *home)
 	free(own);
 }
 
+struct s2c_engine *s2c_home_engine_of(struct s2c_home *home)
+{
+	return engine_of(home)->engine;
+}
+
 int s2c_home_engine(struct s2c_ctx *ctx, struct s2c_store *store,
 	const struct s2c_engine_gate *gate, bool push_with_s2c, struct s2c_home **out,
 	struct s2c_error **err)

@@ -16,6 +16,8 @@ void s2c_engine_close(struct s2c_engine *engine)
 	if (!engine)
 		return;
 	s2c_http_free(engine->http);
+	s2c_json_free(engine->seen);
+	free(engine->seen_id);
 	free(engine->name);
 	free(engine->socket);
 	free(engine);

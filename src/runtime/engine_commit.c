@@ -272,7 +272,8 @@ int s2c_engine_rt_commit(struct s2c_ctx *ctx, struct s2c_container *container,
 	CLEAN_FREE char *id = NULL;
 
 	warn_of_rest(ctx, c, opts);
-	if (s2c_engine_accounts_restore(ctx, c, err) < 0 ||
+	if (s2c_engine_put_pending(ctx, &c->files, err) < 0 ||
+		s2c_engine_accounts_restore(ctx, c, err) < 0 ||
 		post_commit(ctx, c, opts->config, hex, err) < 0)
 		return -1;
 	id = xasprintf("sha256:%s", hex);

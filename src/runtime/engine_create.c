@@ -331,14 +331,22 @@ static int check_made(struct s2c_ctx *ctx, const struct s2c_engine_container *c,
 
 /* ---- looking into images ---- */
 
-static void drop_probe(struct s2c_ctx *ctx, struct s2c_engine_runtime *rt)
+void s2c_engine_probe_drop(struct s2c_engine_runtime *rt)
 {
 	if (*rt->probe.id)
-		s2c_engine_remove_container(ctx, rt->engine, rt->probe.id);
+		s2c_engine_remove_container(rt->ctx, rt->engine, rt->probe.id);
+	s2c_facts_close(rt->probe.facts);
+	s2c_json_free(rt->probe.body);
 	rt->probe = (struct s2c_engine_probe){.image = ""};
 }
 
-/* A container of the image that never runs; its user is the image's. */
+int s2c_engine_probe_make(
+	struct s2c_ctx *ctx, struct s2c_engine_runtime *rt, struct s2c_error **err)
+{
+	return *rt->probe.id ? 0 : post(ctx, rt, rt->probe.body, rt->probe.id, err);
+}
+
+/* The user of its container, which never runs, is the image's. */
 static int get_probe(struct s2c_ctx *ctx, struct s2c_engine_runtime *rt,
 	const struct s2c_image *image, struct s2c_error **err)
 {
@@ -346,17 +354,16 @@ static int get_probe(struct s2c_ctx *ctx, struct s2c_engine_runtime *rt,
 	CLEAN_STRV struct s2c_strv none = S2C_STRV_INIT;
 	struct s2c_engine_container c = {
 		.runtime = rt, .is_probe = true, .has_shell = true};
-	CLEAN_JSON struct s2c_json *body = NULL;
 	char id[S2C_ENGINE_ID_MAX + 1];
 
 	if (s2c_engine_check_id(s2c_image_id(image)->str, id, err) < 0)
 		return -1;
-	if (*rt->probe.id && streq(rt->probe.image, id))
+	if (streq(rt->probe.image, id))
 		return 0;
-	drop_probe(ctx, rt);
-	body = make_body(&c, &opts, &none);
-	if (post(ctx, rt, body, rt->probe.id, err) < 0)
-		return -1;
+	s2c_engine_probe_drop(rt);
+	rt->probe.body = make_body(&c, &opts, &none);
+	rt->probe.facts = s2c_facts_open(
+		ctx, rt->store, rt->engine->name, s2c_image_id(image));
 	memcpy(rt->probe.image, id, sizeof(id));
 	return 0;
 }
@@ -366,23 +373,43 @@ int s2c_engine_rt_read_image_file(struct s2c_ctx *ctx, struct s2c_runtime *runti
 	struct s2c_error **err)
 {
 	struct s2c_engine_runtime *rt = s2c_engine_runtime_of(runtime);
+	struct s2c_engine_files files = {.runtime = rt};
+	CLEAN_BUF struct s2c_buf text = S2C_BUF_INIT(buf->max - buf->len);
+	CLEAN_ERROR struct s2c_error *cause = NULL;
+	struct s2c_facts_file fact = {.there = false};
 
 	if (get_probe(ctx, rt, image, err) < 0)
 		return -1;
-	return s2c_engine_read_file(ctx, rt->engine, rt->probe.id, path, buf, err);
+	memcpy(files.image, rt->probe.image, sizeof(files.image));
+	if (!s2c_facts_find_file(rt->probe.facts, path, &fact)) {
+		fact.there = s2c_engine_read_file(ctx, &files, path, &text, &cause) == 0;
+		if (cause && s2c_error_code(cause) != S2C_ENOENT) {
+			s2c_error_move(err, &cause);
+			return -1;
+		}
+		fact.text = s2c_buf_str(&text);
+		fact.len = text.len;
+		s2c_facts_note_file(rt->probe.facts, path, &fact);
+	}
+	if (!fact.there)
+		return s2c_fail(err, S2C_ENOENT, "there is no '%s' in the image", path);
+	return s2c_buf_add(buf, fact.text, fact.len, err);
 }
 
 static int find_shell(struct s2c_ctx *ctx, struct s2c_engine_container *c,
 	const struct s2c_image *image, struct s2c_error **err)
 {
 	CLEAN_ENGINE_STAT struct s2c_engine_stat st = {.kind = S2C_ENGINE_MISSING};
-	struct s2c_engine_runtime *rt = c->runtime;
+	struct s2c_engine_files pristine = {.runtime = c->runtime};
 
-	if (get_probe(ctx, rt, image, err) < 0 ||
-		s2c_engine_stat(ctx, rt->engine, rt->probe.id, SHELL, &st, err) < 0)
+	if (get_probe(ctx, c->runtime, image, err) < 0)
+		return -1;
+	memcpy(c->files.image, c->runtime->probe.image, sizeof(c->files.image));
+	memcpy(pristine.image, c->files.image, sizeof(pristine.image));
+	if (s2c_engine_stat(ctx, &pristine, SHELL, &st, err) < 0)
 		return -1;
 	c->has_shell = st.kind == S2C_ENGINE_FILE && st.mode & 0111;
-	return 0;
+	return c->has_shell ? s2c_engine_find_tar(ctx, &c->files, err) : 0;
 }
 
 /* ---- create and destroy ---- */
@@ -424,6 +451,12 @@ void s2c_engine_rt_destroy(struct s2c_container *container)
 		s2c_engine_remove_container(c->runtime->ctx, c->runtime->engine, c->id);
 	remove_bad_image(c);
 	free(c->bad_image);
+	s2c_strv_release(&c->files.made);
+	s2c_strv_release(&c->files.programs);
+	s2c_engine_forget_pending(&c->files);
+	free(c->files.tar);
+	free(c->files.head);
+	free(c->cwd);
 	s2c_config_free(c->config);
 	s2c_strv_release(&c->argv);
 	s2c_strv_release(&c->excludes);
@@ -499,7 +532,8 @@ int s2c_engine_rt_create(struct s2c_ctx *ctx, struct s2c_runtime *runtime,
 	CLEAN_JSON struct s2c_json *body = NULL;
 
 	c->base.runtime = runtime;
-	c->runtime = s2c_engine_runtime_of(runtime);
+	c->runtime = c->files.runtime = s2c_engine_runtime_of(runtime);
+	c->files.id = c->id;
 	c->config = s2c_config_copy(opts->image->config);
 	c->uid = opts->uid;
 	c->gid = opts->gid;
@@ -516,7 +550,6 @@ int s2c_engine_rt_create(struct s2c_ctx *ctx, struct s2c_runtime *runtime,
 	for (size_t i = 0; i < opts->n_mounts; i++)
 		if (copy_mount(ctx, c, &opts->mounts[i], err) < 0)
 			return -1;
-	drop_probe(ctx, c->runtime);
 	*out = &TAKE(c)->base;
 	return 0;
 }
@@ -535,13 +568,12 @@ static int copy_mount(struct s2c_ctx *ctx, struct s2c_engine_container *c,
 		.path = mount->destination, .mode = 0444, .uid = c->uid, .gid = c->gid};
 
 	if (s2c_fs_read_file(AT_FDCWD, mount->source, &text, err) < 0 ||
-		s2c_engine_stat(
-			ctx, c->runtime->engine, c->id, *dir ? dir : "/", &st, err) < 0)
+		s2c_engine_stat(ctx, &c->files, *dir ? dir : "/", &st, err) < 0)
 		return -1;
 	file.data = s2c_buf_str(&text);
 	file.len = text.len;
 	s2c_strv_add(&c->own, st.kind == S2C_ENGINE_MISSING ? dir : mount->destination);
-	return s2c_engine_put_file(ctx, c->runtime->engine, c->id, &file, err);
+	return s2c_engine_put_file(ctx, &c->files, &file, err);
 }
 
 int s2c_engine_rt_copy_in(struct s2c_ctx *ctx, struct s2c_container *container,
@@ -554,5 +586,5 @@ int s2c_engine_rt_copy_in(struct s2c_ctx *ctx, struct s2c_container *container,
 	if (c->started)
 		return s2c_fail(err, S2C_EINVAL,
 			"files can be copied into a container before its first run only");
-	return s2c_engine_put(ctx, c->runtime->engine, c->id, &put, err);
+	return s2c_engine_put(ctx, &c->files, &put, err);
 }

@@ -105,6 +105,15 @@ static int make_image(const struct s2c_json *inspect, const char *name,
 	return 0;
 }
 
+static void remember(
+	struct s2c_engine *engine, const char *id, const struct s2c_json *root)
+{
+	s2c_json_free(TAKE(engine->seen));
+	free(TAKE(engine->seen_id));
+	engine->seen = s2c_json_copy(root);
+	engine->seen_id = xstrdup(id);
+}
+
 int s2c_engine_image(struct s2c_ctx *ctx, struct s2c_engine *engine, const char *name,
 	struct s2c_image **out, struct s2c_error **err)
 {
@@ -113,8 +122,12 @@ int s2c_engine_image(struct s2c_ctx *ctx, struct s2c_engine *engine, const char 
 	struct s2c_engine_request request = {
 		.method = "GET", .target = target, .what = "cannot look at the image"};
 
-	if (s2c_engine_ask(ctx, engine, &request, &root, err) < 0)
+	if (engine->seen && streq(engine->seen_id, name))
+		root = s2c_json_copy(engine->seen);
+	else if (s2c_engine_ask(ctx, engine, &request, &root, err) < 0)
 		return s2c_wrap(err, "image '%s'", name);
+	if (starts_with(name, "sha256:"))
+		remember(engine, name, root);
 	if (make_image(root, name, out, err) < 0)
 		return s2c_wrap(err,
 			"image '%s': what the engine at '%s' says of it makes no sense",

@@ -10,6 +10,7 @@
 #include "http/client.h"
 #include "runtime/backend.h"
 #include "runtime/engine.h"
+#include "store/facts.h"
 
 #define S2C_ENGINE_ID_MAX 64                   /* hex digits of a container id */
 #define S2C_ENGINE_TARGET_MAX 4096             /* bytes of path and query */
@@ -20,10 +21,12 @@ struct s2c_engine {
 	char *socket;
 	char *name; /* for messages: the socket that people know */
 	struct s2c_http *http;
-	char version[16]; /* "1.41" */
-	bool own_gate;    /* of this build: see s2c_engine_open() */
-	bool gate;        /* one stands before it, and writes commits for podman */
-	bool podman;      /* ignores the body of a commit, adds variables of its own */
+	char version[16];      /* "1.41" */
+	char *seen_id;         /* of the image that was looked at last by its id, */
+	struct s2c_json *seen; /* and what was said of it; it does not change */
+	bool own_gate;         /* of this build: see s2c_engine_open() */
+	bool gate;             /* one stands before it, and writes commits for podman */
+	bool podman; /* ignores the body of a commit, adds variables of its own */
 };
 
 /* ---- requests (engine.c) ---- */
@@ -76,10 +79,49 @@ struct s2c_engine_kept {
 	bool there, too_large;
 };
 
-/* A container that is never started: an image's files can be read in it. */
+/*
+ * The image that builds are made on: what is known of its files, and the container that
+ * is never started, in which they can be read. It is made when something is not known.
+ */
 struct s2c_engine_probe {
 	char image[S2C_ENGINE_ID_MAX + 1]; /* "" : none */
-	char id[S2C_ENGINE_ID_MAX + 1];
+	struct s2c_facts *facts;
+	struct s2c_json *body;          /* to make the container with */
+	char id[S2C_ENGINE_ID_MAX + 1]; /* "" : not made */
+};
+/* Makes the container unless it is there. */
+struct s2c_engine_runtime;
+S2C_CHECK int s2c_engine_probe_make(
+	struct s2c_ctx *ctx, struct s2c_engine_runtime *rt, struct s2c_error **err);
+
+/* Removes it, and writes down what is known. */
+void s2c_engine_probe_drop(struct s2c_engine_runtime *rt);
+
+/*
+ * A tar that is not in the container yet. A small one goes to the next process over
+ * standard input, and the image's own tar unpacks it: where an engine does that it first
+ * starts a process of its own, which takes longer than all the rest.
+ */
+struct s2c_engine_pending {
+	char *dir;          /* where it is unpacked; NULL: none */
+	size_t ends[2];     /* of each tar in it; 0: no more */
+	struct s2c_buf tar; /* one or more, one behind the other */
+};
+
+/*
+ * The files of a container, and what can be said of them without asking: as long as no
+ * process has run they are those of the image, but for the directories in `made`.
+ */
+struct s2c_engine_files {
+	struct s2c_engine_runtime *runtime; /* borrowed */
+	char image[S2C_ENGINE_ID_MAX + 1];  /* "" : nothing is known of it */
+	const char *id;       /* of the container; NULL: the image as it is. Borrowed */
+	struct s2c_strv made; /* written to; links resolved */
+	/* Of what was written right below one of those: files that can be executed. */
+	struct s2c_strv programs;
+	struct s2c_engine_pending pending;
+	char *tar, *head; /* GNU's, and any; NULL: the image has none that will do */
+	bool changed;     /* a process has run */
 };
 
 /* See engine_passwd.c. */
@@ -93,9 +135,11 @@ struct s2c_engine_account {
 struct s2c_engine_runtime {
 	struct s2c_runtime base;
 	struct s2c_engine *engine;
-	struct s2c_ctx *ctx; /* of open; for slots that have none */
-	char *build;         /* random; part of all names */
-	unsigned count;      /* of containers made so far */
+	struct s2c_ctx *ctx;     /* of open; for slots that have none */
+	struct s2c_store *store; /* borrowed */
+	char *build;             /* random; part of all names */
+	bool own_engine;         /* to be closed */
+	unsigned count;          /* of containers made so far */
 	struct s2c_engine_probe probe;
 };
 
@@ -104,6 +148,8 @@ struct s2c_engine_container {
 	struct s2c_engine_runtime *runtime; /* borrowed */
 	char id[S2C_ENGINE_ID_MAX + 1];
 	struct s2c_config *config; /* copy of the image's */
+	struct s2c_engine_files files;
+	char *cwd; /* of the last run; NULL: none so far */
 	uint32_t uid, gid;
 	bool is_probe; /* see struct s2c_engine_probe */
 	bool has_shell;
@@ -153,13 +199,15 @@ void s2c_engine_stat_release(struct s2c_engine_stat *st);
 #define CLEAN_ENGINE_STAT CLEAN(s2c_engine_stat_release)
 
 /* What a path inside the container is, links followed. */
-S2C_CHECK int s2c_engine_stat(struct s2c_ctx *ctx, struct s2c_engine *engine,
-	const char *id, const char *path, struct s2c_engine_stat *out,
-	struct s2c_error **err);
+S2C_CHECK int s2c_engine_stat(struct s2c_ctx *ctx, struct s2c_engine_files *files,
+	const char *path, struct s2c_engine_stat *out, struct s2c_error **err);
+/* True if the path is a file that can be executed; a hint where files->changed is. */
+bool s2c_engine_is_program(
+	struct s2c_ctx *ctx, struct s2c_engine_container *c, const char *path);
 
 /* A regular file; buf's maximum holds. S2C_ENOENT. */
-S2C_CHECK int s2c_engine_read_file(struct s2c_ctx *ctx, struct s2c_engine *engine,
-	const char *id, const char *path, struct s2c_buf *buf, struct s2c_error **err);
+S2C_CHECK int s2c_engine_read_file(struct s2c_ctx *ctx, struct s2c_engine_files *files,
+	const char *path, struct s2c_buf *buf, struct s2c_error **err);
 
 /*
  * Puts entries below `path`. Directories on the way that are missing are made, root's;
@@ -170,8 +218,23 @@ struct s2c_engine_put {
 	struct s2c_entries *entries; /* NULL: the directory alone */
 	uint32_t uid, gid;
 };
-S2C_CHECK int s2c_engine_put(struct s2c_ctx *ctx, struct s2c_engine *engine,
-	const char *id, const struct s2c_engine_put *put, struct s2c_error **err);
+S2C_CHECK int s2c_engine_put(struct s2c_ctx *ctx, struct s2c_engine_files *files,
+	const struct s2c_engine_put *put, struct s2c_error **err);
+
+/* Puts what is pending where it belongs; forgets what has been put otherwise. */
+S2C_CHECK int s2c_engine_put_pending(
+	struct s2c_ctx *ctx, struct s2c_engine_files *files, struct s2c_error **err);
+void s2c_engine_forget_pending(struct s2c_engine_files *files);
+/* Finds out by what the image could unpack. */
+S2C_CHECK int s2c_engine_find_tar(
+	struct s2c_ctx *ctx, struct s2c_engine_files *files, struct s2c_error **err);
+
+/* A tar into a directory of the container, by the engine, now. */
+S2C_CHECK int s2c_engine_send_tar(struct s2c_ctx *ctx, struct s2c_engine_files *files,
+	const char *dir, struct s2c_reader *tar, struct s2c_error **err);
+/* The same; a tar that is small enough becomes pending instead. */
+S2C_CHECK int s2c_engine_pipe_tar(struct s2c_ctx *ctx, struct s2c_engine_files *files,
+	const char *dir, struct s2c_reader *tar, struct s2c_error **err);
 
 /* A regular file; directories on the way as in s2c_engine_put(). */
 struct s2c_engine_file {
@@ -181,8 +244,8 @@ struct s2c_engine_file {
 	unsigned mode;
 	uint32_t uid, gid;
 };
-S2C_CHECK int s2c_engine_put_file(struct s2c_ctx *ctx, struct s2c_engine *engine,
-	const char *id, const struct s2c_engine_file *file, struct s2c_error **err);
+S2C_CHECK int s2c_engine_put_file(struct s2c_ctx *ctx, struct s2c_engine_files *files,
+	const struct s2c_engine_file *file, struct s2c_error **err);
 
 /* ---- what podman adds to (engine_passwd.c) ---- */
 
@@ -190,8 +253,8 @@ S2C_CHECK int s2c_engine_put_file(struct s2c_ctx *ctx, struct s2c_engine *engine
 S2C_CHECK int s2c_engine_accounts_note(
 	struct s2c_ctx *ctx, struct s2c_engine_container *c, struct s2c_error **err);
 /* Before a commit. */
-S2C_CHECK int s2c_engine_accounts_restore(struct s2c_ctx *ctx,
-	const struct s2c_engine_container *c, struct s2c_error **err);
+S2C_CHECK int s2c_engine_accounts_restore(
+	struct s2c_ctx *ctx, struct s2c_engine_container *c, struct s2c_error **err);
 
 /* ---- slots, one file each; see backend.h ---- */
 

@@ -10,20 +10,18 @@
 static const char *const paths[S2C_ENGINE_ACCOUNTS] = {"/etc/passwd", "/etc/group"};
 
 /* One regular file, as it is; a missing one is no failure. */
-static int read_account(struct s2c_ctx *ctx, const struct s2c_engine_container *c,
+static int read_account(struct s2c_ctx *ctx, struct s2c_engine_container *c,
 	const char *path, struct s2c_engine_account *out, struct s2c_error **err)
 {
 	CLEAN_ENGINE_STAT struct s2c_engine_stat st = {.kind = S2C_ENGINE_MISSING};
-	struct s2c_engine *engine = c->runtime->engine;
-
-	if (s2c_engine_stat(ctx, engine, c->id, path, &st, err) < 0)
+	if (s2c_engine_stat(ctx, &c->files, path, &st, err) < 0)
 		return -1;
 	if (st.kind != S2C_ENGINE_FILE)
 		return 0;
 	out->text.max = S2C_PASSWD_BYTES_MAX;
 	out->mode = st.mode;
 	out->there = true;
-	return s2c_engine_read_file(ctx, engine, c->id, st.path, &out->text, err);
+	return s2c_engine_read_file(ctx, &c->files, st.path, &out->text, err);
 }
 
 int s2c_engine_accounts_note(
@@ -54,7 +52,7 @@ static bool is_podmans(const struct s2c_buf *was, const struct s2c_buf *is)
 	       (strstr(added, ":container user:") || strstr(added, ":x:"));
 }
 
-static int put_back(struct s2c_ctx *ctx, const struct s2c_engine_container *c, size_t i,
+static int put_back(struct s2c_ctx *ctx, struct s2c_engine_container *c, size_t i,
 	struct s2c_error **err)
 {
 	const struct s2c_engine_account *was = &c->accounts[i];
@@ -66,16 +64,15 @@ static int put_back(struct s2c_ctx *ctx, const struct s2c_engine_container *c, s
 
 	if (!was->there)
 		return 0;
-	if (s2c_engine_read_file(ctx, c->runtime->engine, c->id, paths[i], &text, err) <
-		0)
+	if (s2c_engine_read_file(ctx, &c->files, paths[i], &text, err) < 0)
 		return -1;
 	if (!is_podmans(&was->text, &text))
 		return 0;
-	return s2c_engine_put_file(ctx, c->runtime->engine, c->id, &file, err);
+	return s2c_engine_put_file(ctx, &c->files, &file, err);
 }
 
 int s2c_engine_accounts_restore(
-	struct s2c_ctx *ctx, const struct s2c_engine_container *c, struct s2c_error **err)
+	struct s2c_ctx *ctx, struct s2c_engine_container *c, struct s2c_error **err)
 {
 	for (size_t i = 0; c->accounts_matter && i < S2C_ENGINE_ACCOUNTS; i++)
 		if (put_back(ctx, c, i, err) < 0)

@@ -390,6 +390,12 @@ static int fail_script(const struct run *run, struct s2c_error **err)
 		return s2c_fail(err, S2C_EINVAL,
 			"cannot execute '%s' in the container: Permission denied",
 			program);
+	if (streq(run->failed, "unpack"))
+		return s2c_fail(err, S2C_EIO,
+			"the tar of the image could not unpack the source as uid %u; "
+			"what "
+			"it said is in the output",
+			run->c->uid);
 	if (streq(run->failed, "cwd"))
 		return s2c_fail(err, S2C_EINVAL, "cannot go to directory '%s' as uid %u",
 			run->opts->cwd ? run->opts->cwd : "/", run->c->uid);
@@ -398,6 +404,18 @@ static int fail_script(const struct run *run, struct s2c_error **err)
 		"process has uid, gid, capabilities and no-new-privileges '%s'; nothing "
 		"was run in it",
 		run->c->runtime->engine->name, run->failed);
+}
+
+/* What the script unpacks. */
+static int add_pending(struct run *run, struct s2c_error **err)
+{
+	struct s2c_engine_files *files = &run->c->files;
+
+	int rc = s2c_buf_add(
+		&run->input, files->pending.tar.data, files->pending.tar.len, err);
+
+	s2c_engine_forget_pending(files);
+	return rc;
 }
 
 /* The script, or what the caller has for the process. */
@@ -413,7 +431,9 @@ static int prepare_input(struct run *run, struct s2c_error **err)
 	run->input.max = SCRIPT_MAX;
 	run->input_open = run->opts->fd_in >= 0;
 	if (run->c->has_shell)
-		return s2c_engine_script_print(&script, &run->input, err);
+		return s2c_engine_script_print(&script, &run->input, err) < 0
+			       ? -1
+			       : add_pending(run, err);
 	if (!run->input_open && shutdown(run->channel.fd, SHUT_WR) < 0)
 		return s2c_fail_errno(err, errno, "cannot end the input");
 	return 0;
@@ -447,14 +467,16 @@ static int check_run(const struct s2c_engine_container *c,
 }
 
 /* Makes the working directory as others do: owned by root, part of the layer. */
-static int make_cwd(struct s2c_ctx *ctx, const struct s2c_engine_container *c,
-	const char *cwd, struct s2c_error **err)
+static int make_cwd(struct s2c_ctx *ctx, struct s2c_engine_container *c, const char *cwd,
+	struct s2c_error **err)
 {
 	struct s2c_engine_put put = {.path = cwd};
 
-	if (!cwd || streq(cwd, "/"))
+	free(c->cwd);
+	c->cwd = xstrdup(cwd ? cwd : "/");
+	if (streq(c->cwd, "/"))
 		return 0;
-	return s2c_engine_put(ctx, c->runtime->engine, c->id, &put, err);
+	return s2c_engine_put(ctx, &c->files, &put, err);
 }
 
 static int carry_out(struct run *run, struct s2c_error **err)
@@ -463,7 +485,7 @@ static int carry_out(struct run *run, struct s2c_error **err)
 
 	if (attach(run, err) < 0 || prepare_input(run, err) < 0)
 		return -1;
-	run->c->started = true;
+	run->c->started = run->c->files.changed = true;
 	if (post(run->ctx, run, "start", "cannot start the container", err) < 0)
 		return -1;
 	while (rc == 0 && !run->ended)
@@ -510,7 +532,10 @@ int s2c_engine_rt_run(struct s2c_ctx *ctx, struct s2c_container *container,
 		.opts = opts,
 		.channel = S2C_CHANNEL_INIT,
 		.input = S2C_BUF_INIT(SCRIPT_MAX)};
-	if (check_run(c, opts, err) < 0 || make_cwd(ctx, c, opts->cwd, err) < 0 ||
+	/* Whoever cuts the tar off may read on into what is for the process. */
+	if (check_run(c, opts, err) < 0 ||
+		(opts->fd_in >= 0 && s2c_engine_put_pending(ctx, &c->files, err) < 0) ||
+		make_cwd(ctx, c, opts->cwd, err) < 0 ||
 		s2c_engine_accounts_note(ctx, c, err) < 0)
 		return -1;
 	begin(run);

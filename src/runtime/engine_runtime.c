@@ -10,9 +10,9 @@ static void engine_close(struct s2c_runtime *runtime)
 {
 	struct s2c_engine_runtime *rt = s2c_engine_runtime_of(runtime);
 
-	if (*rt->probe.id)
-		s2c_engine_remove_container(rt->ctx, rt->engine, rt->probe.id);
-	s2c_engine_close(rt->engine);
+	s2c_engine_probe_drop(rt);
+	if (rt->own_engine)
+		s2c_engine_close(rt->engine);
 	free(rt->build);
 	free(rt);
 }
@@ -21,16 +21,19 @@ static int engine_open(struct s2c_ctx *ctx, const struct s2c_runtime_opts *opts,
 	struct s2c_runtime **out, struct s2c_error **err)
 {
 	struct s2c_engine_runtime *rt;
-	struct s2c_engine *engine;
+	struct s2c_engine *engine = opts->opened;
 
-	if (!opts->engine)
+	if (!engine && !opts->engine)
 		return s2c_fail(err, S2C_EINVAL, "the engine's socket was not named");
-	if (s2c_engine_open(ctx, opts->engine, opts->engine_name, &engine, err) < 0)
+	if (!engine &&
+		s2c_engine_open(ctx, opts->engine, opts->engine_name, &engine, err) < 0)
 		return -1;
 	rt = xcalloc(1, sizeof(*rt));
 	rt->base.ops = &s2c_runtime_engine;
 	rt->engine = engine;
+	rt->own_engine = !opts->opened;
 	rt->ctx = ctx;
+	rt->store = opts->store;
 	rt->build = s2c_fs_random_name("build");
 	*out = &rt->base;
 	return 0;
@@ -57,19 +60,14 @@ static int engine_read_file(struct s2c_container *container, const char *path,
 
 	if (c->kept.taken && streq(c->kept.path, path))
 		return read_kept(&c->kept, buf, err);
-	return s2c_engine_read_file(
-		c->runtime->ctx, c->runtime->engine, c->id, path, buf, err);
+	return s2c_engine_read_file(c->runtime->ctx, &c->files, path, buf, err);
 }
 
 static bool engine_has_program(struct s2c_container *container, const char *path)
 {
 	struct s2c_engine_container *c = s2c_engine_container_of(container);
-	CLEAN_ENGINE_STAT struct s2c_engine_stat st = {.kind = S2C_ENGINE_MISSING};
-	CLEAN_ERROR struct s2c_error *ignored = NULL;
 
-	return s2c_engine_stat(c->runtime->ctx, c->runtime->engine, c->id, path, &st,
-		       &ignored) == 0 &&
-	       st.kind == S2C_ENGINE_FILE && st.mode & 0111;
+	return s2c_engine_is_program(c->runtime->ctx, c, path);
 }
 
 const struct s2c_runtime_ops s2c_runtime_engine = {

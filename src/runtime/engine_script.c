@@ -129,6 +129,28 @@ static int print_argv(
 	return 0;
 }
 
+/*
+ * What is pending comes behind the script. A pipe of its own ends it: tar reads on until
+ * there is nothing more, and our input goes on.
+ */
+static int print_unpack(
+	struct s2c_buf *out, const struct s2c_engine_files *files, struct s2c_error **err)
+{
+	const struct s2c_engine_pending *p = &files->pending;
+
+	if (!p->dir)
+		return 0;
+	if (quote(out, files->head, err) < 0 ||
+		s2c_buf_printf(out, err, " -c %zu | LC_ALL=C TAR_OPTIONS= ", p->tar.len) <
+			0 ||
+		quote(out, files->tar, err) < 0 ||
+		s2c_buf_puts(out, " -x -i -p -o --warning=no-timestamp -f - -C ", err) <
+			0 ||
+		quote(out, p->dir, err) < 0)
+		return -1;
+	return s2c_buf_puts(out, " 2>&4 || " VAR "f unpack\n", err);
+}
+
 /* Whether there is something to execute, so that its lack is no exit status. */
 static int print_look(struct s2c_buf *out, const char *program, struct s2c_error **err)
 {
@@ -226,6 +248,7 @@ int s2c_engine_script_print(const struct s2c_engine_script *script, struct s2c_b
 		/* Shells tell on standard error which of their jobs was killed. */
 		s2c_buf_puts(out, "exec 4>&2 2>/dev/null\n", err) < 0 ||
 		print_control(out, script, err) < 0 || print_check(out, c, err) < 0 ||
+		print_unpack(out, &c->files, err) < 0 ||
 		print_env(out, script->exec->env, err) < 0 ||
 		print_cwd(out, script->exec, err) < 0 ||
 		print_look(out, script->exec->argv->items[0], err) < 0 ||

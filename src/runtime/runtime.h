@@ -10,6 +10,7 @@
 #include "policy/policy.h"
 #include "store/image.h"
 
+struct s2c_engine;
 struct s2c_runtime;
 struct s2c_container;
 
@@ -18,7 +19,8 @@ struct s2c_runtime_opts {
 	struct s2c_store *store;
 	const char *oci_runtime; /* native: program name or path; NULL: crun, then runc */
 	const char *engine;      /* engine: its unix socket, and */
-	const char *engine_name; /* see s2c_engine_open(); NULL: none */
+	struct s2c_engine *opened; /* or one that is open already; borrowed */
+	const char *engine_name;   /* see s2c_engine_open(); NULL: none */
 };
 
 /* Opens and probes. S2C_EUNSUPPORTED says what is missing and how to get it. */

@@ -15,6 +15,7 @@
 
 #include "image/config.h"
 #include "store/blob.h"
+#include "store/facts.h"
 #include "store/internal.h"
 #include "store/known.h"
 #include "store/names.h"
@@ -382,8 +383,10 @@ static void prune_known(struct gc *gc)
 {
 	struct s2c_known_filter filter = {.keep = still_of_use, .self = gc};
 
-	if (!gc->opts->dry_run)
-		s2c_known_prune(gc->ctx, gc->store, &filter);
+	if (gc->opts->dry_run)
+		return;
+	s2c_known_prune(gc->ctx, gc->store, &filter);
+	s2c_facts_prune(gc->ctx, gc->store);
 }
 
 /* ---- all of it ---- */

@@ -7,6 +7,7 @@
  *   work/<name>/          a running command's own, flock on itself
  *   tmp/<name>/           its unfinished blobs and trees, likewise
  *   partial/<algo>-<hex>  a blob that arrives, flock on itself; stays after a cut
+ *   engine/<hex>          what an engine told of an image (store/facts.h)
  *   lock                  flock: shared for use, exclusive for gc
  *   index.lock            flock: exclusive to change index.json
  *

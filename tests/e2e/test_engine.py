@@ -3,7 +3,9 @@ import base64
 import hashlib
 import json
 import os
+import pathlib
 import signal
+import subprocess
 import tarfile
 import time
 
@@ -175,6 +177,93 @@ def test_destination_behind_a_link(engine, made, app):
     with engine.layer("myapp") as tar:
         assert b" 1001 " in tar.extractfile("srv/ls").read() or b" app " in tar.extractfile("srv/ls").read()
         assert tar.extractfile("srv/index.html").read() == b"hello\n"
+
+
+def executable(name, size=0):
+    info = tarfile.TarInfo(name)
+    info.mode, info.size = 0o755, size
+    return info
+
+
+def gnu_tar():
+    """The host's tar, which is GNU's, with what it is linked to: for Builder.make(files=...)."""
+    found = subprocess.run(["ldd", "/usr/bin/tar"], check=True, capture_output=True, text=True).stdout
+    libraries = {word for word in found.split() if word.startswith("/")}
+    files = []
+    for path in ["/usr/bin/tar", *sorted(libraries)]:
+        data = pathlib.Path(path).read_bytes()
+        files.append((executable(path.lstrip("/"), len(data)), data))
+    return files
+
+
+LISTS = """#!/bin/sh
+set -e
+(cd /tmp; find src scripts | sort | while IFS= read -r f; do stat -c '%n %F %a %u %g %s %h %y %N' "$f"; done; cd src; \
+find . -type f | sort | while IFS= read -r f; do md5sum "$f" 2>/dev/null || :; done) > /srv/list
+if read -r line; then echo "$line" > /srv/line; fi
+"""
+
+
+def odd_source(app):
+    """All that a tar may lose: modes, times, links, empty directories, long and odd names."""
+    (app / "empty/below").mkdir(parents=True)
+    (app / "empty").chmod(0o700)
+    for name, mode in (("tool", 0o755), ("secret", 0o400), ("l" * 200, 0o644), ("\u00e9\t'\" $(x)", 0o644)):
+        (app / name).write_text(name)
+        (app / name).chmod(mode)
+    (app / ("d" * 120) / ("e" * 120)).mkdir(parents=True)
+    (app / ("d" * 120) / ("e" * 120) / "deep").write_text("deep")
+    with open(os.fsencode(app) + b"/\xff\xfe", "w", encoding="ascii") as odd:
+        odd.write("odd")
+    (app / "link").symlink_to("tool")
+    (app / "away").symlink_to("/etc/passwd")
+    (app / "up").symlink_to("empty/../nowhere")
+    os.link(app / "tool", app / "same")
+    (app / ".s2i/bin").mkdir(parents=True)
+    (app / ".s2i/bin/assemble").write_text(LISTS)
+    # Engines that get a tar round times to microseconds.
+    for at, (parent, directories, files) in enumerate(os.walk(os.fsencode(app), topdown=False)):
+        for path in [os.path.join(parent, name) for name in directories + files] + [parent]:
+            os.utime(path, ns=(0, 1_500_000_000_123_457_000 + at * 1_000_001_000), follow_symlinks=False)
+
+
+def test_by_the_images_tar(s2c, engine, made, app):
+    """A small source goes to the image's tar where that is GNU's, with the same result."""
+    odd_source(app)
+    made.make("builder/gnu", files=gnu_tar())
+    made.build(app, "builder/gnu", "cold")
+    done = s2c.run("build", app, "builder/gnu", "piped", "--engine", engine.url, "--log-level", "debug", env={"S2C_TRACE": "http"})
+    assert done.returncode == 0, done.stderr
+    assert "http: PUT " not in done.stderr and "http: POST " in done.stderr
+    sent = s2c.run("build", app, "builder/test", "sent", "--engine", engine.url, "--log-level", "debug", env={"S2C_TRACE": "http"})
+    assert "http: PUT " in sent.stderr and sent.returncode == 0, sent.stderr
+    lists = []
+    for name in ("cold", "piped", "sent"):
+        with engine.layer(name) as tar:
+            lists.append(tar.extractfile("srv/list").read().split(b"\n"))
+            assert "srv/line" not in tar.getnames()
+            assert not [n for n in tar.getnames() if n.startswith("tmp/")]
+    assert lists[0] == lists[1] == lists[2]
+    assert len(lists[0]) > 25
+
+
+def test_a_large_source_is_sent(s2c, engine, made, app):
+    (app / "large").write_bytes(os.urandom(9 << 20))
+    made.make("builder/gnu", files=gnu_tar(), assemble="#!/bin/sh\nmd5sum /tmp/src/large > /srv/sum\n")
+    made.build(app, "builder/gnu", "myapp")
+    want = hashlib.md5((app / "large").read_bytes(), usedforsecurity=False).hexdigest().encode()
+    with engine.layer("myapp") as tar:
+        assert tar.extractfile("srv/sum").read().startswith(want)
+
+
+FALSE_TAR = b"#!/bin/sh\n# GNU tar\necho cannot >&2; exit 2\n"
+
+
+def test_a_tar_that_fails(s2c, engine, made, app):
+    """It says that it is GNU's, and is not."""
+    made.make("builder/false", files=[(executable("usr/bin/tar", len(FALSE_TAR)), FALSE_TAR)])
+    done = s2c.fails("build", app, "builder/false", "--engine", engine.url, status=1, match="could not unpack")
+    assert "cannot" in done.stderr
 
 
 def test_image_without_shell(s2c, engine, made, app, tmp_path):

@@ -310,3 +310,36 @@ def test_no_space_for_more_names(s2c, fake, app):
     done = build(s2c, fake, app)
     assert done.returncode == 1 and "not under all its names: " in done.stderr and "conflict" in done.stderr
     assert not fake.containers
+
+
+def test_what_is_known_is_not_asked_again(s2c, fake, app):
+    assert build(s2c, fake, app).returncode == 0
+    first, config = list(fake.log), fake.images[fake.names["myapp:latest"]]["Config"]
+    fake.log.clear()
+    assert build(s2c, fake, app).returncode == 0
+    asked = [method for method, target in fake.log if "/archive" in target]
+    assert asked == ["PUT"], fake.log
+    assert sum("/containers/create" in t for _, t in first) == 2
+    assert sum("/containers/create" in t for _, t in fake.log) == 1
+    assert fake.images[fake.names["myapp:latest"]]["Config"] == config
+
+
+def test_prune_forgets(s2c, fake, app):
+    assert build(s2c, fake, app).returncode == 0
+    assert list((s2c.root / "engine").iterdir())
+    s2c.ok("prune")
+    assert not (s2c.root / "engine").exists()
+    fake.log.clear()
+    fake.files["/etc/passwd"] = b"app:x:1001:7::/srv:/bin/sh\n"
+    assert build(s2c, fake, app).returncode == 0
+    assert any("passwd" in t for _, t in fake.log)
+
+
+def test_facts_of_another_image_are_not_taken(s2c, fake, app):
+    """The same name means another image now, which has no shell and no assemble."""
+    assert build(s2c, fake, app).returncode == 0
+    fake.image("builder/test:latest", {"User": "1001", "Labels": {
+        "io.openshift.s2i.scripts-url": "image:///usr/libexec/s2i"}})
+    del fake.files["/usr/libexec/s2i/assemble"]
+    done = build(s2c, fake, app)
+    assert done.returncode == 1 and "no executable file" in done.stderr, done.stderr
