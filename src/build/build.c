@@ -72,7 +72,7 @@ static void job_release(struct job *job)
 	s2c_scripts_release(&job->scripts);
 	s2c_runtime_close(job->runtime);
 	s2c_home_close(job->home);
-	s2c_engine_gate_close(job->gate);
+	s2c_engine_gate_end(job->gate);
 	s2c_ignore_free(job->ignore);
 	s2c_source_free(job->source);
 	s2c_work_free(job->work);
@@ -87,6 +87,7 @@ static void job_release(struct job *job)
 	s2c_descriptor_release(&job->commit.desc);
 	s2c_json_free(job->timings);
 	s2c_build_result_release(&job->result);
+	s2c_engine_gate_close(job->gate);
 }
 
 static struct s2c_registry_opts registry_opts(const struct job *job)

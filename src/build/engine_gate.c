@@ -133,6 +133,12 @@ const char *s2c_engine_gate_name(const struct s2c_engine_gate *gate)
 	return gate->own ? gate->socket : NULL;
 }
 
+void s2c_engine_gate_end(struct s2c_engine_gate *gate)
+{
+	if (gate && gate->own)
+		s2c_private_gate_end(gate->own);
+}
+
 void s2c_engine_gate_close(struct s2c_engine_gate *gate)
 {
 	if (!gate)

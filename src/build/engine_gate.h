@@ -26,6 +26,8 @@ const char *s2c_engine_gate_socket(const struct s2c_engine_gate *gate);
  * the socket is the one that was named. Borrowed.
  */
 const char *s2c_engine_gate_name(const struct s2c_engine_gate *gate);
+/* Lets a gate of the build's own begin to end. NULL is fine. */
+void s2c_engine_gate_end(struct s2c_engine_gate *gate);
 /* Ends a gate of the build's own, when nothing uses its socket any more. NULL is fine. */
 void s2c_engine_gate_close(struct s2c_engine_gate *gate);
 

@@ -203,12 +203,18 @@ const char *s2c_private_gate_socket(const struct s2c_private_gate *gate)
 	return gate->socket;
 }
 
+void s2c_private_gate_end(struct s2c_private_gate *gate)
+{
+	if (gate->life >= 0)
+		(void)close(gate->life);
+	gate->life = -1;
+}
+
 void s2c_private_gate_stop(struct s2c_private_gate *gate)
 {
 	if (!gate)
 		return;
-	if (gate->life >= 0)
-		(void)close(gate->life);
+	s2c_private_gate_end(gate);
 	if (gate->pid > 0)
 		while (waitpid(gate->pid, NULL, 0) < 0 && errno == EINTR)
 			;

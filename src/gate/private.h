@@ -38,6 +38,8 @@ S2C_CHECK int s2c_private_gate_start(struct s2c_ctx *ctx,
 /* Path of its socket, valid in this process only. Borrowed. */
 const char *s2c_private_gate_socket(const struct s2c_private_gate *gate);
 
+/* Lets it begin to end while other things are done. Nothing may use it any more. */
+void s2c_private_gate_end(struct s2c_private_gate *gate);
 /* Ends it, and waits until it has removed what it made on the engine. NULL is fine. */
 void s2c_private_gate_stop(struct s2c_private_gate *gate);
 

@@ -422,7 +422,7 @@ def test_environment_names_the_engine(s2c, engine, made, app):
 
 
 @pytest.mark.parametrize("word,match", [
-    ("rkt", "no engine"), ("unix://relative", "absolute"), ("tcp://127.0.0.1:1", "no unix socket"),
+    ("rkt", "no engine"), ("unix://relative", "absolute"), ("ssh://127.0.0.1:1", "no way to an engine"),
     ("unix:///nonexistent/sock", "no engine's socket")])
 def test_bad_engines(s2c, builder, app, word, match):
     done = s2c.run("build", app, "builder/test", "--engine", word)
