@@ -146,6 +146,10 @@ bool s2c_explain_create(const struct s2c_rules *rules, const struct s2c_subject 
 	enum s2c_gate_code code = S2C_GATE_OK;
 	bool yes;
 
+	/* As a worker has it from the route. */
+	ask.op = S2C_GATE_CREATE;
+	ask.method = xstrdup("POST");
+	ask.path = xstrdup("/containers/create");
 	if (s2c_gate_filter(S2C_GATE_BODY_CREATE, query->create, query->create_len, &ask,
 		    &code, &err) < 0) {
 		s2c_buf_must_printf(out, "request: denied: %s: %s%s%s\n",
