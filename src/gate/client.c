@@ -6,18 +6,11 @@
 #include <poll.h>
 #include <stddef.h>
 #include <sys/socket.h>
-#include <time.h>
+
+#include "util/clock.h"
 
 #define LINGER_MS 500
 #define LINGER_PIECES 4096
-
-static int64_t now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
 
 /* Waits for the descriptor: 0 when it is ready. */
 static int await(struct s2c_gate_client *client, short events, int64_t most_ms,
@@ -42,7 +35,8 @@ static int64_t patience(const struct s2c_gate_client *client)
 {
 	if (!client->in_head)
 		return S2C_CLIENT_BODY_SECONDS * 1000;
-	return client->until ? client->until - now_ms() : S2C_CLIENT_IDLE_SECONDS * 1000;
+	return client->until ? client->until - s2c_now_ms()
+			     : S2C_CLIENT_IDLE_SECONDS * 1000;
 }
 
 static ssize_t client_read(
@@ -61,7 +55,7 @@ static ssize_t client_read(
 		if (n < 0)
 			return s2c_fail_errno(err, errno, "the client's connection");
 		if (client->in_head && !client->until)
-			client->until = now_ms() + client->head_seconds * 1000ll;
+			client->until = s2c_now_ms() + client->head_seconds * 1000ll;
 		return n;
 	}
 }
@@ -124,7 +118,7 @@ void s2c_gate_client_init(
 void s2c_gate_client_expect_head(struct s2c_gate_client *client, bool begun)
 {
 	client->in_head = true;
-	client->until = begun ? now_ms() + client->head_seconds * 1000ll : 0;
+	client->until = begun ? s2c_now_ms() + client->head_seconds * 1000ll : 0;
 }
 
 bool s2c_gate_client_has_begun(const struct s2c_gate_client *client)
@@ -143,7 +137,7 @@ void s2c_gate_client_linger(struct s2c_gate_client *client)
 
 	(void)shutdown(client->fd, SHUT_WR);
 	client->in_head = true;
-	client->until = now_ms() + LINGER_MS;
+	client->until = s2c_now_ms() + LINGER_MS;
 	for (int i = 0; i < LINGER_PIECES; i++)
 		if (client_read(&client->in, piece, sizeof(piece), NULL) <= 0)
 			return;

@@ -8,26 +8,7 @@
 
 #include "gate/check.h"
 #include "gate/filter.h"
-
-/* "1001" or "1001:0"; false for anything else. */
-static bool parse_user(const char *text, uint32_t *uid, uint32_t *gid)
-{
-	CLEAN_UIDS struct s2c_uids user = {0}, group = {0};
-	const char *colon = strchr(text, ':');
-	CLEAN_FREE char *first = xstrndup(
-		text, colon ? (size_t)(colon - text) : strlen(text));
-	const char *second = colon ? colon + 1 : "0";
-	size_t digits = strspn(first, "0123456789");
-
-	if (!digits || first[digits] || !*second ||
-		second[strspn(second, "0123456789")] ||
-		s2c_uids_parse(first, &user, NULL) < 0 ||
-		s2c_uids_parse(second, &group, NULL) < 0)
-		return false;
-	*uid = user.ranges[0].first;
-	*gid = group.ranges[0].first;
-	return true;
-}
+#include "gate/user.h"
 
 static bool explain_image(const struct s2c_rules *rules,
 	const struct s2c_subject *subject, const char *image,
@@ -70,7 +51,7 @@ static bool explain_user(const struct s2c_subject *subject,
 					  "allowed\n");
 		return true;
 	}
-	if (!parse_user(user, &uid, &gid)) {
+	if (!s2c_gate_user_parse(user, &uid, &gid)) {
 		s2c_buf_must_printf(text,
 			"user: denied: %s: it has to be a number, as UID or UID:GID\n",
 			S2C_DENY_USER);

@@ -2,20 +2,12 @@
 #include "gate/janitor.h"
 
 #include <stdio.h>
-#include <time.h>
 
 #include "gate/filtered.h"
+#include "util/clock.h"
 
 #define AGAIN_SECONDS 5 /* until what could not be ended is told again */
 #define CONTAINERS "/v" S2C_UPSTREAM_VERSION "/containers"
-
-static int64_t now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
 
 /* A request whose answer is of no further interest; its status, or -1. */
 static int tell(struct s2c_core *core, struct s2c_ctx *ctx, enum s2c_http1_method method,
@@ -71,7 +63,7 @@ void s2c_janitor_end_due(struct s2c_core *core, struct s2c_ctx *ctx)
 	struct s2c_container_record container;
 	char target[S2C_UPSTREAM_TARGET_MAX];
 
-	while (s2c_ledger_due(core->ledger, now_ms(), false, &container)) {
+	while (s2c_ledger_due(core->ledger, s2c_now_ms(), false, &container)) {
 		(void)snprintf(target, sizeof(target),
 			CONTAINERS "/%s/kill?signal=SIGKILL", container.id);
 		(void)tell(core, ctx, S2C_HTTP1_POST, target);
@@ -87,7 +79,7 @@ void s2c_janitor_remove_forgotten(struct s2c_core *core, struct s2c_ctx *ctx)
 {
 	struct s2c_container_record container;
 
-	while (s2c_ledger_forgotten(core->ledger, now_ms(), &container)) {
+	while (s2c_ledger_forgotten(core->ledger, s2c_now_ms(), &container)) {
 		if (!is_gone(remove_container(core, ctx, container.id)))
 			return;
 		s2c_ledger_remove(core->ledger, container.id);

@@ -6,8 +6,8 @@
 #include <poll.h>
 #include <stdio.h>
 #include <sys/eventfd.h>
-#include <time.h>
 
+#include "util/clock.h"
 #include "util/pool.h"
 
 #define ID_DIGITS_MIN 12 /* of a container's id: what engines show people */
@@ -52,14 +52,6 @@ struct s2c_ledger {
 	struct claim *claims;
 	struct waiter *waiters;
 };
-
-static int64_t now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
 
 const char *s2c_container_state_name(enum s2c_container_state state)
 {
@@ -242,7 +234,7 @@ void s2c_ledger_add(
 	struct container *c = xcalloc(1, sizeof(*c));
 
 	c->record = *container;
-	c->record.asked = now_ms();
+	c->record.asked = s2c_now_ms();
 	s2c_monitor_enter(ledger->lock);
 	drop_place(ledger, container->owner);
 	c->next = ledger->containers;
@@ -273,7 +265,7 @@ bool s2c_ledger_find(struct s2c_ledger *ledger, const char *owner, const char *w
 			(!found || streq(c->record.id, what)))
 			found = c;
 	if (found) {
-		found->record.asked = now_ms();
+		found->record.asked = s2c_now_ms();
 		*out = found->record;
 	}
 	s2c_monitor_leave(ledger->lock);
@@ -318,7 +310,7 @@ void s2c_ledger_release(struct s2c_ledger *ledger, const char *id)
 	struct container *c = by_id(ledger, id);
 	if (c && c->held) {
 		c->held--;
-		c->record.asked = now_ms();
+		c->record.asked = s2c_now_ms();
 	}
 	s2c_monitor_leave(ledger->lock);
 }
@@ -343,7 +335,7 @@ void s2c_ledger_started(struct s2c_ledger *ledger, const char *id)
 	s2c_monitor_enter(ledger->lock);
 	struct container *c = by_id(ledger, id);
 	if (c)
-		c->record.until = now_ms() + c->record.deadline * 1000ll;
+		c->record.until = s2c_now_ms() + c->record.deadline * 1000ll;
 	s2c_monitor_leave(ledger->lock);
 }
 
@@ -355,7 +347,7 @@ bool s2c_ledger_exited(struct s2c_ledger *ledger, const char *id, int exit_code)
 	if (news) {
 		c->record.state = S2C_CONTAINER_EXITED;
 		c->record.exit_code = exit_code;
-		c->record.asked = now_ms();
+		c->record.asked = s2c_now_ms();
 	}
 	s2c_monitor_leave(ledger->lock);
 	return news;
@@ -422,7 +414,7 @@ void s2c_ledger_postpone(struct s2c_ledger *ledger, const char *id, unsigned sec
 	s2c_monitor_enter(ledger->lock);
 	struct container *c = by_id(ledger, id);
 	if (c)
-		c->record.until = now_ms() + seconds * 1000ll;
+		c->record.until = s2c_now_ms() + seconds * 1000ll;
 	s2c_monitor_leave(ledger->lock);
 }
 

@@ -10,6 +10,7 @@
 #include "gate/inside.h"
 #include "gate/session.h"
 #include "gate/template.h"
+#include "gate/user.h"
 
 #define ENV_NAME_MAX 256
 #define LOST_SECONDS 20   /* for removing what no answer came for */
@@ -31,38 +32,6 @@ static void wish_release(struct wish *wish)
 
 /* ---- user ---- */
 
-/* Digits of a number up to 2^32-2 without leading zeros; steps over them. */
-static bool take_id(const char **text, uint32_t *out)
-{
-	const char *p = *text;
-	uint64_t value = 0;
-
-	if (!isdigit((unsigned char)*p) || (*p == '0' && isdigit((unsigned char)p[1])))
-		return false;
-	for (; isdigit((unsigned char)*p); p++) {
-		value = value * 10 + (uint64_t)(*p - '0');
-		if (value > UINT32_MAX - 1)
-			return false;
-	}
-	*text = p;
-	*out = (uint32_t)value;
-	return true;
-}
-
-/* "UID" or "UID:GID"; a group that is not named is 0, as S2I images expect it. */
-static bool parse_user(const char *text, uint32_t *uid, uint32_t *gid)
-{
-	*gid = 0;
-	if (!take_id(&text, uid))
-		return false;
-	if (*text == ':') {
-		text++;
-		if (!take_id(&text, gid))
-			return false;
-	}
-	return !*text;
-}
-
 /*
  * A user that the builder image names by number. A name is not looked up: what it means
  * is the image's to say, and may be root.
@@ -78,7 +47,7 @@ static bool image_user(const struct wish *wish, uint32_t *uid, uint32_t *gid)
 
 	for (size_t i = 0; i < ARRAY_SIZE(sources); i++)
 		if (sources[i] && *sources[i])
-			return parse_user(sources[i], uid, gid) && *uid != 0;
+			return s2c_gate_user_parse(sources[i], uid, gid) && *uid != 0;
 	return false;
 }
 
@@ -100,7 +69,7 @@ static int choose_user(
 	const char *asked = session->ask->user;
 
 	if (asked && *asked) {
-		if (parse_user(asked, &wish->spec.uid, &wish->spec.gid))
+		if (s2c_gate_user_parse(asked, &wish->spec.uid, &wish->spec.gid))
 			return 0;
 		return s2c_deny(session, S2C_GATE_USER_DENIED, err,
 			"user '%s': it has to be a number, as UID or UID:GID", asked);

@@ -3,10 +3,10 @@
 
 #include <stdio.h>
 #include <sys/socket.h>
-#include <time.h>
 
 #include "gate/estate.h"
 #include "image/manifest.h"
+#include "util/clock.h"
 #include "util/escape.h"
 
 /* Bytes of a sentence for the client. */
@@ -436,20 +436,12 @@ static void name_owner(struct s2c_session *session)
 		(void)snprintf(session->owner, sizeof(session->owner), "u:%u", peer->uid);
 }
 
-static uint64_t now_us(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
-}
-
 /* 0 when the connection may go on. */
 static int handle(struct s2c_session *session, const struct s2c_gate_ask *ask,
 	struct s2c_error **err)
 {
 	CLEAN_ERROR struct s2c_error *why = NULL;
-	uint64_t started;
+	int64_t started;
 	int rc;
 
 	session->ask = ask;
@@ -458,10 +450,10 @@ static int handle(struct s2c_session *session, const struct s2c_gate_ask *ask,
 	session->recorded = session->answered = session->steady = false;
 	session->rule[0] = '\0';
 	session->policy = s2c_core_policy(session->core);
-	started = now_us();
+	started = s2c_now_us();
 	rc = decide(session, &why);
 	s2c_metrics_observe(session->core->metrics, S2C_METRIC_UPSTREAM_SECONDS,
-		(unsigned)ask->op, now_us() - started);
+		(unsigned)ask->op, (uint64_t)(s2c_now_us() - started));
 	s2c_core_let_go(session->core, TAKE(session->policy));
 	if (rc == 0)
 		return 0;
