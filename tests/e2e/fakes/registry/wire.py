@@ -223,10 +223,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
         page = b"<html><head><title>413 Request Entity Too Large</title></head></html>"
         self.send_answer(Answer(413, {"Content-Type": "text/html"}, page), [])
         # Without this the answer may be lost in the reset that unread bytes cause.
-        self.connection.shutdown(socket.SHUT_WR)
-        self.connection.settimeout(LINGER_SECONDS)
-        while self.rfile.read1(65536):
-            pass
+        try:
+            self.connection.shutdown(socket.SHUT_WR)
+            self.connection.settimeout(LINGER_SECONDS)
+            while self.rfile.read1(65536):
+                pass
+        except OSError:
+            pass  # a client that took the answer may have hung up already
         raise Stop
 
     def read_chunks(self, taking):
