@@ -56,6 +56,13 @@ struct s2c_build_options {
 	struct s2c_remote_options remote;
 	const char *chunk_size;	 /* see struct s2c_push_options */
 
+	/* What the image says of itself. */
+	const char *const *labels;	/* "KEY=VALUE", NULL-terminated; may be NULL */
+	const char *const *annotations; /* of the manifest; the same form */
+	const char *application_name;	/* label io.k8s.display-name; NULL: the tag */
+	const char *description;	/* label io.k8s.description */
+	const char *platform;		/* of the builder image: "linux/arm64" */
+
 	int stdin_fd; /* for source "-" */
 };
 #define S2C_BUILD_OPTIONS_INIT                                                           \

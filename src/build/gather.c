@@ -11,6 +11,7 @@
 #include "build/env.h"
 #include "build/host_env.h"
 #include "build/labels.h"
+#include "build/platform.h"
 #include "build/remote.h"
 #include "build/resolve.h"
 #include "util/fs.h"
@@ -83,8 +84,26 @@ static int open_home(struct s2c_job *job, struct s2c_error **err)
 		with && streq(with, "s2c"), &job->home, err);
 }
 
+/* A plan can be made on a machine that could not build it. */
+static int check_host(struct s2c_job *job, struct s2c_error **err)
+{
+	CLEAN_ERROR struct s2c_error *cause = NULL;
+
+	if (s2c_platform_check_host(job->builder->config, job->builder->name, &cause) ==
+		0)
+		return 0;
+	if (job->dry_run) {
+		s2c_emit_log(job->ctx, S2C_WARN, "%s", s2c_error_message(cause));
+		return 0;
+	}
+	s2c_error_move(err, &cause);
+	return -1;
+}
+
 int s2c_job_resolve(struct s2c_job *job, struct s2c_error **err)
 {
+	const char *asked = job->options->platform;
+	struct s2c_platform platform;
 	struct s2c_resolve_opts opts = {
 		.name = job->options->builder,
 		.policy = job->options->pull_policy,
@@ -92,9 +111,16 @@ int s2c_job_resolve(struct s2c_job *job, struct s2c_error **err)
 		.dry_run = job->dry_run,
 	};
 
-	if (s2c_work_create(job->store, "build", &job->work, err) || open_home(job, err))
+	if (asked) {
+		if (s2c_platform_parse(asked, &platform, err))
+			return s2c_wrap(err, "--platform");
+		opts.platform = &platform;
+	}
+	if (s2c_work_create(job->store, "build", &job->work, err) ||
+		open_home(job, err) ||
+		s2c_resolve_image(job->ctx, job->home, &opts, &job->builder, err))
 		return -1;
-	return s2c_resolve_image(job->ctx, job->home, &opts, &job->builder, err);
+	return job->builder && !job->gate ? check_host(job, err) : 0;
 }
 
 /* Reads a file of the source if it is there; `what` ends up in messages. */

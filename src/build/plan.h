@@ -60,7 +60,8 @@ struct s2c_plan {
 	enum s2c_network network;
 	bool network_asked;
 	struct s2c_limits limits;
-	struct s2c_config *config; /* of the result, without the new layer */
+	struct s2c_config *config;    /* of the result, without the new layer */
+	struct s2c_json *annotations; /* of its manifest; NULL: none */
 	struct s2c_archive_spec outputs[S2C_OUTPUTS_MAX];
 	size_t n_outputs;
 	bool push;
