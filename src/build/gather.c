@@ -69,10 +69,12 @@ int s2c_build_read_env_files(struct s2c_build_job *job, struct s2c_error **err)
 	return 0;
 }
 
-static int open_home(struct s2c_build_job *job, struct s2c_error **err)
+int s2c_build_open_home(struct s2c_build_job *job, struct s2c_error **err)
 {
 	const char *with = job->options->push_with;
 
+	if (s2c_work_create(job->store, "build", &job->work, err))
+		return -1;
 	if (!job->options->engine) {
 		job->home = s2c_home_store(job->store);
 		return 0;
@@ -116,8 +118,7 @@ int s2c_build_resolve(struct s2c_build_job *job, struct s2c_error **err)
 			return s2c_wrap(err, "--platform");
 		opts.platform = &platform;
 	}
-	if (s2c_work_create(job->store, "build", &job->work, err) ||
-		open_home(job, err) ||
+	if (s2c_build_open_home(job, err) ||
 		s2c_resolve_image(job->ctx, job->home, &opts, &job->builder, err))
 		return -1;
 	return job->builder && !job->gate ? check_host(job, err) : 0;
@@ -229,7 +230,14 @@ static int make_plan(struct s2c_build_job *job, struct s2c_error **err)
 		.n_env_files = job->n_env_files,
 		.host_env = &job->host_env,
 	};
-	return s2c_plan_make(job->options, &job->facts, &job->plan, err);
+	if (s2c_plan_make(job->options, &job->facts, &job->plan, err))
+		return -1;
+	s2c_strv_foreach (name, &job->plan->not_kept)
+		s2c_emit_log(job->ctx, S2C_WARN,
+			"variable '%s' of the image is not kept, since the builder image "
+			"has it with another value: give it with --env, if it was yours",
+			name);
+	return 0;
 }
 
 /* Decides, with what only the builder image knows. */

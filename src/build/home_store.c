@@ -50,8 +50,8 @@ static enum s2c_found store_find(struct s2c_ctx *ctx, struct s2c_home *home,
 	if (load(store, &desc, name, &image, err))
 		return S2C_FIND_FAILED;
 	if (s2c_image_check(store, image, why)) {
-		(void)s2c_wrap(why, "builder image '%s' must be pulled or built again",
-			image->name);
+		(void)s2c_wrap(
+			why, "image '%s' must be pulled or built again", image->name);
 		return S2C_BROKEN;
 	}
 	*out = TAKE(image);

@@ -40,9 +40,9 @@ struct s2c_label_facts {
 void s2c_labels_generate(struct s2c_config *config, const struct s2c_label_facts *facts);
 
 /*
- * Sets labels that a user wrote as "KEY=VALUE" (NULL-terminated, or NULL); later ones win.
- * S2C_EINVAL for one without "=" or key, for blanks and control characters in a key, and
- * for what is not UTF-8. config may be NULL, then they are only checked.
+ * Sets labels that a user wrote as "KEY=VALUE" (NULL-terminated, or NULL); later ones
+ * win. S2C_EINVAL for one without "=" or key, for blanks and control characters in a key,
+ * and for what is not UTF-8. config may be NULL, then they are only checked.
  */
 S2C_CHECK int s2c_labels_add(
 	struct s2c_config *config, const char *const *labels, struct s2c_error **err);
@@ -51,8 +51,8 @@ S2C_CHECK int s2c_labels_add(
  * Annotations of a manifest in the same form, with the same rules, as an object; NULL
  * when there are none. S2C_ELIMIT beyond S2C_ANNOTATIONS_BYTES_MAX. Caller frees *out.
  */
-S2C_CHECK int s2c_annotations_make(const char *const *annotations, struct s2c_json **out,
-	struct s2c_error **err);
+S2C_CHECK int s2c_annotations_make(
+	const char *const *annotations, struct s2c_json **out, struct s2c_error **err);
 
 /*
  * Merges {"labels":[{"key":"value"},...]} of a script; S2C_EINVAL for another shape.

@@ -22,6 +22,7 @@ void s2c_plan_free(struct s2c_plan *plan)
 	s2c_strv_release(&plan->run);
 	s2c_strv_release(&plan->env);
 	s2c_strv_release(&plan->build_env);
+	s2c_strv_release(&plan->not_kept);
 	s2c_strv_release(&plan->excludes);
 	s2c_config_free(plan->config);
 	s2c_json_free(plan->annotations);
@@ -212,11 +213,33 @@ static int decide_image_user(const struct making *m, struct s2c_error **err)
 	return 0;
 }
 
+/*
+ * Variables of an image that is built again. One that the builder image has too may have
+ * come from there, and be older than the builder is now: then the builder's is right.
+ */
+static void keep_env(const struct making *m)
+{
+	CLEAN_STRV struct s2c_strv own = S2C_STRV_INIT;
+	const char *const *kept = m->options->kept_env;
+
+	s2c_config_env(m->facts->builder, &own);
+	for (size_t i = 0; kept && kept[i]; i++) {
+		CLEAN_FREE char *name = xstrndup(kept[i], strcspn(kept[i], "="));
+		const char *builders = s2c_env_get(&own, name);
+
+		if (!builders)
+			s2c_env_put(&m->plan->env, kept[i]);
+		else if (!streq(builders, kept[i] + strlen(name) + 1))
+			s2c_strv_add(&m->plan->not_kept, name);
+	}
+}
+
 static int decide_env(const struct making *m, struct s2c_error **err)
 {
 	const struct s2c_plan_facts *facts = m->facts;
 	struct s2c_plan *plan = m->plan;
 
+	keep_env(m);
 	if (facts->source_env &&
 		s2c_env_parse_file(facts->source_env, facts->source_env_len,
 			".s2i/environment", &plan->env, err))

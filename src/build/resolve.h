@@ -12,9 +12,11 @@
 
 struct s2c_resolve_opts {
 	const char *name;
+	const char *what; /* for messages; NULL: "builder image" */
 	enum s2c_pull_policy policy;
 	struct s2c_registry_opts registry;
-	/* What it must be for; an index is looked up for it. NULL: this host, if possible */
+	/* What it must be for; an index is looked up for it. NULL: this host, if possible
+	 */
 	const struct s2c_platform *platform;
 	bool dry_run; /* pull nothing */
 };
