@@ -111,6 +111,14 @@ const struct s2c_build_options *s2c_rebuild_build_options(
 void s2c_rebuild_free(struct s2c_rebuild *rebuild);
 
 /*
+ * Runs the usage script of options->builder as its assemble user, found where a build
+ * without source finds scripts, in a container that nothing is kept of. Its standard
+ * output goes to fd_out. S2C_ECHILD: it failed, s2c_error_status() is its exit status.
+ */
+int s2c_builder_usage(struct s2c_ctx *ctx, struct s2c_store *store,
+	const struct s2c_build_options *options, int fd_out, struct s2c_error **err);
+
+/*
  * The plan without acting on it: a JSON document of what would be done with which values
  * and where they come from. Reads the source and, when it is there, the builder image.
  * Caller frees *out_json.

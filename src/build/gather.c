@@ -173,7 +173,7 @@ int s2c_build_open_source(struct s2c_build_job *job, struct s2c_error **err)
 	return read_optional(job, ENVIRONMENT, &job->source_env, err);
 }
 
-static int open_runtime(struct s2c_build_job *job, struct s2c_error **err)
+int s2c_build_open_runtime(struct s2c_build_job *job, struct s2c_error **err)
 {
 	struct s2c_runtime_opts opts = {
 		.name = job->gate ? "engine" : NULL,
@@ -245,7 +245,7 @@ int s2c_build_decide(struct s2c_build_job *job, struct s2c_error **err)
 {
 	if (!job->builder)
 		return 0;
-	if (open_runtime(job, err) || find_scripts(job, err))
+	if (s2c_build_open_runtime(job, err) || find_scripts(job, err))
 		return -1;
 	if (job->runtime &&
 		s2c_users_read(job->ctx, job->runtime, job->builder, &job->users, err))

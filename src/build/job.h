@@ -65,7 +65,9 @@ S2C_CHECK int s2c_build_check_options(struct s2c_build_job *job, struct s2c_erro
 S2C_CHECK int s2c_build_read_env_files(struct s2c_build_job *job, struct s2c_error **err);
 /* The work directory, and where images live. */
 S2C_CHECK int s2c_build_open_home(struct s2c_build_job *job, struct s2c_error **err);
-/* The same, and the builder image. */
+/* Where containers run. */
+S2C_CHECK int s2c_build_open_runtime(struct s2c_build_job *job, struct s2c_error **err);
+/* The same as s2c_build_open_home(), and the builder image. */
 S2C_CHECK int s2c_build_resolve(struct s2c_build_job *job, struct s2c_error **err);
 S2C_CHECK int s2c_build_open_source(struct s2c_build_job *job, struct s2c_error **err);
 /* Runtime, scripts, users, and the plan; nothing when the builder image is not here. */
