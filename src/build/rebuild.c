@@ -245,7 +245,8 @@ static int find(struct s2c_build_job *job, const char *name, struct s2c_image **
 {
 	struct s2c_resolve_opts opts = {
 		.name = name,
-		.what = "image",
+		.role = "image",
+		.flag = "--pull-policy",
 		.policy = job->options->pull_policy == S2C_PULL_NEVER
 				  ? S2C_PULL_NEVER
 				  : S2C_PULL_IF_NOT_PRESENT,

@@ -19,13 +19,13 @@ static int pull(struct s2c_ctx *ctx, struct s2c_home *home,
 		return 0;
 	if (s2c_error_code(cause) == S2C_ENET && opts->policy == S2C_PULL_ALWAYS)
 		(void)s2c_wrap(&cause,
-			"the %s must be pulled (--pull-policy always), and its registry "
-			"cannot be reached",
-			opts->what);
+			"the %s must be pulled (%s always), and its registry cannot be "
+			"reached",
+			opts->role, opts->flag);
 	else if (s2c_error_code(cause) == S2C_ENET)
 		(void)s2c_wrap(&cause,
 			"the %s is not %s, and its registry cannot be reached",
-			opts->what, home->ops->where);
+			opts->role, home->ops->where);
 	s2c_error_move(err, &cause);
 	return -1;
 }
@@ -33,16 +33,14 @@ static int pull(struct s2c_ctx *ctx, struct s2c_home *home,
 static int not_found(const struct s2c_home *home, const struct s2c_resolve_opts *opts,
 	const struct s2c_reference *ref, struct s2c_error **err)
 {
-	const char *name = opts->name;
-
 	if (!*ref->registry)
 		return s2c_fail(err, S2C_ENOENT,
-			"%s '%s' is not %s, names no registry and has no alias; see 's2c "
-			"images', or name one: registry.example/%s",
-			opts->what, name, home->ops->where, name);
+			"%s '%s' is not %s, names no registry and has no alias; see "
+			"'s2c images', or name one: registry.example/%s",
+			opts->role, opts->name, home->ops->where, opts->name);
 	return s2c_fail(err, S2C_ENOENT,
-		"%s '%s' is not %s: pull it, or build without '--pull-policy never'",
-		opts->what, name, home->ops->where);
+		"%s '%s' is not %s: pull it, or build without '%s never'", opts->role,
+		opts->name, home->ops->where, opts->flag);
 }
 
 /* Finds the full name that a short one is an alias of, which goes into *ref. */
@@ -87,7 +85,7 @@ static int check_pulled(const struct s2c_home *home, const struct s2c_resolve_op
 	return s2c_fail(err, S2C_ENOENT,
 		"%s '%s' %s is for platform '%s', and '%s' was asked for "
 		"(--platform)",
-		opts->what, opts->name, home->ops->where, s2c_platform_text(&is, got),
+		opts->role, opts->name, home->ops->where, s2c_platform_text(&is, got),
 		s2c_platform_text(opts->platform, asked));
 }
 
@@ -100,7 +98,7 @@ static int find_or_pull(struct s2c_ctx *ctx, struct s2c_home *home,
 	enum s2c_found found;
 
 	if (s2c_reference_parse(opts->name, &ref, err))
-		return s2c_wrap(err, "%s", opts->what);
+		return s2c_wrap(err, "%s", opts->role);
 	if (opts->policy == S2C_PULL_ALWAYS && *ref.registry && !opts->dry_run)
 		return pull(ctx, home, opts, &ref, out, err);
 	found = home->ops->find(ctx, home, opts->name, out, &why, err);
@@ -121,10 +119,7 @@ int s2c_resolve_image(struct s2c_ctx *ctx, struct s2c_home *home,
 	const struct s2c_resolve_opts *opts, struct s2c_image **out,
 	struct s2c_error **err)
 {
-	struct s2c_resolve_opts own = *opts;
-
-	own.what = opts->what ? opts->what : "builder image";
-	if (find_or_pull(ctx, home, &own, out, err))
+	if (find_or_pull(ctx, home, opts, out, err))
 		return -1;
-	return *out ? check_pulled(home, &own, out, err) : 0;
+	return *out ? check_pulled(home, opts, out, err) : 0;
 }

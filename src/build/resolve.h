@@ -12,7 +12,8 @@
 
 struct s2c_resolve_opts {
 	const char *name;
-	const char *what; /* for messages; NULL: "builder image" */
+	const char *role; /* what it is for messages: "builder image" */
+	const char *flag; /* which option is its pull policy: "--pull-policy" */
 	enum s2c_pull_policy policy;
 	struct s2c_registry_opts registry;
 	/* What it must be for; an index is looked up for it. NULL: this host, if possible

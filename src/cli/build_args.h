@@ -14,7 +14,7 @@ struct s2c_build_args {
 	struct s2c_build_options o;
 	struct s2c_strv env, env_files, outputs, tags;
 	struct s2c_strv labels, annotations;
-	const char *pull_policy;
+	const char *pull_policy, *incremental_pull_policy;
 	const char *iidfile, *digest_file, *metadata_file;
 	struct s2c_remote_args remote;
 	bool dry_run;
