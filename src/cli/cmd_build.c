@@ -13,7 +13,8 @@
 
 struct args {
 	struct s2c_build_options o;
-	struct s2c_strv env, env_files, outputs, tags;
+	struct s2c_strv env, env_files, build_env, outputs, tags;
+	struct s2c_strv volumes, injections, secrets, cache_mounts, add_hosts, cap_drops;
 	const char *pull_policy;
 	const char *iidfile, *digest_file, *metadata_file;
 	struct s2c_remote_args remote;
@@ -27,6 +28,8 @@ static const struct s2c_option options[] = {
 		"set a variable for assemble and for the image", NULL},
 	{"environment-file", 'E', S2C_OPT_LIST, ARG(env_files), "FILE",
 		"read variables from a file of NAME=VALUE lines", NULL},
+	{"build-env", 0, S2C_OPT_LIST, ARG(build_env), "NAME=VALUE",
+		"set a variable for assemble, but not for the image", NULL},
 	{"ref", 'r', S2C_OPT_STR, ARG(o.ref), "REF",
 		"branch, tag or commit of a git source to build", NULL},
 	{"context-dir", 0, S2C_OPT_STR, ARG(o.context_dir), "DIR",
@@ -48,7 +51,35 @@ static const struct s2c_option options[] = {
 		"when to pull the builder image", "always|if-not-present|never"},
 	{"network", 0, S2C_OPT_STR, ARG(o.network), "MODE",
 		"network of the build (default: isolated where the host can, else none)",
-		"isolated|none|host"},
+		"isolated|none|host|bridge|default"},
+	{"add-host", 0, S2C_OPT_LIST, ARG(add_hosts), "NAME:ADDRESS",
+		"add a line to the build container's /etc/hosts", NULL},
+	{"volume", 'v', S2C_OPT_LIST, ARG(volumes), "HOST:DIR[:ro]",
+		"show the build a file or directory of the host, which it can write to "
+		"without :ro; not part of the image",
+		NULL},
+	{"inject", 'i', S2C_OPT_LIST, ARG(injections), "SRC:DST",
+		"give the build a file, or the files of a directory, that no image may "
+		"hold; several with ';' between",
+		NULL},
+	{"secret", 0, S2C_OPT_LIST, ARG(secrets), "id=NAME,src=FILE",
+		"give the build a secret as /run/secrets/NAME; or "
+		"id=NAME,env=VARIABLE",
+		NULL},
+	{"ssh", 0, S2C_OPT_STR, ARG(o.ssh), "AGENT",
+		"let the build sign with the keys of an SSH agent: default for that of "
+		"SSH_AUTH_SOCK, or a socket",
+		NULL},
+	{"cache-mount", 0, S2C_OPT_LIST, ARG(cache_mounts), "ID:DIR",
+		"give the build a directory that the next one with the same ID and "
+		"builder image finds again",
+		NULL},
+	{"no-cache-mounts", 0, S2C_OPT_FLAG, ARG(o.no_cache_mounts), NULL,
+		"use no such directories, nor those that the builder image asks for",
+		NULL},
+	{"cap-drop", 0, S2C_OPT_LIST, ARG(cap_drops), "NAMES",
+		"for command lines of S2I: builds have no capabilities in any case",
+		NULL},
 	{"memory", 0, S2C_OPT_STR, ARG(o.memory), "SIZE",
 		"memory limit, such as 512m or 2g", NULL},
 	{"cpus", 0, S2C_OPT_STR, ARG(o.cpus), "NUMBER", "CPU limit, such as 1.5", NULL},
@@ -164,6 +195,13 @@ static int build(struct s2c_call *call, struct s2c_error **err)
 	o->tag = call->operands.len > 2 ? call->operands.items[2] : NULL;
 	o->env = list_of(&args->env);
 	o->env_files = list_of(&args->env_files);
+	o->build_env = list_of(&args->build_env);
+	o->volumes = list_of(&args->volumes);
+	o->injections = list_of(&args->injections);
+	o->secrets = list_of(&args->secrets);
+	o->cache_mounts = list_of(&args->cache_mounts);
+	o->add_hosts = list_of(&args->add_hosts);
+	o->cap_drops = list_of(&args->cap_drops);
 	o->outputs = list_of(&args->outputs);
 	o->tags = list_of(&args->tags);
 	o->pull_policy = policy_of(args->pull_policy);
