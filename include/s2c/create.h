@@ -23,8 +23,8 @@ struct s2c_create_options {
  * Writes Dockerfile, scripts, a test, CI files and a README. Modes do not depend on the
  * umask. No symlink below the directory is followed. Without `force` S2C_EEXIST names the
  * files that are there already, and nothing was written; after any other failure what was
- * made is gone again. S2C_EINVAL: a name is none, or something is in the way of a
- * directory.
+ * made is gone again (but for parents of the directory). S2C_EINVAL: a name is none, or
+ * something is in the way of a directory.
  */
 int s2c_create(struct s2c_ctx *ctx, const struct s2c_create_options *options,
 	struct s2c_error **err);

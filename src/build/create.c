@@ -91,6 +91,14 @@ static int check_names(struct scaffold *s, struct s2c_error **err)
 	return 0;
 }
 
+static const char *kind_of(mode_t mode)
+{
+	return S_ISLNK(mode)   ? "a symbolic link"
+	       : S_ISDIR(mode) ? "a directory"
+	       : S_ISREG(mode) ? "a file"
+			       : "a special file";
+}
+
 /* What is at the path already: a directory where one is wanted is fine. */
 static int look(
 	struct scaffold *s, size_t i, struct s2c_strv *there, struct s2c_error **err)
@@ -114,13 +122,10 @@ static int look(
 	}
 	if (!files[i].name && S_ISDIR(st.st_mode))
 		return 0;
-	if (!files[i].name || S_ISDIR(st.st_mode))
+	if (!files[i].name || !(S_ISREG(st.st_mode) || S_ISLNK(st.st_mode)))
 		return s2c_fail(err, S2C_EINVAL,
-			"'%s/%s' is %s and is in the way of a %s", s->o->directory,
-			files[i].path,
-			S_ISLNK(st.st_mode)   ? "a symbolic link"
-			: S_ISDIR(st.st_mode) ? "a directory"
-					      : "a file",
+			"'%s/%s' is %s, where a %s is to be; nothing was written",
+			s->o->directory, files[i].path, kind_of(st.st_mode),
 			files[i].name ? "file" : "directory");
 	s2c_strv_add(there, files[i].path);
 	return 0;
