@@ -269,34 +269,44 @@ static void undo(struct scaffold *s)
 	}
 }
 
+/* In a directory that is there; `made`: by this call. */
+static int fill(
+	struct s2c_ctx *ctx, struct scaffold *s, bool made, struct s2c_error **err)
+{
+	if (s2c_fs_open(
+		    AT_FDCWD, s->o->directory, O_RDONLY | O_DIRECTORY, 0, &s->dir, err))
+		return -1;
+	if (look_all(s, err))
+		return -1;
+	if (made && fchmod(s->dir, 0755) != 0)
+		return s2c_fail_errno(
+			err, errno, "cannot set the mode of '%s'", s->o->directory);
+	return put_all(ctx, s, err);
+}
+
 int s2c_create(struct s2c_ctx *ctx, const struct s2c_create_options *options,
 	struct s2c_error **err)
 {
 	struct scaffold s = {.o = options,
 		.from = options->from ? options->from : S2C_CREATE_FROM,
 		.dir = -1};
-	CLEAN_FD int dir = -1;
 	bool made;
+	int rc;
 
 	if (check_names(&s, err))
 		return -1;
 	made = access(options->directory, F_OK) != 0 && errno == ENOENT;
-	if (s2c_fs_mkdir_p(AT_FDCWD, options->directory, 0755, err) ||
-		s2c_fs_open(AT_FDCWD, options->directory, O_RDONLY | O_DIRECTORY, 0, &dir,
-			err))
+	if (s2c_fs_mkdir_p(AT_FDCWD, options->directory, 0755, err))
 		return -1;
-	s.dir = dir;
-	if (look_all(&s, err))
-		return -1;
-	if ((made && fchmod(dir, 0755) != 0 &&
-		    s2c_fail_errno(err, errno, "cannot set the mode of '%s'",
-			    options->directory)) ||
-		put_all(ctx, &s, err)) {
+	rc = fill(ctx, &s, made, err);
+	if (rc)
 		undo(&s);
-		if (made)
-			(void)rmdir(options->directory);
+	if (rc && made)
+		(void)rmdir(options->directory);
+	if (s.dir >= 0)
+		(void)close(s.dir);
+	if (rc)
 		return -1;
-	}
 	s2c_emit_log(ctx, S2C_INFO,
 		"the scaffold of '%s' is in '%s'; next: make -C '%s' test",
 		options->image, options->directory, options->directory);
