@@ -30,6 +30,7 @@ static void job_release(struct s2c_job *job)
 	s2c_descriptor_release(&job->commit.desc);
 	s2c_json_free(job->timings);
 	s2c_build_result_release(&job->result);
+	free(job->dockerfile_path);
 	s2c_engine_gate_close(job->gate);
 }
 
@@ -149,5 +150,38 @@ int s2c_build_plan(struct s2c_ctx *ctx, struct s2c_store *store,
 	if (run_phases(&job, phases, ARRAY_SIZE(phases), err))
 		return -1;
 	*out_json = job.plan ? s2c_plan_json(job.plan, &job.facts) : short_plan(&job);
+	return 0;
+}
+
+static bool has_source(const struct s2c_job *job)
+{
+	return job->options->source != NULL;
+}
+
+int s2c_build_as_dockerfile(struct s2c_ctx *ctx, struct s2c_store *store,
+	const struct s2c_build_options *options, const char *path, char **out_path,
+	struct s2c_error **err)
+{
+	static const struct phase phases[] = {
+		{NULL, s2c_job_check_options},
+		{NULL, s2c_job_read_env_files},
+		{"resolve", s2c_job_describe},
+		{"source", s2c_job_open_source, has_source},
+		{"prepare", s2c_job_decide},
+		{"write", s2c_job_write_dockerfile},
+	};
+	CLEAN_CTX struct s2c_ctx *child = s2c_ctx_child(ctx, options->timeout);
+	CLEAN(job_release)
+	struct s2c_job job = {
+		.ctx = child,
+		.store = store,
+		.options = options,
+		.describing = true,
+		.dockerfile = path,
+	};
+
+	if (run_phases(&job, phases, ARRAY_SIZE(phases), err))
+		return -1;
+	*out_path = TAKE(job.dockerfile_path);
 	return 0;
 }

@@ -191,9 +191,9 @@ static int put_head(const struct writing *w, struct s2c_error **err)
 
 	if (plan->n_mounts && s2c_buf_puts(w->out, "# syntax=" SYNTAX "\n", err) < 0)
 		return -1;
-	if (s2c_buf_puts(w->out,
-		    S2C_DOCKERFILE_MARK "; what it is built from is in 'upload'.\n",
-		    err) < 0)
+	if (s2c_buf_printf(w->out, err,
+		    S2C_DOCKERFILE_MARK "%s; what it is built from is in 'upload'.\n",
+		    plan->by) < 0)
 		return -1;
 	for (size_t i = 0; i < plan->n_mounts; i++) {
 		if (plan->mounts[i].cache)

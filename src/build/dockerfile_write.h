@@ -16,8 +16,8 @@
 #include "util/buf.h"
 #include "util/strv.h"
 
-/* Begins the line by which such a file is known again. */
-#define S2C_DOCKERFILE_MARK "# Written by s2c"
+/* Begins the line by which such a file is known again; who wrote it follows. */
+#define S2C_DOCKERFILE_MARK "# Written by s2c "
 
 /* A file or directory that only the RUN of assemble sees, never a layer. */
 struct s2c_dockerfile_mount {
@@ -41,6 +41,7 @@ struct s2c_dockerfile_stage {
 };
 
 struct s2c_dockerfile_plan {
+	const char *by;                      /* the command, "build" */
 	struct s2c_dockerfile_stage build;   /* assemble in the builder image */
 	struct s2c_dockerfile_stage saving;  /* save-artifacts in the image so far; */
 	struct s2c_dockerfile_stage runtime; /* assemble-runtime; image NULL: no stage */

@@ -89,7 +89,7 @@ int s2c_job_resolve(struct s2c_job *job, struct s2c_error **err)
 		.name = job->options->builder,
 		.policy = job->options->pull_policy,
 		.registry = s2c_job_registry(job),
-		.dry_run = job->dry_run,
+		.dry_run = job->dry_run || job->describing,
 	};
 
 	if (s2c_work_create(job->store, "build", &job->work, err) || open_home(job, err))
@@ -160,7 +160,8 @@ static int open_runtime(struct s2c_job *job, struct s2c_error **err)
 	if (s2c_runtime_open(job->ctx, &opts, &job->runtime, &cause) == 0)
 		return 0;
 	/* A plan can be made on a machine that could not build it. */
-	if (job->dry_run && s2c_error_code(cause) == S2C_EUNSUPPORTED) {
+	if ((job->dry_run || job->describing) &&
+		s2c_error_code(cause) == S2C_EUNSUPPORTED) {
 		s2c_emit_log(job->ctx, S2C_WARN, "%s", s2c_error_message(cause));
 		return 0;
 	}
@@ -186,14 +187,25 @@ static int find_scripts(struct s2c_job *job, struct s2c_error **err)
 	return s2c_scripts_find(job->ctx, &opts, &job->scripts, err);
 }
 
+/* Of a plan that is made for any source (generate). */
+static const struct s2c_source_info no_source = {
+	.location = "",
+	.context_dir = "",
+	.ref = "",
+	.commit_id = "",
+	.author = "",
+	.date = "",
+	.message = "",
+};
+
 static int make_plan(struct s2c_job *job, struct s2c_error **err)
 {
 	job->facts = (struct s2c_plan_facts){
 		.builder = job->builder->config,
 		.builder_name = job->builder->name,
 		.builder_digest = job->builder->desc.digest.str,
-		.source = &job->source->info,
-		.source_kind = job->source->kind,
+		.source = job->source ? &job->source->info : &no_source,
+		.source_kind = job->source ? job->source->kind : "none",
 		.source_env = job->source_env.len ? job->source_env.data : NULL,
 		.source_env_len = job->source_env.len,
 		.scripts = &job->scripts,
@@ -213,7 +225,7 @@ int s2c_job_decide(struct s2c_job *job, struct s2c_error **err)
 		return 0;
 	if (open_runtime(job, err) || find_scripts(job, err))
 		return -1;
-	if (job->runtime &&
+	if (job->runtime && !job->without_layers &&
 		s2c_users_read(job->ctx, job->runtime, job->builder, &job->users, err))
 		return -1;
 	return make_plan(job, err);

@@ -23,6 +23,8 @@ struct s2c_job {
 	struct s2c_store *store;
 	const struct s2c_build_options *options;
 	bool dry_run;
+	bool describing;     /* nothing is pulled or run (--as-dockerfile) */
+	bool without_layers; /* all that is here of the builder image is its config */
 
 	struct s2c_engine_gate *gate; /* to an engine; NULL: s2c builds by itself */
 	struct s2c_home *home;
@@ -47,6 +49,8 @@ struct s2c_job {
 	struct s2c_image *before; /* what TAG means so far; NULL: nothing */
 	struct s2c_json *timings; /* milliseconds of each phase */
 	struct s2c_build_result result;
+	const char *dockerfile; /* where it goes, as asked for */
+	char *dockerfile_path;  /* where it is */
 };
 
 /* How the job reaches registries. Borrows of the job. */
@@ -82,5 +86,16 @@ S2C_CHECK int s2c_job_check_push(struct s2c_job *job, struct s2c_error **err);
 S2C_CHECK int s2c_job_commit(struct s2c_job *job, struct s2c_error **err);
 /* Names, outputs, pushes, the record. */
 S2C_CHECK int s2c_job_finish(struct s2c_job *job, struct s2c_error **err);
+
+/* ---- as_dockerfile.c: the same build for others to carry out ---- */
+
+/*
+ * Instead of s2c_job_resolve(): what the builder image says of itself, from where images
+ * live, else from its registry without its layers, else (with a warning) what builder
+ * images usually say.
+ */
+S2C_CHECK int s2c_job_describe(struct s2c_job *job, struct s2c_error **err);
+/* Writes the plan as a Dockerfile with its context; job->result.name is not touched. */
+S2C_CHECK int s2c_job_write_dockerfile(struct s2c_job *job, struct s2c_error **err);
 
 #endif

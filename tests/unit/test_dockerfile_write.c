@@ -17,6 +17,7 @@ static void fill(struct s2c_strv *v, const char *const *items)
 static struct s2c_dockerfile_plan simple(void)
 {
 	return (struct s2c_dockerfile_plan){
+		.by = "build",
 		.build = {.image = "example.com/builder:1",
 			.user = "1001",
 			.owner = "1001:0",
@@ -41,7 +42,7 @@ static void test_simple(void **state)
 	CLEAN_FREE char *text = written(&plan), *again = written(&plan);
 
 	assert_string_equal(text,
-		"# Written by s2c; what it is built from is in 'upload'.\n"
+		"# Written by s2c build; what it is built from is in 'upload'.\n"
 		"\n"
 		"FROM example.com/builder:1\n"
 		"COPY --chown=1001:0 upload/src /tmp/src\n"
@@ -94,7 +95,7 @@ static void test_everything(void **state)
 	CLEAN_FREE char *text = written(&plan);
 	assert_string_equal(text,
 		"# syntax=docker/dockerfile:1\n"
-		"# Written by s2c; what it is built from is in 'upload'.\n"
+		"# Written by s2c build; what it is built from is in 'upload'.\n"
 		"# Its secrets are given to the build:\n"
 		"#     --secret id=settings,src=FILE\n"
 		"\n"

@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A build for others to carry out: what is known of the builder image without its layers,
+ * and the plan as a Dockerfile.
+ */
+#include "build/job.h"
+
+#include <stdio.h>
+
+#include "build/dockerfile.h"
+#include "build/dockerfile_context.h"
+#include "build/dockerfile_write.h"
+#include "build/labels.h"
+#include "build/rooted.h"
+#include "registry/places.h"
+
+#define SCRIPTS_URL_USUAL "image:///usr/libexec/s2i"
+#define USER_USUAL "1001"
+
+/* ---- the builder image ---- */
+
+/* Where an image is not to be had, a Dockerfile can still be written. */
+static bool may_be_guessed(const struct s2c_error *cause)
+{
+	switch (s2c_error_code(cause)) {
+	case S2C_ENOENT:
+	case S2C_ENET:
+	case S2C_EAUTH:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static int from_registry(struct s2c_job *job, struct s2c_error **err)
+{
+	struct s2c_registry_opts registry = s2c_job_registry(job);
+	struct s2c_pull_opts how = {.registry = &registry};
+	struct s2c_reference ref;
+	bool is_alias;
+
+	if (s2c_reference_parse(job->options->builder, &ref, err) ||
+		(!*ref.registry && s2c_places_alias(job->ctx, &registry, &ref, &is_alias,
+					   &ref, err)))
+		return -1;
+	if (!*ref.registry)
+		return s2c_fail(err, S2C_ENOENT, "it names no registry");
+	if (job->options->pull_policy == S2C_PULL_NEVER)
+		return s2c_fail(
+			err, S2C_ENOENT, "nothing is asked with --pull-policy never");
+	if (s2c_registry_describe(job->ctx, job->store, &ref, &how, &job->builder, err) <
+		0)
+		return -1;
+	s2c_reference_format(&ref, job->builder->name);
+	job->without_layers = true;
+	return 0;
+}
+
+/* An image that says nothing of itself. */
+static void take_usual(struct s2c_job *job)
+{
+	struct s2c_platform platform;
+
+	s2c_platform_host(&platform);
+	job->builder = xcalloc(1, sizeof(*job->builder));
+	job->builder->config = s2c_config_new(&platform);
+	(void)snprintf(job->builder->name, sizeof(job->builder->name), "%s",
+		job->options->builder);
+	s2c_config_set_user(job->builder->config, USER_USUAL);
+	job->without_layers = true;
+}
+
+/* The image from where images live, or nothing. */
+static int from_home(struct s2c_job *job, struct s2c_error **err)
+{
+	CLEAN_ERROR struct s2c_error *cause = NULL;
+
+	if (s2c_job_resolve(job, &cause) == 0 || may_be_guessed(cause)) {
+		/* Always means that a newer one may be at the registry. */
+		if (job->builder && strchr(job->builder->name, '/') &&
+			job->options->pull_policy == S2C_PULL_ALWAYS)
+			s2c_image_free(TAKE(job->builder));
+		return 0;
+	}
+	s2c_error_move(err, &cause);
+	return -1;
+}
+
+int s2c_job_describe(struct s2c_job *job, struct s2c_error **err)
+{
+	CLEAN_ERROR struct s2c_error *cause = NULL;
+	const char *url = job->options->image_scripts_url;
+	struct s2c_reference ref;
+
+	if (s2c_reference_parse(job->options->builder, &ref, err))
+		return s2c_wrap(err, "BUILDER");
+	if (from_home(job, err))
+		return -1;
+	if (!job->builder && from_registry(job, &cause)) {
+		if (!may_be_guessed(cause)) {
+			s2c_error_move(err, &cause);
+			return s2c_wrap(err, "builder image '%s'", job->options->builder);
+		}
+		s2c_emit_log(job->ctx, S2C_WARN,
+			"the labels of builder image '%s' are not known, its scripts are "
+			"taken to be at '%s' and its user to be " USER_USUAL ": %s",
+			job->options->builder, url ? url : SCRIPTS_URL_USUAL,
+			s2c_error_message(cause));
+		take_usual(job);
+	}
+	if (!*s2c_builder_scripts_url(job->builder->config))
+		s2c_config_set_label(job->builder->config,
+			S2C_LABEL_PREFIX S2C_LABEL_SCRIPTS_URL,
+			url ? url : SCRIPTS_URL_USUAL);
+	return 0;
+}
+
+/* ---- the plan as a Dockerfile ---- */
+
+/* What the vectors and strings of a struct s2c_dockerfile_plan are borrowed from. */
+struct described {
+	char *user, *owner;
+	struct s2c_strv labels;
+};
+
+static void described_release(struct described *d)
+{
+	free(d->user);
+	free(d->owner);
+	s2c_strv_release(&d->labels);
+}
+
+/* Labels that the builder image has not, or not so. */
+static void new_labels(const struct s2c_job *job, struct s2c_strv *out)
+{
+	const struct s2c_json *config = s2c_json_get(job->plan->config->root, "config");
+
+	s2c_json_foreach (label, s2c_json_get(config, "Labels")) {
+		const char *key = s2c_json_key(label), *value = s2c_json_str(label);
+		const char *was = s2c_config_label(job->builder->config, key);
+
+		if (!was || !streq(was, value))
+			s2c_strv_addf(out, "%s=%s", key, value);
+	}
+}
+
+/*
+ * Numbers, as they were allowed: a name could mean another user when the image is another
+ * one by then.
+ */
+static void describe_user(const struct s2c_plan *plan, struct described *d)
+{
+	const char *spec = plan->user_spec;
+
+	if (*spec && !spec[strspn(spec, "0123456789")])
+		d->user = xstrdup(spec);
+	else
+		d->user = xasprintf("%u:%u", plan->user.uid, plan->user.gid);
+	d->owner = xasprintf("%u:%u", plan->user.uid, plan->user.gid);
+}
+
+static int write_text(struct s2c_job *job, bool copies_scripts, struct s2c_buf *text,
+	struct s2c_error **err)
+{
+	const struct s2c_plan *plan = job->plan;
+	CLEAN(described_release) struct described d = {.user = NULL};
+	struct s2c_dockerfile_plan file = {
+		.by = job->source ? "build" : "generate",
+		.destination = plan->destination,
+		.copies_source = true,
+		.run = plan->run.items[0],
+		.image_user = plan->image_user,
+		.env = &plan->env,
+		.labels = &d.labels,
+		.excludes = &plan->excludes,
+	};
+
+	describe_user(plan, &d);
+	new_labels(job, &d.labels);
+	file.build = (struct s2c_dockerfile_stage){
+		.image = job->builder->name,
+		.user = d.user,
+		.owner = d.owner,
+		.script = plan->assemble.items[0],
+		.copies_script = copies_scripts,
+	};
+	return s2c_dockerfile_write(&file, text, err);
+}
+
+/* The source as the build would copy it. */
+static int open_source(
+	struct s2c_job *job, struct s2c_entries **out, struct s2c_error **err)
+{
+	struct s2c_entries *files = NULL;
+
+	if (!job->source)
+		return 0;
+	if (s2c_source_walk(job->source, job->ignore, &files, err))
+		return s2c_wrap(err, "source '%s'", job->options->source);
+	*out = s2c_rooted(files, 0, 0);
+	return 0;
+}
+
+int s2c_job_write_dockerfile(struct s2c_job *job, struct s2c_error **err)
+{
+	CLEAN_BUF struct s2c_buf text = S2C_BUF_INIT(S2C_DOCKERFILE_MAX);
+	CLEAN_ENTRIES struct s2c_entries *source = NULL;
+	CLEAN_ENTRIES struct s2c_entries *scripts = s2c_scripts_entries(&job->scripts);
+	struct s2c_dockerfile_context context = {
+		.path = job->dockerfile,
+		.text = &text,
+		.by = job->source ? "build" : "generate",
+		.source_fd = job->source ? job->source->fd : -1,
+	};
+
+	if (write_text(job, scripts != NULL, &text, err) ||
+		open_source(job, &source, err))
+		return s2c_wrap(err, "cannot be written as a Dockerfile");
+	if (scripts)
+		scripts = s2c_rooted(TAKE(scripts), 0, 0);
+	context.source = source;
+	context.scripts = scripts;
+	return s2c_dockerfile_context_put(job->ctx, &context, &job->dockerfile_path, err);
+}
