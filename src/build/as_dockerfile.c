@@ -22,19 +22,14 @@
 /* Where an image is not to be had, a Dockerfile can still be written. */
 static bool may_be_guessed(const struct s2c_error *cause)
 {
-	switch (s2c_error_code(cause)) {
-	case S2C_ENOENT:
-	case S2C_ENET:
-	case S2C_EAUTH:
-		return true;
-	default:
-		return false;
-	}
+	enum s2c_code code = s2c_error_code(cause);
+
+	return code == S2C_ENOENT || code == S2C_ENET || code == S2C_EAUTH;
 }
 
-static int from_registry(struct s2c_job *job, struct s2c_error **err)
+static int from_registry(struct s2c_build_job *job, struct s2c_error **err)
 {
-	struct s2c_registry_opts registry = s2c_job_registry(job);
+	struct s2c_registry_opts registry = s2c_build_registry(job);
 	struct s2c_pull_opts how = {.registry = &registry};
 	struct s2c_reference ref;
 	bool is_alias;
@@ -57,7 +52,7 @@ static int from_registry(struct s2c_job *job, struct s2c_error **err)
 }
 
 /* An image that says nothing of itself. */
-static void take_usual(struct s2c_job *job)
+static void take_usual(struct s2c_build_job *job)
 {
 	struct s2c_platform platform;
 
@@ -71,11 +66,11 @@ static void take_usual(struct s2c_job *job)
 }
 
 /* The image from where images live, or nothing. */
-static int from_home(struct s2c_job *job, struct s2c_error **err)
+static int from_home(struct s2c_build_job *job, struct s2c_error **err)
 {
 	CLEAN_ERROR struct s2c_error *cause = NULL;
 
-	if (s2c_job_resolve(job, &cause) == 0 || may_be_guessed(cause)) {
+	if (s2c_build_resolve(job, &cause) == 0 || may_be_guessed(cause)) {
 		/* Always means that a newer one may be at the registry. */
 		if (job->builder && strchr(job->builder->name, '/') &&
 			job->options->pull_policy == S2C_PULL_ALWAYS)
@@ -86,7 +81,7 @@ static int from_home(struct s2c_job *job, struct s2c_error **err)
 	return -1;
 }
 
-int s2c_job_describe(struct s2c_job *job, struct s2c_error **err)
+int s2c_build_describe(struct s2c_build_job *job, struct s2c_error **err)
 {
 	CLEAN_ERROR struct s2c_error *cause = NULL;
 	const char *url = job->options->image_scripts_url;
@@ -131,7 +126,7 @@ static void described_release(struct described *d)
 }
 
 /* Labels that the builder image has not, or not so. */
-static void new_labels(const struct s2c_job *job, struct s2c_strv *out)
+static void new_labels(const struct s2c_build_job *job, struct s2c_strv *out)
 {
 	const struct s2c_json *config = s2c_json_get(job->plan->config->root, "config");
 
@@ -159,8 +154,8 @@ static void describe_user(const struct s2c_plan *plan, struct described *d)
 	d->owner = xasprintf("%u:%u", plan->user.uid, plan->user.gid);
 }
 
-static int write_text(struct s2c_job *job, bool copies_scripts, struct s2c_buf *text,
-	struct s2c_error **err)
+static int write_text(struct s2c_build_job *job, bool copies_scripts,
+	struct s2c_buf *text, struct s2c_error **err)
 {
 	const struct s2c_plan *plan = job->plan;
 	CLEAN(described_release) struct described d = {.user = NULL};
@@ -189,7 +184,7 @@ static int write_text(struct s2c_job *job, bool copies_scripts, struct s2c_buf *
 
 /* The source as the build would copy it. */
 static int open_source(
-	struct s2c_job *job, struct s2c_entries **out, struct s2c_error **err)
+	struct s2c_build_job *job, struct s2c_entries **out, struct s2c_error **err)
 {
 	struct s2c_entries *files = NULL;
 
@@ -201,7 +196,7 @@ static int open_source(
 	return 0;
 }
 
-int s2c_job_write_dockerfile(struct s2c_job *job, struct s2c_error **err)
+int s2c_build_write_dockerfile(struct s2c_build_job *job, struct s2c_error **err)
 {
 	CLEAN_BUF struct s2c_buf text = S2C_BUF_INIT(S2C_DOCKERFILE_MAX);
 	CLEAN_ENTRIES struct s2c_entries *source = NULL;

@@ -20,7 +20,7 @@
 
 /* The source's files; the directory itself is as old as the source's. */
 static int open_entries(
-	struct s2c_job *job, struct s2c_entries **out, struct s2c_error **err)
+	struct s2c_build_job *job, struct s2c_entries **out, struct s2c_error **err)
 {
 	/* Named as the phase that it is a part of. */
 	struct s2c_progress told = {.phase = "prepare", .subject = job->options->source};
@@ -40,7 +40,7 @@ static int open_entries(
 	return 0;
 }
 
-static int copy_source(struct s2c_job *job, struct s2c_error **err)
+static int copy_source(struct s2c_build_job *job, struct s2c_error **err)
 {
 	CLEAN_ENTRIES struct s2c_entries *source = NULL;
 	CLEAN_ENTRIES struct s2c_entries *scripts = s2c_scripts_entries(&job->scripts);
@@ -58,7 +58,7 @@ static int copy_source(struct s2c_job *job, struct s2c_error **err)
 	return 0;
 }
 
-static struct s2c_exec_opts assemble_opts(const struct s2c_job *job)
+static struct s2c_exec_opts assemble_opts(const struct s2c_build_job *job)
 {
 	return (struct s2c_exec_opts){
 		.argv = &job->plan->assemble,
@@ -70,18 +70,18 @@ static struct s2c_exec_opts assemble_opts(const struct s2c_job *job)
 	};
 }
 
-char *s2c_job_created_by(const struct s2c_job *job)
+char *s2c_build_created_by(const struct s2c_build_job *job)
 {
 	return xasprintf(
 		"s2c build %s %s", job->source->info.location, job->builder->name);
 }
 
-static int create(struct s2c_job *job, struct s2c_error **err)
+static int create(struct s2c_build_job *job, struct s2c_error **err)
 {
 	struct s2c_mount bundle = {
-		.source = job->ca_file, .destination = s2c_job_bundle_path(job)};
+		.source = job->ca_file, .destination = s2c_build_bundle_path(job)};
 	struct s2c_exec_opts first = assemble_opts(job);
-	CLEAN_FREE char *by = s2c_job_created_by(job);
+	CLEAN_FREE char *by = s2c_build_created_by(job);
 	struct s2c_container_foresight foresight = {
 		.first = &first,
 		.excludes = &job->plan->excludes,
@@ -104,7 +104,7 @@ static int create(struct s2c_job *job, struct s2c_error **err)
 }
 
 /* An image:// script was only promised so far. */
-static int check_assemble(struct s2c_job *job, struct s2c_error **err)
+static int check_assemble(struct s2c_build_job *job, struct s2c_error **err)
 {
 	const struct s2c_script_source *script = &job->scripts.items[S2C_SCRIPT_ASSEMBLE];
 
@@ -117,16 +117,16 @@ static int check_assemble(struct s2c_job *job, struct s2c_error **err)
 		job->builder->name, script->path, script->origin, script->url);
 }
 
-int s2c_job_prepare(struct s2c_job *job, struct s2c_error **err)
+int s2c_build_prepare(struct s2c_build_job *job, struct s2c_error **err)
 {
-	if (s2c_job_decide(job, err) || s2c_job_check_push(job, err) ||
+	if (s2c_build_decide(job, err) || s2c_build_check_push(job, err) ||
 		create(job, err) || copy_source(job, err))
 		return -1;
 	return check_assemble(job, err);
 }
 
 /* What a script often cannot say itself: "" or ": cause and remedy". */
-static const char *likely_cause(const struct s2c_job *job, int status)
+static const char *likely_cause(const struct s2c_build_job *job, int status)
 {
 	struct statvfs fs;
 
@@ -139,7 +139,7 @@ static const char *likely_cause(const struct s2c_job *job, int status)
 	return "";
 }
 
-static int fail_assemble(struct s2c_job *job, int status, struct s2c_error **err)
+static int fail_assemble(struct s2c_build_job *job, int status, struct s2c_error **err)
 {
 	const char *why = likely_cause(job, status);
 
@@ -152,7 +152,7 @@ static int fail_assemble(struct s2c_job *job, int status, struct s2c_error **err
 		why);
 }
 
-int s2c_job_assemble(struct s2c_job *job, struct s2c_error **err)
+int s2c_build_assemble(struct s2c_build_job *job, struct s2c_error **err)
 {
 	struct s2c_exec_opts opts = assemble_opts(job);
 	int status;

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The main job: gather facts, make the plan, carry it out phase by phase. All that a
- * build owns hangs on struct s2c_job, which is released in one place however it ends.
+ * build owns hangs on struct s2c_build_job, which is released in one place however it
+ * ends.
  */
 #include <s2c/build.h>
 
 #include "build/job.h"
 #include "util/clock.h"
 
-static void job_release(struct s2c_job *job)
+static void job_release(struct s2c_build_job *job)
 {
 	s2c_container_destroy(job->container);
 	s2c_plan_free(job->plan);
@@ -38,20 +39,20 @@ static void job_release(struct s2c_job *job)
 
 struct phase {
 	const char *name; /* NULL: too short, or with phases of its own */
-	int (*run)(struct s2c_job *job, struct s2c_error **err);
+	int (*run)(struct s2c_build_job *job, struct s2c_error **err);
 	/* Whether this build has it; NULL: every build. */
-	bool (*wanted)(const struct s2c_job *job);
+	bool (*wanted)(const struct s2c_build_job *job);
 };
 
 /* What of the options a phase works on, for people. */
-static const char *subject(const struct s2c_job *job, const struct phase *phase)
+static const char *subject(const struct s2c_build_job *job, const struct phase *phase)
 {
-	return phase->run == s2c_job_open_source ? job->options->source
-						 : job->options->builder;
+	return phase->run == s2c_build_open_source ? job->options->source
+						   : job->options->builder;
 }
 
 static int run_phase(
-	struct s2c_job *job, const struct phase *phase, struct s2c_error **err)
+	struct s2c_build_job *job, const struct phase *phase, struct s2c_error **err)
 {
 	int64_t started = s2c_now_ms();
 	int rc;
@@ -74,8 +75,8 @@ static int run_phase(
 	return rc;
 }
 
-static int run_phases(
-	struct s2c_job *job, const struct phase *phases, size_t n, struct s2c_error **err)
+static int run_phases(struct s2c_build_job *job, const struct phase *phases, size_t n,
+	struct s2c_error **err)
 {
 	job->timings = s2c_json_new_object();
 	for (size_t i = 0; i < n; i++)
@@ -90,18 +91,18 @@ int s2c_build_run(struct s2c_ctx *ctx, struct s2c_store *store,
 {
 	/* In the order in which mistakes are cheapest to find. */
 	static const struct phase phases[] = {
-		{NULL, s2c_job_check_options},
-		{NULL, s2c_job_read_env_files},
-		{"resolve", s2c_job_resolve},
-		{"source", s2c_job_open_source},
-		{"prepare", s2c_job_prepare},
-		{"assemble", s2c_job_assemble},
-		{"commit", s2c_job_commit},
-		{NULL, s2c_job_finish},
+		{NULL, s2c_build_check_options},
+		{NULL, s2c_build_read_env_files},
+		{"resolve", s2c_build_resolve},
+		{"source", s2c_build_open_source},
+		{"prepare", s2c_build_prepare},
+		{"assemble", s2c_build_assemble},
+		{"commit", s2c_build_commit},
+		{NULL, s2c_build_finish},
 	};
 	CLEAN_CTX struct s2c_ctx *child = s2c_ctx_child(ctx, options->timeout);
 	CLEAN(job_release)
-	struct s2c_job job = {
+	struct s2c_build_job job = {
 		.ctx = child,
 		.store = store,
 		.options = options,
@@ -115,7 +116,7 @@ int s2c_build_run(struct s2c_ctx *ctx, struct s2c_store *store,
 }
 
 /* What can be said when the builder image would have to be pulled first. */
-static char *short_plan(const struct s2c_job *job)
+static char *short_plan(const struct s2c_build_job *job)
 {
 	CLEAN_JSON struct s2c_json *root = s2c_json_new_object();
 	struct s2c_json *builder = s2c_json_object_at(root, "builder");
@@ -132,15 +133,15 @@ int s2c_build_plan(struct s2c_ctx *ctx, struct s2c_store *store,
 	const struct s2c_build_options *options, char **out_json, struct s2c_error **err)
 {
 	static const struct phase phases[] = {
-		{NULL, s2c_job_check_options},
-		{NULL, s2c_job_read_env_files},
-		{"resolve", s2c_job_resolve},
-		{"source", s2c_job_open_source},
-		{"prepare", s2c_job_decide},
+		{NULL, s2c_build_check_options},
+		{NULL, s2c_build_read_env_files},
+		{"resolve", s2c_build_resolve},
+		{"source", s2c_build_open_source},
+		{"prepare", s2c_build_decide},
 	};
 	CLEAN_CTX struct s2c_ctx *child = s2c_ctx_child(ctx, options->timeout);
 	CLEAN(job_release)
-	struct s2c_job job = {
+	struct s2c_build_job job = {
 		.ctx = child,
 		.store = store,
 		.options = options,
@@ -153,7 +154,7 @@ int s2c_build_plan(struct s2c_ctx *ctx, struct s2c_store *store,
 	return 0;
 }
 
-static bool has_source(const struct s2c_job *job)
+static bool has_source(const struct s2c_build_job *job)
 {
 	return job->options->source != NULL;
 }
@@ -163,16 +164,16 @@ int s2c_build_as_dockerfile(struct s2c_ctx *ctx, struct s2c_store *store,
 	struct s2c_error **err)
 {
 	static const struct phase phases[] = {
-		{NULL, s2c_job_check_options},
-		{NULL, s2c_job_read_env_files},
-		{"resolve", s2c_job_describe},
-		{"source", s2c_job_open_source, has_source},
-		{"prepare", s2c_job_decide},
-		{"write", s2c_job_write_dockerfile},
+		{NULL, s2c_build_check_options},
+		{NULL, s2c_build_read_env_files},
+		{"resolve", s2c_build_describe},
+		{"source", s2c_build_open_source, has_source},
+		{"prepare", s2c_build_decide},
+		{"write", s2c_build_write_dockerfile},
 	};
 	CLEAN_CTX struct s2c_ctx *child = s2c_ctx_child(ctx, options->timeout);
 	CLEAN(job_release)
-	struct s2c_job job = {
+	struct s2c_build_job job = {
 		.ctx = child,
 		.store = store,
 		.options = options,

@@ -9,10 +9,10 @@
 #include "build/labels.h"
 #include "build/remote.h"
 
-static int check_push_to(
-	struct s2c_job *job, const struct s2c_reference *name, struct s2c_error **err)
+static int check_push_to(struct s2c_build_job *job, const struct s2c_reference *name,
+	struct s2c_error **err)
 {
-	struct s2c_registry_opts opts = s2c_job_registry(job);
+	struct s2c_registry_opts opts = s2c_build_registry(job);
 	char text[S2C_REFERENCE_MAX + 1];
 
 	s2c_reference_format(name, text);
@@ -22,7 +22,7 @@ static int check_push_to(
 }
 
 /* Once for each repository. */
-int s2c_job_check_push(struct s2c_job *job, struct s2c_error **err)
+int s2c_build_check_push(struct s2c_build_job *job, struct s2c_error **err)
 {
 	const struct s2c_plan *plan = job->plan;
 
@@ -39,7 +39,7 @@ int s2c_job_check_push(struct s2c_job *job, struct s2c_error **err)
 }
 
 /* Labels that the script left behind, read inside the container's root. */
-static int merge_metadata(struct s2c_job *job, struct s2c_error **err)
+static int merge_metadata(struct s2c_build_job *job, struct s2c_error **err)
 {
 	CLEAN_BUF struct s2c_buf text = S2C_BUF_INIT(S2C_IMAGE_METADATA_MAX);
 	CLEAN_ERROR struct s2c_error *failure = NULL;
@@ -57,11 +57,11 @@ static int merge_metadata(struct s2c_job *job, struct s2c_error **err)
 	return s2c_labels_check(job->plan->config, err);
 }
 
-int s2c_job_commit(struct s2c_job *job, struct s2c_error **err)
+int s2c_build_commit(struct s2c_build_job *job, struct s2c_error **err)
 {
 	const char *run = job->plan->run.items[0];
 	char created[S2C_TIME_TEXT];
-	CLEAN_FREE char *by = s2c_job_created_by(job);
+	CLEAN_FREE char *by = s2c_build_created_by(job);
 	struct s2c_commit_opts opts = {
 		.config = job->plan->config,
 		.excludes = &job->plan->excludes,
@@ -83,14 +83,14 @@ int s2c_job_commit(struct s2c_job *job, struct s2c_error **err)
 	return s2c_container_commit(job->ctx, job->container, &opts, &job->commit, err);
 }
 
-int s2c_job_finish(struct s2c_job *job, struct s2c_error **err)
+int s2c_build_finish(struct s2c_build_job *job, struct s2c_error **err)
 {
 	struct s2c_finish opts = {
 		.plan = job->plan,
 		.facts = &job->facts,
 		.commit = &job->commit,
 		.before = job->before,
-		.registry = s2c_job_registry(job),
+		.registry = s2c_build_registry(job),
 		.chunk_size = job->options->chunk_size,
 		.timings = job->timings,
 	};

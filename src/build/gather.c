@@ -17,7 +17,7 @@
 
 #define ENVIRONMENT ".s2i/environment"
 
-struct s2c_registry_opts s2c_job_registry(const struct s2c_job *job)
+struct s2c_registry_opts s2c_build_registry(const struct s2c_build_job *job)
 {
 	struct s2c_registry_opts opts = s2c_remote_opts(&job->options->remote);
 
@@ -25,12 +25,12 @@ struct s2c_registry_opts s2c_job_registry(const struct s2c_job *job)
 	return opts;
 }
 
-const char *s2c_job_bundle_path(const struct s2c_job *job)
+const char *s2c_build_bundle_path(const struct s2c_build_job *job)
 {
 	return job->options->engine ? S2C_CA_BUNDLE_COPY_PATH : S2C_CA_BUNDLE_PATH;
 }
 
-int s2c_job_check_options(struct s2c_job *job, struct s2c_error **err)
+int s2c_build_check_options(struct s2c_build_job *job, struct s2c_error **err)
 {
 	CLEAN(s2c_clean_plan) struct s2c_plan *scratch = xcalloc(1, sizeof(*scratch));
 	const char *bundle = job->options->ca_bundle;
@@ -39,12 +39,12 @@ int s2c_job_check_options(struct s2c_job *job, struct s2c_error **err)
 	if (s2c_plan_check_options(job->options, scratch, err) ||
 		s2c_remote_push_check(&push, err))
 		return -1;
-	return bundle ? s2c_host_env_collect(bundle, s2c_job_bundle_path(job),
+	return bundle ? s2c_host_env_collect(bundle, s2c_build_bundle_path(job),
 				&job->ca_file, &job->host_env, err)
 		      : 0;
 }
 
-int s2c_job_read_env_files(struct s2c_job *job, struct s2c_error **err)
+int s2c_build_read_env_files(struct s2c_build_job *job, struct s2c_error **err)
 {
 	const char *const *files = job->options->env_files;
 
@@ -68,7 +68,7 @@ int s2c_job_read_env_files(struct s2c_job *job, struct s2c_error **err)
 	return 0;
 }
 
-static int open_home(struct s2c_job *job, struct s2c_error **err)
+static int open_home(struct s2c_build_job *job, struct s2c_error **err)
 {
 	const char *with = job->options->push_with;
 
@@ -83,12 +83,12 @@ static int open_home(struct s2c_job *job, struct s2c_error **err)
 		with && streq(with, "s2c"), &job->home, err);
 }
 
-int s2c_job_resolve(struct s2c_job *job, struct s2c_error **err)
+int s2c_build_resolve(struct s2c_build_job *job, struct s2c_error **err)
 {
 	struct s2c_resolve_opts opts = {
 		.name = job->options->builder,
 		.policy = job->options->pull_policy,
-		.registry = s2c_job_registry(job),
+		.registry = s2c_build_registry(job),
 		.dry_run = job->dry_run || job->describing,
 	};
 
@@ -98,7 +98,7 @@ int s2c_job_resolve(struct s2c_job *job, struct s2c_error **err)
 }
 
 /* Reads a file of the source if it is there; `what` ends up in messages. */
-static int read_optional(struct s2c_job *job, const char *path, struct s2c_buf *buf,
+static int read_optional(struct s2c_build_job *job, const char *path, struct s2c_buf *buf,
 	struct s2c_error **err)
 {
 	CLEAN_ERROR struct s2c_error *failure = NULL;
@@ -110,7 +110,7 @@ static int read_optional(struct s2c_job *job, const char *path, struct s2c_buf *
 	return -1;
 }
 
-int s2c_job_open_source(struct s2c_job *job, struct s2c_error **err)
+int s2c_build_open_source(struct s2c_build_job *job, struct s2c_error **err)
 {
 	CLEAN_BUF struct s2c_buf ignore = S2C_BUF_INIT(S2C_IGNORE_BYTES_MAX);
 	struct s2c_source_opts opts = {
@@ -146,7 +146,7 @@ int s2c_job_open_source(struct s2c_job *job, struct s2c_error **err)
 	return read_optional(job, ENVIRONMENT, &job->source_env, err);
 }
 
-static int open_runtime(struct s2c_job *job, struct s2c_error **err)
+static int open_runtime(struct s2c_build_job *job, struct s2c_error **err)
 {
 	struct s2c_runtime_opts opts = {
 		.name = job->gate ? "engine" : NULL,
@@ -169,7 +169,7 @@ static int open_runtime(struct s2c_job *job, struct s2c_error **err)
 	return -1;
 }
 
-static int find_scripts(struct s2c_job *job, struct s2c_error **err)
+static int find_scripts(struct s2c_build_job *job, struct s2c_error **err)
 {
 	CLEAN_FREE char *destination = NULL;
 	struct s2c_scripts_opts opts = {
@@ -198,7 +198,7 @@ static const struct s2c_source_info no_source = {
 	.message = "",
 };
 
-static int make_plan(struct s2c_job *job, struct s2c_error **err)
+static int make_plan(struct s2c_build_job *job, struct s2c_error **err)
 {
 	job->facts = (struct s2c_plan_facts){
 		.builder = job->builder->config,
@@ -219,7 +219,7 @@ static int make_plan(struct s2c_job *job, struct s2c_error **err)
 }
 
 /* Decides, with what only the builder image knows. */
-int s2c_job_decide(struct s2c_job *job, struct s2c_error **err)
+int s2c_build_decide(struct s2c_build_job *job, struct s2c_error **err)
 {
 	if (!job->builder)
 		return 0;

@@ -18,7 +18,7 @@
 
 #define S2C_ENV_FILES_MAX 64
 
-struct s2c_job {
+struct s2c_build_job {
 	struct s2c_ctx *ctx;
 	struct s2c_store *store;
 	const struct s2c_build_options *options;
@@ -54,48 +54,49 @@ struct s2c_job {
 };
 
 /* How the job reaches registries. Borrows of the job. */
-struct s2c_registry_opts s2c_job_registry(const struct s2c_job *job);
+struct s2c_registry_opts s2c_build_registry(const struct s2c_build_job *job);
 /* What history says of the new layer; caller frees. */
-char *s2c_job_created_by(const struct s2c_job *job);
+char *s2c_build_created_by(const struct s2c_build_job *job);
 /* Where the CA bundle is in the build container (--ca-bundle). */
-const char *s2c_job_bundle_path(const struct s2c_job *job);
+const char *s2c_build_bundle_path(const struct s2c_build_job *job);
 
 /* ---- gather.c: what is known before anything runs ---- */
 
 /* Options that are wrong whatever the images say. */
-S2C_CHECK int s2c_job_check_options(struct s2c_job *job, struct s2c_error **err);
-S2C_CHECK int s2c_job_read_env_files(struct s2c_job *job, struct s2c_error **err);
+S2C_CHECK int s2c_build_check_options(struct s2c_build_job *job, struct s2c_error **err);
+S2C_CHECK int s2c_build_read_env_files(struct s2c_build_job *job, struct s2c_error **err);
 /* The work directory, where images live, and the builder image. */
-S2C_CHECK int s2c_job_resolve(struct s2c_job *job, struct s2c_error **err);
-S2C_CHECK int s2c_job_open_source(struct s2c_job *job, struct s2c_error **err);
+S2C_CHECK int s2c_build_resolve(struct s2c_build_job *job, struct s2c_error **err);
+S2C_CHECK int s2c_build_open_source(struct s2c_build_job *job, struct s2c_error **err);
 /* Runtime, scripts, users, and the plan; nothing when the builder image is not here. */
-S2C_CHECK int s2c_job_decide(struct s2c_job *job, struct s2c_error **err);
+S2C_CHECK int s2c_build_decide(struct s2c_build_job *job, struct s2c_error **err);
 
 /* ---- assemble.c: the build container ---- */
 
 /* Makes the container and puts source and scripts into it. */
-S2C_CHECK int s2c_job_prepare(struct s2c_job *job, struct s2c_error **err);
+S2C_CHECK int s2c_build_prepare(struct s2c_build_job *job, struct s2c_error **err);
 /* Runs assemble; S2C_ECHILD with its status when it fails. */
-S2C_CHECK int s2c_job_assemble(struct s2c_job *job, struct s2c_error **err);
+S2C_CHECK int s2c_build_assemble(struct s2c_build_job *job, struct s2c_error **err);
 
 /* ---- commit.c: the result ---- */
 
 /* Whether the result may be pushed is found out before the work, not after it. */
-S2C_CHECK int s2c_job_check_push(struct s2c_job *job, struct s2c_error **err);
+S2C_CHECK int s2c_build_check_push(struct s2c_build_job *job, struct s2c_error **err);
 /* From the container to an image without a name. */
-S2C_CHECK int s2c_job_commit(struct s2c_job *job, struct s2c_error **err);
+S2C_CHECK int s2c_build_commit(struct s2c_build_job *job, struct s2c_error **err);
 /* Names, outputs, pushes, the record. */
-S2C_CHECK int s2c_job_finish(struct s2c_job *job, struct s2c_error **err);
+S2C_CHECK int s2c_build_finish(struct s2c_build_job *job, struct s2c_error **err);
 
 /* ---- as_dockerfile.c: the same build for others to carry out ---- */
 
 /*
- * Instead of s2c_job_resolve(): what the builder image says of itself, from where images
- * live, else from its registry without its layers, else (with a warning) what builder
- * images usually say.
+ * Instead of s2c_build_resolve(): what the builder image says of itself, from where
+ * images live, else from its registry without its layers, else (with a warning) what
+ * builder images usually say.
  */
-S2C_CHECK int s2c_job_describe(struct s2c_job *job, struct s2c_error **err);
+S2C_CHECK int s2c_build_describe(struct s2c_build_job *job, struct s2c_error **err);
 /* Writes the plan as a Dockerfile with its context; job->result.name is not touched. */
-S2C_CHECK int s2c_job_write_dockerfile(struct s2c_job *job, struct s2c_error **err);
+S2C_CHECK int s2c_build_write_dockerfile(
+	struct s2c_build_job *job, struct s2c_error **err);
 
 #endif

@@ -18,6 +18,7 @@ struct args {
 	const char *iidfile, *digest_file, *metadata_file;
 	struct s2c_remote_args remote;
 	bool dry_run;
+	const char *as_dockerfile;
 };
 
 #define ARG(field) offsetof(struct args, field)
@@ -111,6 +112,15 @@ static const struct s2c_option options[] = {
 		"write the manifest digest to a file", NULL},
 	{"metadata-file", 0, S2C_OPT_STR, ARG(metadata_file), "FILE",
 		"write names, digests and layers as JSON to a file", NULL},
+	{"as-dockerfile", 0, S2C_OPT_STR, ARG(as_dockerfile), "PATH",
+		"build nothing, but write a Dockerfile that does it, with its context "
+		"beside it; PATH/ means PATH/Dockerfile",
+		NULL},
+	{"image-scripts-url", 0, S2C_OPT_STR, ARG(o.image_scripts_url), "URL",
+		"with --as-dockerfile: where the scripts of a builder image are that "
+		"does "
+		"not say it (default: image:///usr/libexec/s2i)",
+		NULL},
 	{"dry-run", 0, S2C_OPT_FLAG, ARG(dry_run), NULL,
 		"print the plan as JSON and do nothing", NULL},
 	{0},
@@ -153,6 +163,35 @@ static int dry_run(
 	return 0;
 }
 
+/* Nothing is built, so nothing can be pushed or recorded. */
+static int as_dockerfile(
+	struct s2c_call *call, const struct args *args, struct s2c_error **err)
+{
+	const struct {
+		const char *name;
+		bool given;
+	} without[] = {
+		{"--push", args->o.push},
+		{"--output", args->o.outputs != NULL},
+		{"--iidfile", args->iidfile != NULL},
+		{"--digest-file", args->digest_file != NULL},
+		{"--metadata-file", args->metadata_file != NULL},
+		{"--dry-run", args->dry_run},
+	};
+	CLEAN_FREE char *path = NULL;
+
+	for (size_t i = 0; i < ARRAY_SIZE(without); i++)
+		if (without[i].given)
+			return s2c_fail(err, S2C_EINVAL,
+				"--as-dockerfile builds no image: leave out %s",
+				without[i].name);
+	if (s2c_build_as_dockerfile(
+		    call->ctx, call->store, &args->o, args->as_dockerfile, &path, err))
+		return -1;
+	puts(path);
+	return 0;
+}
+
 static int build(struct s2c_call *call, struct s2c_error **err)
 {
 	struct args *args = call->args;
@@ -170,6 +209,12 @@ static int build(struct s2c_call *call, struct s2c_error **err)
 	o->remote = s2c_remote_options_of(&args->remote);
 	if (!o->engine && getenv("S2C_ENGINE") && *getenv("S2C_ENGINE"))
 		o->engine = getenv("S2C_ENGINE");
+	if (args->as_dockerfile)
+		return as_dockerfile(call, args, err);
+	if (o->image_scripts_url)
+		return s2c_fail(err, S2C_EINVAL,
+			"--image-scripts-url is for --as-dockerfile; a build takes "
+			"--scripts-url");
 	if (args->dry_run)
 		return dry_run(call, o, err);
 	if (s2c_build_run(call->ctx, call->store, o, &result, err))
@@ -202,7 +247,8 @@ const struct s2c_command s2c_cmd_build = {
 	.examples = "  s2c build ./app builder/python myapp\n"
 		    "  s2c build https://git.example/team/app.git#v1 builder/python \\\n"
 		    "      registry.example/team/app:v1 --push\n"
-		    "  tar c . | s2c build - builder/python myapp\n",
+		    "  tar c . | s2c build - builder/python myapp\n"
+		    "  s2c build ./app builder/python --as-dockerfile out/\n",
 	.options = options,
 	.args_size = sizeof(struct args),
 	.min_operands = 2,

@@ -99,7 +99,7 @@ const struct s2c_command *s2c_command_find(const char *name);
 const struct s2c_command *s2c_subcommand_find(
 	const struct s2c_command *command, const char *word);
 
-extern const struct s2c_command s2c_cmd_build, s2c_cmd_run, s2c_cmd_images,
+extern const struct s2c_command s2c_cmd_build, s2c_cmd_generate, s2c_cmd_run, s2c_cmd_images,
 	s2c_cmd_inspect, s2c_cmd_history, s2c_cmd_tag, s2c_cmd_rmi, s2c_cmd_pull,
 	s2c_cmd_push, s2c_cmd_referrers, s2c_cmd_login, s2c_cmd_logout, s2c_cmd_import,
 	s2c_cmd_save, s2c_cmd_load, s2c_cmd_prune, s2c_cmd_gate, s2c_cmd_doctor,

@@ -36,6 +36,7 @@ const struct s2c_option s2c_global_options[] = {
 
 const struct s2c_command *const s2c_commands[] = {
 	&s2c_cmd_build,
+	&s2c_cmd_generate,
 	&s2c_cmd_run,
 	&s2c_cmd_images,
 	&s2c_cmd_inspect,
