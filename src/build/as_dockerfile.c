@@ -85,6 +85,7 @@ int s2c_build_describe(struct s2c_build_job *job, struct s2c_error **err)
 {
 	CLEAN_ERROR struct s2c_error *cause = NULL;
 	const char *url = job->options->image_scripts_url;
+	CLEAN_STRV struct s2c_strv triggers = S2C_STRV_INIT;
 	struct s2c_reference ref;
 
 	if (s2c_reference_parse(job->options->builder, &ref, err))
@@ -103,6 +104,15 @@ int s2c_build_describe(struct s2c_build_job *job, struct s2c_error **err)
 			s2c_error_message(cause));
 		take_usual(job);
 	}
+	s2c_config_onbuild(job->builder->config, &triggers);
+	if (triggers.len)
+		return s2c_fail(err, S2C_EUNSUPPORTED,
+			"builder image '%s' has ONBUILD triggers, which docker and "
+			"podman "
+			"run at FROM by themselves: a Dockerfile of the one line 'FROM "
+			"%s' "
+			"in the source does it",
+			job->builder->name, job->builder->name);
 	if (!*s2c_builder_scripts_url(job->builder->config))
 		s2c_config_set_label(job->builder->config,
 			S2C_LABEL_PREFIX S2C_LABEL_SCRIPTS_URL,
@@ -123,20 +133,6 @@ static void described_release(struct described *d)
 	free(d->user);
 	free(d->owner);
 	s2c_strv_release(&d->labels);
-}
-
-/* Labels that the builder image has not, or not so. */
-static void new_labels(const struct s2c_build_job *job, struct s2c_strv *out)
-{
-	const struct s2c_json *config = s2c_json_get(job->plan->config->root, "config");
-
-	s2c_json_foreach (label, s2c_json_get(config, "Labels")) {
-		const char *key = s2c_json_key(label), *value = s2c_json_str(label);
-		const char *was = s2c_config_label(job->builder->config, key);
-
-		if (!was || !streq(was, value))
-			s2c_strv_addf(out, "%s=%s", key, value);
-	}
 }
 
 /*
@@ -171,7 +167,7 @@ static int write_text(struct s2c_build_job *job, bool copies_scripts,
 	};
 
 	describe_user(plan, &d);
-	new_labels(job, &d.labels);
+	s2c_labels_new(plan->config, job->builder->config, &d.labels);
 	file.build = (struct s2c_dockerfile_stage){
 		.image = job->builder->name,
 		.user = d.user,

@@ -7,6 +7,7 @@
 #include <s2c/build.h>
 
 #include "build/job.h"
+#include "build/onbuild.h"
 #include "util/clock.h"
 
 static void job_release(struct s2c_build_job *job)
@@ -85,6 +86,16 @@ static int run_phases(struct s2c_build_job *job, const struct phase *phases, siz
 	return 0;
 }
 
+static bool without_triggers(const struct s2c_build_job *job)
+{
+	return !s2c_onbuild_wanted(job);
+}
+
+static bool has_plan(const struct s2c_build_job *job)
+{
+	return job->plan && s2c_onbuild_wanted(job);
+}
+
 int s2c_build_run(struct s2c_ctx *ctx, struct s2c_store *store,
 	const struct s2c_build_options *options, struct s2c_build_result *out,
 	struct s2c_error **err)
@@ -95,8 +106,10 @@ int s2c_build_run(struct s2c_ctx *ctx, struct s2c_store *store,
 		{NULL, s2c_build_read_env_files},
 		{"resolve", s2c_build_resolve},
 		{"source", s2c_build_open_source},
-		{"prepare", s2c_build_prepare},
-		{"assemble", s2c_build_assemble},
+		{"prepare", s2c_build_prepare, without_triggers},
+		{"assemble", s2c_build_assemble, without_triggers},
+		{"prepare", s2c_onbuild_prepare, s2c_onbuild_wanted},
+		{"assemble", s2c_onbuild_run, s2c_onbuild_wanted},
 		{"commit", s2c_build_commit},
 		{NULL, s2c_build_finish},
 	};
@@ -138,6 +151,7 @@ int s2c_build_plan(struct s2c_ctx *ctx, struct s2c_store *store,
 		{"resolve", s2c_build_resolve},
 		{"source", s2c_build_open_source},
 		{"prepare", s2c_build_decide},
+		{NULL, s2c_onbuild_check, has_plan},
 	};
 	CLEAN_CTX struct s2c_ctx *child = s2c_ctx_child(ctx, options->timeout);
 	CLEAN(job_release)

@@ -11,6 +11,7 @@
 #include "build/env.h"
 #include "build/host_env.h"
 #include "build/labels.h"
+#include "build/onbuild.h"
 #include "build/remote.h"
 #include "build/resolve.h"
 #include "util/fs.h"
@@ -178,6 +179,7 @@ static int find_scripts(struct s2c_build_job *job, struct s2c_error **err)
 		.source = job->source,
 		.ca_file = job->ca_file,
 		.dry_run = job->dry_run,
+		.optional = s2c_onbuild_wanted(job),
 	};
 
 	if (s2c_builder_destination(
@@ -209,6 +211,7 @@ static int make_plan(struct s2c_build_job *job, struct s2c_error **err)
 		.source_env = job->source_env.len ? job->source_env.data : NULL,
 		.source_env_len = job->source_env.len,
 		.scripts = &job->scripts,
+		.run_triggers = s2c_onbuild_wanted(job),
 		.passwd = s2c_buf_str(&job->users.passwd),
 		.group = s2c_buf_str(&job->users.group),
 		.env_files = job->env_file_texts,

@@ -265,7 +265,8 @@ S2C_CHECK int s2c_engine_rt_create(struct s2c_ctx *ctx, struct s2c_runtime *runt
 	const struct s2c_container_opts *opts, struct s2c_container **out,
 	struct s2c_error **err);
 S2C_CHECK int s2c_engine_rt_copy_in(struct s2c_ctx *ctx, struct s2c_container *container,
-	const char *path, struct s2c_entries *entries, struct s2c_error **err);
+	const char *path, struct s2c_entries *entries, const struct s2c_owner *owner,
+	struct s2c_error **err);
 S2C_CHECK int s2c_engine_rt_run(struct s2c_ctx *ctx, struct s2c_container *container,
 	const struct s2c_exec_opts *opts, int *out_status, struct s2c_error **err);
 S2C_CHECK int s2c_engine_rt_commit(struct s2c_ctx *ctx, struct s2c_container *container,
