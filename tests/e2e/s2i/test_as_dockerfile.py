@@ -1,7 +1,7 @@
 """Builds written down as Dockerfiles: docker and podman make the same files of them."""
 import hashlib
 import io
-import json
+import os
 import pathlib
 import re
 import subprocess
@@ -9,7 +9,7 @@ import tarfile
 
 import pytest
 
-from support import ASSEMBLE, S2C, clean_env
+from support import S2C, clean_env
 
 # What engines make in every container, and times that a removal leaves behind.
 MADE_BY_ENGINES = re.compile(r"\.dockerenv$|(dev|proc|sys|run)(/|$)|etc/(hosts|hostname|resolv\.conf|mtab)$|etc$")
@@ -178,7 +178,6 @@ def test_nothing_of_others_is_replaced(s2c, builder, app, tmp_path):
 
 
 def test_failed_write_is_not_in_the_way(s2c, builder, app, tmp_path):
-    import os
     os.mkfifo(app / "pipe")
     s2c.fails("build", app, "builder/test", "--as-dockerfile", f"{tmp_path}/out/", status=2, match="a fifo")
     (app / "pipe").unlink()
