@@ -150,6 +150,32 @@ static void describe_user(const struct s2c_plan *plan, struct described *d)
 	d->owner = xasprintf("%u:%u", plan->user.uid, plan->user.gid);
 }
 
+/* The image so far, and how it saves its artifacts. */
+static void describe_saving(const struct s2c_build_job *job, const struct described *d,
+	struct s2c_dockerfile_stage *out)
+{
+	const struct s2c_script_source *script =
+		&job->scripts.items[S2C_SCRIPT_SAVE_ARTIFACTS];
+
+	if (!job->plan->previous)
+		return;
+	if (!script->found) {
+		s2c_emit_log(job->ctx, S2C_WARN,
+			"there is no save-artifacts script, so nothing is taken over "
+			"from "
+			"'%s'",
+			job->plan->previous);
+		return;
+	}
+	*out = (struct s2c_dockerfile_stage){
+		.image = job->plan->previous,
+		.user = d->user,
+		.owner = d->owner,
+		.script = script->path,
+		.copies_script = script->body.len > 0,
+	};
+}
+
 static int write_text(struct s2c_build_job *job, bool copies_scripts,
 	struct s2c_buf *text, struct s2c_error **err)
 {
@@ -175,6 +201,7 @@ static int write_text(struct s2c_build_job *job, bool copies_scripts,
 		.script = plan->assemble.items[0],
 		.copies_script = copies_scripts,
 	};
+	describe_saving(job, &d, &file.saving);
 	return s2c_dockerfile_write(&file, text, err);
 }
 

@@ -117,12 +117,24 @@ static int check_assemble(struct s2c_build_job *job, struct s2c_error **err)
 		job->builder->name, script->path, script->origin, script->url);
 }
 
-int s2c_build_prepare(struct s2c_build_job *job, struct s2c_error **err)
+static int fill(struct s2c_build_job *job, struct s2c_error **err)
 {
-	if (s2c_build_decide(job, err) || s2c_build_check_push(job, err) ||
-		create(job, err) || copy_source(job, err))
+	if (create(job, err) || copy_source(job, err))
 		return -1;
 	return check_assemble(job, err);
+}
+
+int s2c_build_prepare(struct s2c_build_job *job, struct s2c_error **err)
+{
+	if (s2c_build_decide(job, err) || s2c_build_check_push(job, err))
+		return -1;
+	return fill(job, err);
+}
+
+int s2c_build_refill(struct s2c_build_job *job, struct s2c_error **err)
+{
+	s2c_container_destroy(TAKE(job->container));
+	return fill(job, err);
 }
 
 /* What a script often cannot say itself: "" or ": cause and remedy". */

@@ -91,6 +91,11 @@ static bool without_triggers(const struct s2c_build_job *job)
 	return !s2c_onbuild_wanted(job);
 }
 
+static bool restores(const struct s2c_build_job *job)
+{
+	return without_triggers(job) && s2c_build_is_incremental(job);
+}
+
 static bool has_plan(const struct s2c_build_job *job)
 {
 	return job->plan && s2c_onbuild_wanted(job);
@@ -107,6 +112,7 @@ int s2c_build_run(struct s2c_ctx *ctx, struct s2c_store *store,
 		{"resolve", s2c_build_resolve},
 		{"source", s2c_build_open_source},
 		{"prepare", s2c_build_prepare, without_triggers},
+		{"restore", s2c_build_restore, restores},
 		{"assemble", s2c_build_assemble, without_triggers},
 		{"prepare", s2c_onbuild_prepare, s2c_onbuild_wanted},
 		{"assemble", s2c_onbuild_run, s2c_onbuild_wanted},

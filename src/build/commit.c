@@ -77,10 +77,27 @@ int s2c_build_commit(struct s2c_build_job *job, struct s2c_error **err)
 	if (s2c_creation_time(created, &opts.newest, err) || merge_metadata(job, err))
 		return -1;
 	s2c_config_set_created(job->plan->config, created);
-	if (job->plan->has_tag)
+	if (job->plan->has_tag && !job->before)
 		job->before = job->home->ops->before(job->home, &job->plan->tag);
 	opts.before = job->before;
 	return s2c_container_commit(job->ctx, job->container, &opts, &job->commit, err);
+}
+
+/* With --rm; that it cannot be done is no reason to lose what was built. */
+static void remove_previous(struct s2c_build_job *job)
+{
+	CLEAN_ERROR struct s2c_error *cause = NULL;
+
+	if (!job->options->remove_previous || !job->replaces ||
+		streq(s2c_image_id(job->before)->str, job->result.image_id))
+		return;
+	/* An image in use cannot be removed. */
+	s2c_container_destroy(TAKE(job->container));
+	s2c_runtime_close(TAKE(job->runtime));
+	if (job->home->ops->drop(job->ctx, job->home, job->before, &cause))
+		s2c_emit_log(job->ctx, S2C_WARN,
+			"the previous image was not removed (--rm): %s",
+			s2c_error_message(cause));
 }
 
 int s2c_build_finish(struct s2c_build_job *job, struct s2c_error **err)
@@ -95,5 +112,8 @@ int s2c_build_finish(struct s2c_build_job *job, struct s2c_error **err)
 		.timings = job->timings,
 	};
 
-	return s2c_finish_build(job->ctx, job->home, &opts, &job->result, err);
+	if (s2c_finish_build(job->ctx, job->home, &opts, &job->result, err))
+		return -1;
+	remove_previous(job);
+	return 0;
 }

@@ -88,6 +88,8 @@ int s2c_build_resolve(struct s2c_build_job *job, struct s2c_error **err)
 {
 	struct s2c_resolve_opts opts = {
 		.name = job->options->builder,
+		.role = "builder image",
+		.flag = "--pull-policy",
 		.policy = job->options->pull_policy,
 		.registry = s2c_build_registry(job),
 		.dry_run = job->dry_run || job->describing,

@@ -47,6 +47,7 @@ struct s2c_build_job {
 	struct s2c_plan_facts facts;
 	struct s2c_commit_result commit;
 	struct s2c_image *before; /* what TAG means so far; NULL: nothing */
+	bool replaces;            /* its artifacts were asked for: --rm may remove it */
 	struct s2c_json *timings; /* milliseconds of each phase */
 	struct s2c_build_result result;
 	const char *dockerfile; /* where it goes, as asked for */
@@ -75,8 +76,16 @@ S2C_CHECK int s2c_build_decide(struct s2c_build_job *job, struct s2c_error **err
 
 /* Makes the container and puts source and scripts into it. */
 S2C_CHECK int s2c_build_prepare(struct s2c_build_job *job, struct s2c_error **err);
+/* The same with another container, when what the first one got is of no use. */
+S2C_CHECK int s2c_build_refill(struct s2c_build_job *job, struct s2c_error **err);
 /* Runs assemble; S2C_ECHILD with its status when it fails. */
 S2C_CHECK int s2c_build_assemble(struct s2c_build_job *job, struct s2c_error **err);
+
+/* ---- restore.c: artifacts of an earlier build ---- */
+
+bool s2c_build_is_incremental(const struct s2c_build_job *job);
+/* Puts them into the container, or says why not; fails only when the build has ended. */
+S2C_CHECK int s2c_build_restore(struct s2c_build_job *job, struct s2c_error **err);
 
 /* ---- commit.c: the result ---- */
 
