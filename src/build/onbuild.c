@@ -133,6 +133,19 @@ static int load(struct onbuild *o, const struct s2c_commit_result *made,
 		err, S2C_EPROTO, "the engine has lost the image '%s'", made->id.str);
 }
 
+/* An engine gives an image without any command that of the container. */
+static void set_some_command(struct s2c_config *config)
+{
+	CLEAN_STRV struct s2c_strv argv = S2C_STRV_INIT;
+
+	s2c_config_entrypoint(config, &argv);
+	s2c_config_cmd(config, &argv);
+	if (argv.len)
+		return;
+	s2c_strv_add(&argv, "/bin/sh");
+	s2c_config_set_cmd(config, &argv);
+}
+
 /* Makes an image of the container and goes on with that one. */
 static int commit(struct onbuild *o, struct s2c_error **err)
 {
@@ -141,8 +154,10 @@ static int commit(struct onbuild *o, struct s2c_error **err)
 	struct s2c_commit_result made = {0};
 	CLEAN_IMAGE struct s2c_image *image = NULL;
 	char created[S2C_TIME_TEXT];
+	CLEAN_CONFIG struct s2c_config *config = s2c_config_copy(config_of(o));
+	CLEAN_STRV struct s2c_strv cmd = S2C_STRV_INIT;
 	struct s2c_commit_opts opts = {
-		.config = config_of(o),
+		.config = config,
 		.compression = job->plan->compression,
 		.level = job->plan->compression_level,
 		.created = created,
@@ -150,6 +165,8 @@ static int commit(struct onbuild *o, struct s2c_error **err)
 	};
 	int rc;
 
+	s2c_config_cmd(config, &cmd);
+	set_some_command(config);
 	if (s2c_creation_time(created, &opts.newest, err) ||
 		s2c_container_commit(job->ctx, o->container, &opts, &made, err))
 		return -1;
@@ -164,6 +181,7 @@ static int commit(struct onbuild *o, struct s2c_error **err)
 	/* It has everything that the old one has, and one layer more. */
 	s2c_config_free(job->plan->config);
 	job->plan->config = s2c_config_copy(o->image->config);
+	s2c_config_set_cmd(job->plan->config, &cmd);
 	o->eval.config = job->plan->config;
 	return 0;
 }

@@ -582,9 +582,13 @@ int s2c_engine_rt_copy_in(struct s2c_ctx *ctx, struct s2c_container *container,
 {
 	struct s2c_engine_container *c = s2c_engine_container_of(container);
 	struct s2c_engine_put put = {
-		.path = path, .entries = entries, .uid = c->uid, .gid = c->gid};
+		.path = path,
+		.entries = entries,
+		.uid = owner ? owner->uid : c->uid,
+		.gid = owner ? owner->gid : c->gid,
+	};
 
-	(void)owner; /* see engine_traits() */
+	put.others = put.uid != c->uid || put.gid != c->gid;
 	if (c->started)
 		return s2c_fail(err, S2C_EINVAL,
 			"files can be copied into a container before its first run only");

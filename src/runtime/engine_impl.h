@@ -217,6 +217,7 @@ struct s2c_engine_put {
 	const char *path;
 	struct s2c_entries *entries; /* NULL: the directory alone */
 	uint32_t uid, gid;
+	bool others; /* they are not the container's, whose processes cannot give them */
 };
 S2C_CHECK int s2c_engine_put(struct s2c_ctx *ctx, struct s2c_engine_files *files,
 	const struct s2c_engine_put *put, struct s2c_error **err);

@@ -80,12 +80,13 @@ static bool engine_is_dir(struct s2c_container *container, const char *path)
 	       st.kind == S2C_ENGINE_DIR;
 }
 
-/* Small files are unpacked by a process of the container, as its user (engine_pending.c).
- */
+/* A gate of somebody else makes the container's user the owner of all. */
 static struct s2c_runtime_traits engine_traits(const struct s2c_runtime *runtime)
 {
-	(void)runtime;
-	return (struct s2c_runtime_traits){.owners = false};
+	const struct s2c_engine_runtime *rt = (const struct s2c_engine_runtime *)runtime;
+
+	return (struct s2c_runtime_traits){
+		.owners = rt->engine->own_gate || !rt->engine->gate};
 }
 
 const struct s2c_runtime_ops s2c_runtime_engine = {

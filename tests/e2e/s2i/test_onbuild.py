@@ -345,3 +345,72 @@ def test_prune_after_a_failure(s2c, onbuild, runnable):
     assert not s2c.ok("prune").startswith("removed 0 blobs")
     assert s2c.ok("images", "-q") == before
     assert s2c.ok("prune").startswith("removed 0 blobs, 0 trees")
+
+
+# ---- wherever images are built ----
+
+
+def place_with(place, *triggers, **config):
+    """builder/onbuild with these triggers, where the place builds."""
+    local = getattr(place.builder, "local", place.builder)
+    local.make("builder/base", assemble=None, run=None)
+    add_triggers(place.s2c, "builder/base", "builder/onbuild", triggers, **config)
+    if place.kind in ("docker", "podman"):
+        place.builder.send("builder/onbuild")
+
+
+@pytest.fixture
+def place(place):
+    if place.kind == "podman":
+        pytest.skip("podman's API does not tell of triggers")
+    return place
+
+
+def test_everywhere(place):
+    app = place.tree("app", sub__data="data\n")
+    place.put(app, "index.html", "hello\n")
+    place.put(app, "run", "#!/bin/sh\necho \"$(cat index.html) $(cat /srv/log/uid) $V\"\n", 0o755)
+    place_with(place, "ENV V=1", "WORKDIR /srv/app", "COPY . .", "COPY --chown=1001:0 sub /srv/log/",
+               "RUN id -u > /srv/log/uid; touch no 2>/dev/null || echo readonly >> /srv/log/uid",
+               "COPY index.html /srv/later", "RUN cat /srv/later >> /srv/log/uid", "LABEL x=y", "EXPOSE 81")
+    place.build(app, "builder/onbuild", "myapp", "-e", "V=2")
+    # With a single id all files have one owner while it runs, whatever the layers say.
+    readonly = "" if place.kind == "rootless" else "readonly\n"
+    assert place.run("myapp") == f"hello 1001\n{readonly}hello 2"
+    config = place.config("myapp")
+    assert config["User"] == "1001" and config["WorkingDir"] == "/srv/app" and config["Entrypoint"] == ["./run"]
+    assert config["Labels"]["x"] == "y" and not config.get("OnBuild") and not config.get("Cmd")
+
+
+def test_users_everywhere(place):
+    app = place.tree("app")
+    place.put(app, "run", "#!/bin/sh\nstat -c %u:%g /tmp/a /tmp/b/c; id -u\n", 0o755)
+    place_with(place, "COPY run /srv/", "RUN touch /tmp/a", "USER other", "RUN mkdir /tmp/b && touch /tmp/b/c")
+    place.build(app, "builder/onbuild", "myapp")
+    if place.kind != "rootless":
+        assert place.run("myapp").split() == ["1001:0", "2000:2000", "2000"]
+        return
+    owners = {}
+    for index in (1, 2, 3):
+        with place.s2c.layer("myapp", index) as tar:
+            owners.update({m.name: (m.uid, m.gid) for m in tar})
+    assert (owners["srv/run"], owners["tmp/a"], owners["tmp/b/c"]) == ((0, 0), (1001, 0), (2000, 2000))
+
+
+def test_root_is_refused_everywhere(place):
+    app = place.tree("app")
+    place.put(app, "run", "#!/bin/sh\n", 0o755)
+    place_with(place, "RUN echo must not run >&2", "USER root", "RUN id")
+    done = place.fails(app, "builder/onbuild", "myapp", status=4, match="trigger 'ONBUILD USER root'.*--allowed-uids")
+    assert "must not run\n" not in done.stderr and not place.has("myapp")
+
+
+def test_failure_everywhere(place):
+    app = place.tree("app")
+    place.put(app, "run", "#!/bin/sh\n", 0o755)
+    place_with(place, "COPY . /srv", "RUN true", "COPY run /srv/again", "RUN exit 5")
+    before = place.engine.images() if place.kind in ("docker", "podman") else None
+    place.fails(app, "builder/onbuild", "myapp", status=3, match="RUN: it failed with status 5")
+    assert not place.has("myapp")
+    if before is not None:
+        assert place.engine.images() == before, "images of the way are left behind"
