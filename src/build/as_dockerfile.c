@@ -11,6 +11,7 @@
 #include "build/dockerfile_context.h"
 #include "build/dockerfile_write.h"
 #include "build/labels.h"
+#include "build/platform.h"
 #include "build/rooted.h"
 #include "registry/places.h"
 
@@ -31,8 +32,16 @@ static int from_registry(struct s2c_build_job *job, struct s2c_error **err)
 {
 	struct s2c_registry_opts registry = s2c_build_registry(job);
 	struct s2c_pull_opts how = {.registry = &registry};
+	const char *asked = job->options->platform;
+	struct s2c_platform platform;
 	struct s2c_reference ref;
 	bool is_alias;
+
+	if (asked) {
+		if (s2c_platform_parse(asked, &platform, err))
+			return s2c_wrap(err, "--platform");
+		how.platform = &platform;
+	}
 
 	if (s2c_reference_parse(job->options->builder, &ref, err) ||
 		(!*ref.registry && s2c_places_alias(job->ctx, &registry, &ref, &is_alias,

@@ -10,12 +10,28 @@
 #include "build/onbuild.h"
 #include "util/clock.h"
 
-static void job_release(struct s2c_build_job *job)
+#define CLEANUP_SECONDS 20
+
+/* With it go the images below it that nobody names: those are of the same build. */
+static void drop_step(const struct s2c_build_job *job)
+{
+	CLEAN_CTX struct s2c_ctx *own = s2c_ctx_detached(job->ctx, CLEANUP_SECONDS);
+	CLEAN_ERROR struct s2c_error *cause = NULL;
+
+	if (job->home->ops->drop(own, job->home, job->step, &cause))
+		s2c_emit_log(own, S2C_WARN, "an unfinished image may be left: %s",
+			s2c_error_message(cause));
+}
+
+void s2c_build_job_release(struct s2c_build_job *job)
 {
 	s2c_container_destroy(job->container);
 	s2c_plan_free(job->plan);
 	s2c_scripts_release(&job->scripts);
 	s2c_runtime_close(job->runtime);
+	if (job->step && job->gate)
+		drop_step(job);
+	s2c_image_free(job->step);
 	s2c_home_close(job->home);
 	s2c_engine_gate_end(job->gate);
 	s2c_ignore_free(job->ignore);
@@ -120,7 +136,7 @@ int s2c_build_run(struct s2c_ctx *ctx, struct s2c_store *store,
 		{NULL, s2c_build_finish},
 	};
 	CLEAN_CTX struct s2c_ctx *child = s2c_ctx_child(ctx, options->timeout);
-	CLEAN(job_release)
+	CLEAN(s2c_build_job_release)
 	struct s2c_build_job job = {
 		.ctx = child,
 		.store = store,
@@ -129,6 +145,8 @@ int s2c_build_run(struct s2c_ctx *ctx, struct s2c_store *store,
 
 	if (run_phases(&job, phases, ARRAY_SIZE(phases), err))
 		return -1;
+	/* The result is on top of it. */
+	s2c_image_free(TAKE(job.step));
 	*out = job.result;
 	job.result = (struct s2c_build_result){0};
 	return 0;
@@ -160,7 +178,7 @@ int s2c_build_plan(struct s2c_ctx *ctx, struct s2c_store *store,
 		{NULL, s2c_onbuild_check, has_plan},
 	};
 	CLEAN_CTX struct s2c_ctx *child = s2c_ctx_child(ctx, options->timeout);
-	CLEAN(job_release)
+	CLEAN(s2c_build_job_release)
 	struct s2c_build_job job = {
 		.ctx = child,
 		.store = store,
@@ -192,7 +210,7 @@ int s2c_build_as_dockerfile(struct s2c_ctx *ctx, struct s2c_store *store,
 		{"write", s2c_build_write_dockerfile},
 	};
 	CLEAN_CTX struct s2c_ctx *child = s2c_ctx_child(ctx, options->timeout);
-	CLEAN(job_release)
+	CLEAN(s2c_build_job_release)
 	struct s2c_build_job job = {
 		.ctx = child,
 		.store = store,

@@ -8,10 +8,11 @@
 
 #include "codec/compress.h"
 #include "codec/tar.h"
+#include "codec/walk.h"
 #include "source/glob.h"
 #include "util/fs.h"
 
-#define PARTS_MAX S2C_SOURCE_DEPTH_MAX
+#define PARTS_MAX S2C_WALK_DEPTH_MAX
 #define BLOCK 512 /* of a tar */
 
 void s2c_copy_roots_release(struct s2c_copy_roots *roots)
@@ -513,7 +514,7 @@ int s2c_copy_archive(struct s2c_ctx *ctx, const struct s2c_copy_from *from,
 	const char *path, struct s2c_entries **out, struct s2c_error **err)
 {
 	struct s2c_tar_limits limits = {
-		.entries = S2C_SOURCE_ENTRIES_MAX, .bytes = S2C_SOURCE_BYTES_MAX};
+		.entries = S2C_WALK_ENTRIES_MAX, .bytes = S2C_SOURCE_BYTES_MAX};
 	unsigned char block[BLOCK];
 	struct s2c_reader *plain = NULL;
 	struct mapped *self;
@@ -522,8 +523,7 @@ int s2c_copy_archive(struct s2c_ctx *ctx, const struct s2c_copy_from *from,
 	*out = NULL;
 	if (is_script(from->scripts, path))
 		return 0;
-	if (s2c_ctx_check(ctx, err) < 0 ||
-		read_block(from, path, block, &len, err) < 0)
+	if (s2c_ctx_check(ctx, err) < 0 || read_block(from, path, block, &len, err) < 0)
 		return -1;
 	if ((len > 3 && memcmp(block, "BZh", 3) == 0) || (len > 6 && memcmp(block,
 									     "\xfd"

@@ -50,9 +50,12 @@ struct s2c_build_job {
 	bool replaces;            /* its artifacts were asked for: --rm may remove it */
 	struct s2c_json *timings; /* milliseconds of each phase */
 	struct s2c_build_result result;
+	struct s2c_image *step; /* made on the way; goes with a build that fails */
 	const char *dockerfile; /* where it goes, as asked for */
 	char *dockerfile_path;  /* where it is */
 };
+
+void s2c_build_job_release(struct s2c_build_job *job);
 
 /* How the job reaches registries. Borrows of the job. */
 struct s2c_registry_opts s2c_build_registry(const struct s2c_build_job *job);
@@ -66,7 +69,11 @@ const char *s2c_build_bundle_path(const struct s2c_build_job *job);
 /* Options that are wrong whatever the images say. */
 S2C_CHECK int s2c_build_check_options(struct s2c_build_job *job, struct s2c_error **err);
 S2C_CHECK int s2c_build_read_env_files(struct s2c_build_job *job, struct s2c_error **err);
-/* The work directory, where images live, and the builder image. */
+/* The work directory, and where images live. */
+S2C_CHECK int s2c_build_open_home(struct s2c_build_job *job, struct s2c_error **err);
+/* Where containers run. */
+S2C_CHECK int s2c_build_open_runtime(struct s2c_build_job *job, struct s2c_error **err);
+/* The same as s2c_build_open_home(), and the builder image. */
 S2C_CHECK int s2c_build_resolve(struct s2c_build_job *job, struct s2c_error **err);
 S2C_CHECK int s2c_build_open_source(struct s2c_build_job *job, struct s2c_error **err);
 /* Runtime, scripts, users, and the plan; nothing when the builder image is not here. */

@@ -9,48 +9,23 @@
 
 #include <strings.h>
 
-#include "build/dockerfile_copy.h"
-#include "build/dockerfile_eval.h"
 #include "build/env.h"
 #include "build/finish.h"
 #include "build/host_env.h"
 #include "build/labels.h"
-#include "build/paths.h"
+#include "build/onbuild_impl.h"
 
-/* Names of programs that can be an image's entrypoint, as S2I has them. */
-static const char *const stems[] = {"exec", "execute", "run", "start"};
-
-struct onbuild {
-	struct s2c_build_job *job;
-	struct s2c_runtime_traits traits;
-	struct s2c_eval eval;
-	struct s2c_uids allowed;
-	struct s2c_copy_from from;
-	struct s2c_image *image; /* that of intermediate commits; NULL: the builder */
-	struct s2c_container *container; /* NULL: none so far */
-	struct s2c_owner owner;          /* whose processes and files it has */
-	bool ran;                        /* something has run in it */
-	bool user_set;                   /* by a trigger */
-	const char *doing; /* text of the trigger, for messages and history */
-};
-
-static void onbuild_release(struct onbuild *o)
+static void onbuild_release(struct s2c_onbuild *o)
 {
 	s2c_container_destroy(o->container);
-	s2c_image_free(o->image);
 	s2c_eval_release(&o->eval);
 	s2c_uids_release(&o->allowed);
 }
 
-static struct s2c_config *config_of(struct onbuild *o)
-{
-	return o->job->plan->config;
-}
-
 /* ---- users ---- */
 
-static int resolve_user(const struct onbuild *o, const char *spec, struct s2c_user *out,
-	struct s2c_error **err)
+int s2c_onbuild_resolve_user(const struct s2c_onbuild *o, const char *spec,
+	struct s2c_user *out, struct s2c_error **err)
 {
 	return s2c_user_resolve(spec, s2c_buf_str(&o->job->users.passwd),
 		s2c_buf_str(&o->job->users.group), out, err);
@@ -58,11 +33,11 @@ static int resolve_user(const struct onbuild *o, const char *spec, struct s2c_us
 
 static int check_user(void *self, const char *spec, struct s2c_error **err)
 {
-	struct onbuild *o = self;
+	struct s2c_onbuild *o = self;
 	CLEAN_FREE char *ranges = NULL;
 	struct s2c_user user;
 
-	if (resolve_user(o, spec, &user, err))
+	if (s2c_onbuild_resolve_user(o, spec, &user, err))
 		return -1;
 	o->user_set = true;
 	if (s2c_uids_allow(&o->allowed, user.uid))
@@ -77,12 +52,7 @@ static int check_user(void *self, const char *spec, struct s2c_error **err)
 
 /* ---- containers ---- */
 
-static const struct s2c_image *image_of(const struct onbuild *o)
-{
-	return o->image ? o->image : o->job->builder;
-}
-
-static int create(struct onbuild *o, const struct s2c_owner *owner,
+static int create(struct s2c_onbuild *o, const struct s2c_owner *owner,
 	const struct s2c_exec_opts *first, struct s2c_error **err)
 {
 	struct s2c_build_job *job = o->job;
@@ -95,7 +65,7 @@ static int create(struct onbuild *o, const struct s2c_owner *owner,
 		.created_by = o->doing,
 	};
 	struct s2c_container_opts opts = {
-		.image = image_of(o),
+		.image = job->step ? job->step : job->builder,
 		.network = job->plan->network,
 		.network_required = job->plan->network_asked,
 		.limits = job->plan->limits,
@@ -112,7 +82,7 @@ static int create(struct onbuild *o, const struct s2c_owner *owner,
 }
 
 /* The image that was just committed, to be built on. */
-static int load(struct onbuild *o, const struct s2c_commit_result *made,
+static int load(struct s2c_onbuild *o, const struct s2c_commit_result *made,
 	struct s2c_image **out, struct s2c_error **err)
 {
 	CLEAN_ERROR struct s2c_error *why = NULL;
@@ -147,14 +117,14 @@ static void set_some_command(struct s2c_config *config)
 }
 
 /* Makes an image of the container and goes on with that one. */
-static int commit(struct onbuild *o, struct s2c_error **err)
+static int commit(struct s2c_onbuild *o, struct s2c_error **err)
 {
 	struct s2c_build_job *job = o->job;
 	CLEAN(s2c_descriptor_release) struct s2c_descriptor desc = {0};
 	struct s2c_commit_result made = {0};
 	CLEAN_IMAGE struct s2c_image *image = NULL;
 	char created[S2C_TIME_TEXT];
-	CLEAN_CONFIG struct s2c_config *config = s2c_config_copy(config_of(o));
+	CLEAN_CONFIG struct s2c_config *config = s2c_config_copy(s2c_onbuild_config(o));
 	CLEAN_STRV struct s2c_strv cmd = S2C_STRV_INIT;
 	struct s2c_commit_opts opts = {
 		.config = config,
@@ -176,11 +146,14 @@ static int commit(struct onbuild *o, struct s2c_error **err)
 	if (rc)
 		return -1;
 	s2c_container_destroy(TAKE(o->container));
-	s2c_image_free(o->image);
-	o->image = TAKE(image);
+	s2c_image_free(job->step);
+	job->step = TAKE(image);
+	/* An engine keeps count of layers itself, and forgets other things. */
+	if (job->gate)
+		return 0;
 	/* It has everything that the old one has, and one layer more. */
 	s2c_config_free(job->plan->config);
-	job->plan->config = s2c_config_copy(o->image->config);
+	job->plan->config = s2c_config_copy(job->step->config);
 	s2c_config_set_cmd(job->plan->config, &cmd);
 	o->eval.config = job->plan->config;
 	return 0;
@@ -192,7 +165,7 @@ static bool same_owner(const struct s2c_owner *a, const struct s2c_owner *b)
 }
 
 /* A container whose processes are the owner's, in which `first` can run. */
-static int need_for_run(struct onbuild *o, const struct s2c_owner *owner,
+static int need_for_run(struct s2c_onbuild *o, const struct s2c_owner *owner,
 	const struct s2c_exec_opts *first, struct s2c_error **err)
 {
 	if (o->container && same_owner(&o->owner, owner) && (o->traits.mixes || !o->ran))
@@ -203,19 +176,21 @@ static int need_for_run(struct onbuild *o, const struct s2c_owner *owner,
 }
 
 /* The user in force as numbers. */
-static int current_owner(struct onbuild *o, struct s2c_owner *out, struct s2c_error **err)
+static int current_owner(
+	struct s2c_onbuild *o, struct s2c_owner *out, struct s2c_error **err)
 {
 	struct s2c_user user;
 
-	if (resolve_user(o, s2c_config_user(config_of(o)), &user, err))
+	if (s2c_onbuild_resolve_user(
+		    o, s2c_config_user(s2c_onbuild_config(o)), &user, err))
 		return -1;
 	*out = (struct s2c_owner){user.uid, user.gid};
 	return 0;
 }
 
 /* A container that files of this owner can be put into. */
-static int need_for_copy(
-	struct onbuild *o, const struct s2c_owner *owner, struct s2c_error **err)
+int s2c_onbuild_need_for_copy(
+	struct s2c_onbuild *o, const struct s2c_owner *owner, struct s2c_error **err)
 {
 	struct s2c_owner user;
 
@@ -230,30 +205,18 @@ static int need_for_copy(
 	return current_owner(o, &user, err) ? -1 : create(o, &user, NULL, err);
 }
 
+int s2c_onbuild_need_any(struct s2c_onbuild *o, struct s2c_error **err)
+{
+	struct s2c_owner owner;
+
+	if (o->container)
+		return 0;
+	return current_owner(o, &owner, err) ? -1 : create(o, &owner, NULL, err);
+}
+
 /* ---- what triggers do ---- */
 
-static int put(struct onbuild *o, const char *path, struct s2c_entries *entries,
-	const struct s2c_owner *owner, struct s2c_error **err)
-{
-	return s2c_container_copy_as(
-		o->job->ctx, o->container, path, entries, owner, err);
-}
-
-/* As docker has it, whoever is the user: root's. */
-static int do_workdir(void *self, const char *path, struct s2c_error **err)
-{
-	CLEAN_ENTRIES struct s2c_entries *nothing = s2c_copy_nothing();
-	static const struct s2c_owner root = {0, 0};
-	struct onbuild *o = self;
-
-	if (need_for_copy(o, &root, err))
-		return -1;
-	if (s2c_container_is_dir(o->container, path))
-		return 0;
-	return put(o, path, nothing, &root, err);
-}
-
-static void environment(const struct onbuild *o, const struct s2c_eval_run *run,
+static void environment(const struct s2c_onbuild *o, const struct s2c_eval_run *run,
 	const char *home, struct s2c_strv *out)
 {
 	s2c_strv_add_all(out, run->env);
@@ -268,7 +231,7 @@ static void environment(const struct onbuild *o, const struct s2c_eval_run *run,
 
 static int do_run(void *self, const struct s2c_eval_run *run, struct s2c_error **err)
 {
-	struct onbuild *o = self;
+	struct s2c_onbuild *o = self;
 	CLEAN_STRV struct s2c_strv env = S2C_STRV_INIT;
 	struct s2c_exec_opts opts = {
 		.argv = run->argv,
@@ -282,7 +245,7 @@ static int do_run(void *self, const struct s2c_eval_run *run, struct s2c_error *
 	struct s2c_user user;
 	int status;
 
-	if (resolve_user(o, run->user, &user, err))
+	if (s2c_onbuild_resolve_user(o, run->user, &user, err))
 		return -1;
 	owner = (struct s2c_owner){user.uid, user.gid};
 	environment(o, run, user.home, &env);
@@ -296,120 +259,6 @@ static int do_run(void *self, const struct s2c_eval_run *run, struct s2c_error *
 	return status ? s2c_fail_status(err, S2C_ECHILD, status,
 				"it failed with status %d", status)
 		      : 0;
-}
-
-/* --chown; a lone user's group has the same name or number. */
-static int copy_owner(struct onbuild *o, const struct s2c_eval_copy *copy,
-	struct s2c_owner *out, struct s2c_error **err)
-{
-	CLEAN_FREE char *both = NULL;
-	struct s2c_user user;
-
-	*out = (struct s2c_owner){0, 0};
-	if (!copy->owner)
-		return 0;
-	both = strchr(copy->owner, ':') ? xstrdup(copy->owner)
-					: xasprintf("%s:%s", copy->owner, copy->owner);
-	if (resolve_user(o, both, &user, err))
-		return s2c_wrap(err, "--chown");
-	*out = (struct s2c_owner){user.uid, user.gid};
-	return 0;
-}
-
-/* One COPY on its way. */
-struct copying {
-	struct onbuild *o;
-	const struct s2c_eval_copy *copy;
-	struct s2c_owner owner;
-	bool into; /* the destination is a directory for files */
-};
-
-/* Some roots by one walk: files below the destination, or one that is the destination. */
-static int put_roots(const struct copying *c, const struct s2c_copy_root *roots, size_t n,
-	struct s2c_error **err)
-{
-	const char *dest = c->copy->destination, *slash = strrchr(dest, '/');
-	bool is_name = !roots[0].dir && !c->into;
-	struct s2c_copy_map map = {
-		.roots = roots,
-		.n = n,
-		.rename = is_name ? slash + 1 : NULL,
-		.mode = c->copy->mode,
-	};
-	CLEAN_FREE char *dir = is_name ? xstrndup(dest, (size_t)(slash - dest))
-				       : xstrdup(dest);
-	CLEAN_ENTRIES struct s2c_entries *entries = NULL;
-
-	if (s2c_copy_entries(&c->o->from, &map, &entries, err))
-		return -1;
-	return put(c->o, *dir ? dir : "/", entries, &c->owner, err);
-}
-
-/* ADD: an archive is unpacked at the destination. *out_done: it was one. */
-static int put_archive(const struct copying *c, const struct s2c_copy_root *root,
-	bool *out_done, struct s2c_error **err)
-{
-	CLEAN_ENTRIES struct s2c_entries *entries = NULL;
-
-	*out_done = false;
-	if (!c->copy->unpack || root->dir)
-		return 0;
-	if (s2c_copy_archive(c->o->job->ctx, &c->o->from, root->path, &entries, err))
-		return -1;
-	if (!entries)
-		return 0;
-	*out_done = true;
-	if (put(c->o, c->copy->destination, entries, &c->owner, err))
-		return s2c_wrap(err, "archive '%s'", root->path);
-	return 0;
-}
-
-/* What a link has led to goes by itself: it may be there under its own name as well. */
-static int put_all(const struct copying *c, const struct s2c_copy_roots *roots,
-	struct s2c_error **err)
-{
-	for (size_t i = 0; i < roots->n;) {
-		size_t n = 1;
-		bool done;
-
-		if (put_archive(c, &roots->items[i], &done, err))
-			return -1;
-		while (!c->copy->unpack && !roots->items[i].linked && i + n < roots->n &&
-			!roots->items[i + n].linked)
-			n++;
-		if (!done && put_roots(c, &roots->items[i], n, err))
-			return -1;
-		i += n;
-	}
-	return 0;
-}
-
-static int do_copy(void *self, const struct s2c_eval_copy *copy, struct s2c_error **err)
-{
-	struct onbuild *o = self;
-	struct copying c = {.o = o, .copy = copy};
-	size_t len = strlen(copy->destination), n = 0;
-
-	c.into = copy->destination[len - 1] == '/';
-	if (copy_owner(o, copy, &c.owner, err) || need_for_copy(o, &c.owner, err))
-		return -1;
-	s2c_strv_foreach (source, copy->sources) {
-		CLEAN(s2c_copy_roots_release) struct s2c_copy_roots roots = {0};
-
-		if (s2c_copy_find(o->job->ctx, &o->from, source, &roots, err))
-			return -1;
-		n += roots.n;
-		if (!c.into && (n > 1 || copy->sources->len > 1))
-			return s2c_fail(err, S2C_EINVAL,
-				"several sources need a directory as destination: end "
-				"'%s' with a '/'",
-				copy->destination);
-		if (!c.into && s2c_container_is_dir(o->container, copy->destination))
-			c.into = true;
-		if (put_all(&c, &roots, err))
-			return -1;
-	}
-	return 0;
 }
 
 /* ---- trying them without doing anything ---- */
@@ -426,7 +275,7 @@ static int try_copy(void *self, const struct s2c_eval_copy *copy, struct s2c_err
 {
 	struct s2c_owner owner;
 
-	return copy_owner(self, copy, &owner, err);
+	return s2c_onbuild_copy_owner(self, copy, &owner, err);
 }
 
 static int try_workdir(void *self, const char *path, struct s2c_error **err)
@@ -439,9 +288,9 @@ static int try_workdir(void *self, const char *path, struct s2c_error **err)
 
 static const struct s2c_eval_ops doing_ops = {
 	.run = do_run,
-	.copy = do_copy,
+	.copy = s2c_onbuild_copy,
 	.user = check_user,
-	.workdir = do_workdir,
+	.workdir = s2c_onbuild_workdir,
 };
 static const struct s2c_eval_ops trying_ops = {
 	.run = try_run,
@@ -452,7 +301,7 @@ static const struct s2c_eval_ops trying_ops = {
 
 /* ---- all of them ---- */
 
-static int apply_text(struct onbuild *o, const char *text, struct s2c_error **err)
+int s2c_onbuild_apply(struct s2c_onbuild *o, const char *text, struct s2c_error **err)
 {
 	CLEAN_DOCKERFILE struct s2c_dockerfile *file = NULL;
 
@@ -461,13 +310,13 @@ static int apply_text(struct onbuild *o, const char *text, struct s2c_error **er
 	return s2c_eval_apply(&o->eval, &file->items[0], file->escape, err);
 }
 
-static int apply_triggers(struct onbuild *o, struct s2c_error **err)
+static int apply_triggers(struct s2c_onbuild *o, struct s2c_error **err)
 {
 	s2c_strv_foreach (trigger, &o->job->plan->triggers) {
 		o->doing = trigger;
 		if (o->eval.ops == &doing_ops)
 			s2c_emit_log(o->job->ctx, S2C_INFO, "ONBUILD %s", trigger);
-		if (apply_text(o, trigger, err))
+		if (s2c_onbuild_apply(o, trigger, err))
 			return s2c_wrap(err, "trigger 'ONBUILD %.200s' of '%s'", trigger,
 				o->job->builder->name);
 	}
@@ -475,13 +324,14 @@ static int apply_triggers(struct onbuild *o, struct s2c_error **err)
 }
 
 static int begin(
-	struct onbuild *o, const struct s2c_eval_ops *ops, struct s2c_error **err)
+	struct s2c_onbuild *o, const struct s2c_eval_ops *ops, struct s2c_error **err)
 {
 	struct s2c_build_job *job = o->job;
 
 	if (job->runtime)
 		o->traits = s2c_runtime_traits(job->runtime);
-	o->eval = (struct s2c_eval){.config = config_of(o), .ops = ops, .self = o};
+	o->eval = (struct s2c_eval){
+		.config = s2c_onbuild_config(o), .ops = ops, .self = o};
 	o->from = (struct s2c_copy_from){
 		.source = job->source, .ignore = job->ignore, .scripts = &job->scripts};
 	o->doing = "";
@@ -501,7 +351,7 @@ bool s2c_onbuild_wanted(const struct s2c_build_job *job)
 int s2c_onbuild_check(struct s2c_build_job *job, struct s2c_error **err)
 {
 	CLEAN_CONFIG struct s2c_config *scratch = s2c_config_copy(job->plan->config);
-	CLEAN(onbuild_release) struct onbuild o = {.job = job};
+	CLEAN(onbuild_release) struct s2c_onbuild o = {.job = job};
 
 	if (begin(&o, &trying_ops, err))
 		return -1;
@@ -540,141 +390,19 @@ int s2c_onbuild_prepare(struct s2c_build_job *job, struct s2c_error **err)
 	return s2c_build_check_push(job, err);
 }
 
-/* ---- what S2I adds ---- */
-
-static bool is_entrypoint(const struct s2c_entry *entry)
-{
-	size_t len = strlen(entry->path);
-
-	if (entry->type != S2C_ENTRY_FILE || !(entry->mode & 0111) ||
-		strchr(entry->path, '/'))
-		return false;
-	if (len > 3 && streq(entry->path + len - 3, ".sh"))
-		len -= 3;
-	for (size_t i = 0; i < ARRAY_SIZE(stems); i++)
-		if (strlen(stems[i]) == len && memcmp(stems[i], entry->path, len) == 0)
-			return true;
-	return false;
-}
-
-/* The first of the source's files that can be one, by name; NULL: none. Caller frees. */
-static int find_entrypoint(struct onbuild *o, char **out, struct s2c_error **err)
-{
-	struct s2c_copy_root all = {
-		.path = (char *)".", .name = (char *)".", .dir = true};
-	struct s2c_copy_map map = {.roots = &all, .n = 1, .mode = -1};
-	CLEAN_ENTRIES struct s2c_entries *entries = NULL;
-	const struct s2c_entry *entry;
-	CLEAN_FREE char *best = NULL;
-
-	if (s2c_copy_entries(&o->from, &map, &entries, err))
-		return -1;
-	for (;;) {
-		if (s2c_entries_next(entries, o->job->ctx, &entry, err) < 0)
-			return -1;
-		if (!entry)
-			break;
-		if (!is_entrypoint(entry) || (best && strcmp(best, entry->path) <= 0))
-			continue;
-		free(best);
-		best = xstrdup(entry->path);
-	}
-	*out = TAKE(best);
-	return 0;
-}
-
-/* Keeps what the image starts with, if it starts with anything. */
-static int keep_command(struct onbuild *o, const char *why, struct s2c_error **err)
-{
-	CLEAN_STRV struct s2c_strv argv = S2C_STRV_INIT;
-
-	s2c_config_entrypoint(config_of(o), &argv);
-	s2c_config_cmd(config_of(o), &argv);
-	if (!argv.len)
-		return s2c_fail(err, S2C_EINVAL,
-			"no valid entrypoint: %s, and neither '%s' nor its triggers set "
-			"a "
-			"CMD; name the program that starts the application run, start, "
-			"exec or "
-			"execute (or the same with .sh), and make it executable",
-			why, o->job->builder->name);
-	s2c_emit_log(o->job->ctx, S2C_INFO,
-		"%s, so the image starts with '%s', as its "
-		"builder image has it",
-		why, argv.items[0]);
-	return 0;
-}
-
-static int set_entrypoint(struct onbuild *o, struct s2c_error **err)
-{
-	CLEAN_FREE char *name = NULL, *cwd = NULL, *path = NULL, *text = NULL,
-			*why = NULL;
-
-	if (find_entrypoint(o, &name, err))
-		return -1;
-	if (!name)
-		return keep_command(o,
-			"the source has no executable file run, start, exec or execute "
-			"(or the same with .sh)",
-			err);
-	if (s2c_inner_workdir(s2c_config_workdir(config_of(o)), &cwd, err))
-		return -1;
-	path = s2c_inner_join(cwd, name);
-	if (!s2c_container_has_program(o->container, path)) {
-		why = xasprintf("'%s' of the source was not copied to '%s'", name, cwd);
-		return keep_command(o, why, err);
-	}
-	text = xasprintf("ENTRYPOINT [\"./%s\"]", name);
-	return apply_text(o, text, err);
-}
-
-/* An assemble of the source or of --scripts-url, where the triggers have put it. */
-static int run_assemble(struct onbuild *o, struct s2c_error **err)
-{
-	const struct s2c_script_source *script =
-		&o->job->scripts.items[S2C_SCRIPT_ASSEMBLE];
-
-	if (!script->body.len)
-		return 0;
-	o->doing = "RUN sh assemble";
-	if (apply_text(o, o->doing, err))
-		return s2c_wrap(err, "assemble (%s)", script->origin);
-	return 0;
-}
-
-static int finish(struct onbuild *o, struct s2c_error **err)
-{
-	struct s2c_build_job *job = o->job;
-	struct s2c_owner owner;
-
-	/* What the user has said wins over the triggers. */
-	s2c_strv_foreach (variable, &job->plan->env)
-		s2c_config_set_env(config_of(o), variable);
-	if (run_assemble(o, err))
-		return -1;
-	if (!o->container &&
-		(current_owner(o, &owner, err) || create(o, &owner, NULL, err)))
-		return -1;
-	if (set_entrypoint(o, err))
-		return -1;
-	if (!o->user_set)
-		s2c_config_set_user(config_of(o), job->plan->image_user);
-	return 0;
-}
-
 int s2c_onbuild_run(struct s2c_build_job *job, struct s2c_error **err)
 {
-	CLEAN(onbuild_release) struct onbuild o = {.job = job};
+	CLEAN(onbuild_release) struct s2c_onbuild o = {.job = job};
 	CLEAN_STRV struct s2c_strv labels = S2C_STRV_INIT;
 
 	if (begin(&o, &doing_ops, err))
 		return -1;
-	s2c_labels_new(config_of(&o), job->builder->config, &labels);
-	s2c_config_set_user(config_of(&o), job->plan->user_spec);
-	if (apply_triggers(&o, err) || finish(&o, err))
+	s2c_labels_new(s2c_onbuild_config(&o), job->builder->config, &labels);
+	s2c_config_set_user(s2c_onbuild_config(&o), job->plan->user_spec);
+	if (apply_triggers(&o, err) || s2c_onbuild_finish(&o, err))
 		return -1;
-	s2c_labels_put(config_of(&o), &labels);
-	if (s2c_labels_check(config_of(&o), err))
+	s2c_labels_put(s2c_onbuild_config(&o), &labels);
+	if (s2c_labels_check(s2c_onbuild_config(&o), err))
 		return -1;
 	job->container = TAKE(o.container);
 	return 0;

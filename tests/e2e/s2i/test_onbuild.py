@@ -349,6 +349,8 @@ def test_prune_after_a_failure(s2c, onbuild, runnable):
 
 # ---- wherever images are built ----
 
+everywhere = pytest.mark.parametrize("place", ["native", "rootless", "docker"], indirect=True)
+
 
 def place_with(place, *triggers, **config):
     """builder/onbuild with these triggers, where the place builds."""
@@ -359,13 +361,7 @@ def place_with(place, *triggers, **config):
         place.builder.send("builder/onbuild")
 
 
-@pytest.fixture
-def place(place):
-    if place.kind == "podman":
-        pytest.skip("podman's API does not tell of triggers")
-    return place
-
-
+@everywhere
 def test_everywhere(place):
     app = place.tree("app", sub__data="data\n")
     place.put(app, "index.html", "hello\n")
@@ -382,6 +378,7 @@ def test_everywhere(place):
     assert config["Labels"]["x"] == "y" and not config.get("OnBuild") and not config.get("Cmd")
 
 
+@everywhere
 def test_users_everywhere(place):
     app = place.tree("app")
     place.put(app, "run", "#!/bin/sh\nstat -c %u:%g /tmp/a /tmp/b/c; id -u\n", 0o755)
@@ -397,6 +394,7 @@ def test_users_everywhere(place):
     assert (owners["srv/run"], owners["tmp/a"], owners["tmp/b/c"]) == ((0, 0), (1001, 0), (2000, 2000))
 
 
+@everywhere
 def test_root_is_refused_everywhere(place):
     app = place.tree("app")
     place.put(app, "run", "#!/bin/sh\n", 0o755)
@@ -405,6 +403,7 @@ def test_root_is_refused_everywhere(place):
     assert "must not run\n" not in done.stderr and not place.has("myapp")
 
 
+@everywhere
 def test_failure_everywhere(place):
     app = place.tree("app")
     place.put(app, "run", "#!/bin/sh\n", 0o755)
@@ -414,3 +413,21 @@ def test_failure_everywhere(place):
     assert not place.has("myapp")
     if before is not None:
         assert place.engine.images() == before, "images of the way are left behind"
+
+
+@pytest.mark.parametrize("place", ["podman"], indirect=True)
+def test_podman_does_not_tell(place):
+    """Its API shows an image without its triggers: without assemble there is nothing to run."""
+    app = place.tree("app", run="#!/bin/sh\n")
+    place_with(place, "COPY . /srv", "RUN true")
+    place.fails(app, "builder/onbuild", "myapp", status=1, match="no executable file '/usr/libexec/s2i/assemble'")
+
+
+@pytest.mark.parametrize("place", ["docker"], indirect=True)
+def test_what_an_engine_cannot_commit(place):
+    app = place.tree("app")
+    place.put(app, "run", "#!/bin/sh\n", 0o755)
+    place_with(place, "COPY . /srv", "EXPOSE 81", 'SHELL ["/bin/sh", "-ec"]', "RUN false; true && true")
+    place.fails(app, "builder/onbuild", "myapp", status=3, match="failed with status 1")
+    place_with(place, "COPY . /srv", "EXPOSE 81")
+    assert "does not get the ExposedPorts" in place.builds(app, "builder/onbuild", "myapp")
