@@ -5,11 +5,13 @@
  */
 #include "build/job.h"
 
+#include <ctype.h>
 #include <stdio.h>
 
 #include "build/dockerfile.h"
 #include "build/dockerfile_context.h"
 #include "build/dockerfile_write.h"
+#include "build/env.h"
 #include "build/labels.h"
 #include "build/platform.h"
 #include "build/rooted.h"
@@ -134,7 +136,10 @@ int s2c_build_describe(struct s2c_build_job *job, struct s2c_error **err)
 /* What the vectors and strings of a struct s2c_dockerfile_plan are borrowed from. */
 struct described {
 	char *user, *owner;
-	struct s2c_strv labels;
+	struct s2c_strv labels, build_env;
+	struct s2c_strv strings; /* of the mounts */
+	struct s2c_dockerfile_mount *mounts;
+	size_t n_mounts;
 };
 
 static void described_release(struct described *d)
@@ -142,6 +147,9 @@ static void described_release(struct described *d)
 	free(d->user);
 	free(d->owner);
 	s2c_strv_release(&d->labels);
+	s2c_strv_release(&d->build_env);
+	s2c_strv_release(&d->strings);
+	free(d->mounts);
 }
 
 /*
@@ -185,6 +193,97 @@ static void describe_saving(const struct s2c_build_job *job, const struct descri
 	};
 }
 
+static int describe_build_env(
+	const struct s2c_build_job *job, struct described *d, struct s2c_error **err)
+{
+	const char *const *list = job->options->build_env;
+
+	for (size_t i = 0; list && list[i]; i++)
+		if (s2c_env_parse_flag("--build-env", list[i], &d->build_env, err))
+			return -1;
+	return 0;
+}
+
+static const char *keep(struct described *d, char *text)
+{
+	s2c_strv_add_take(&d->strings, text);
+	return text;
+}
+
+static void add_mount(struct described *d, enum s2c_dockerfile_mount_kind kind,
+	const char *id, const char *target)
+{
+	d->mounts = xreallocarray(d->mounts, d->n_mounts + 1, sizeof(*d->mounts));
+	d->mounts[d->n_mounts++] = (struct s2c_dockerfile_mount){
+		.kind = kind, .id = id, .target = target};
+}
+
+/* --secret has a name already; files of --inject get one that tells them apart. */
+static void describe_secret(struct described *d, const struct s2c_mount_spec *spec,
+	const struct s2c_mount *mount)
+{
+	if (spec->kind == S2C_SPEC_SECRET) {
+		add_mount(d, S2C_DOCKERFILE_SECRET,
+			keep(d, xstrdup(strrchr(mount->destination, '/') + 1)),
+			mount->destination);
+		return;
+	}
+	for (size_t i = 0; i < mount->n_files; i++) {
+		const char *path = mount->files[i].path;
+		const char *target = keep(d,
+			xasprintf("%s%s%s", mount->destination, *path ? "/" : "", path));
+		char *id = xasprintf(
+			"inject-%zu-%s", d->n_mounts, strrchr(target, '/') + 1);
+
+		for (char *p = id; *p; p++)
+			if (!isalnum((unsigned char)*p) && !strchr("-_.", *p))
+				*p = '_';
+		add_mount(d, S2C_DOCKERFILE_SECRET, keep(d, id), target);
+	}
+}
+
+/*
+ * What was asked for by options. Caches that only the builder image asks for are a
+ * matter of speed, and the classic builder knows no mounts.
+ */
+static int describe_mounts(
+	const struct s2c_build_job *job, struct described *d, struct s2c_error **err)
+{
+	const struct s2c_mount *mount = job->mounts.items;
+
+	for (size_t i = 0; i < job->mounts.specs.n; i++) {
+		const struct s2c_mount_spec *spec = &job->mounts.specs.items[i];
+
+		switch (spec->kind) {
+		case S2C_SPEC_VOLUME:
+			return s2c_fail(err, S2C_EUNSUPPORTED,
+				"%s '%s': a Dockerfile has no directories of the host",
+				spec->origin, spec->text);
+		case S2C_SPEC_HOST:
+			s2c_emit_log(job->ctx, S2C_WARN,
+				"--add-host '%s' is no part of a Dockerfile: give it to "
+				"the "
+				"build of it",
+				spec->text);
+			continue;
+		case S2C_SPEC_INJECTION:
+		case S2C_SPEC_SECRET:
+			describe_secret(d, spec, mount);
+			break;
+		case S2C_SPEC_AGENT:
+			add_mount(d, S2C_DOCKERFILE_AGENT, "default", NULL);
+			break;
+		case S2C_SPEC_CACHE:
+			if (starts_with(spec->origin, "--"))
+				add_mount(d, S2C_DOCKERFILE_CACHE, spec->from,
+					mount->destination);
+			break;
+		}
+		mount++;
+	}
+	return 0;
+}
+
 static int write_text(struct s2c_build_job *job, bool copies_scripts,
 	struct s2c_buf *text, struct s2c_error **err)
 {
@@ -211,6 +310,11 @@ static int write_text(struct s2c_build_job *job, bool copies_scripts,
 		.copies_script = copies_scripts,
 	};
 	describe_saving(job, &d, &file.saving);
+	if (describe_build_env(job, &d, err) || describe_mounts(job, &d, err))
+		return -1;
+	file.build_env = &d.build_env;
+	file.mounts = d.mounts;
+	file.n_mounts = d.n_mounts;
 	return s2c_dockerfile_write(&file, text, err);
 }
 

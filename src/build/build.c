@@ -207,6 +207,7 @@ int s2c_build_as_dockerfile(struct s2c_ctx *ctx, struct s2c_store *store,
 	static const struct phase phases[] = {
 		{NULL, s2c_build_check_options},
 		{NULL, s2c_build_read_env_files},
+		{NULL, s2c_build_read_mounts},
 		{"resolve", s2c_build_describe},
 		{"source", s2c_build_open_source, has_source},
 		{"prepare", s2c_build_decide},

@@ -196,7 +196,7 @@ static int put_head(const struct writing *w, struct s2c_error **err)
 		    plan->by) < 0)
 		return -1;
 	for (size_t i = 0; i < plan->n_mounts; i++) {
-		if (plan->mounts[i].cache)
+		if (plan->mounts[i].kind != S2C_DOCKERFILE_SECRET)
 			continue;
 		if (!secrets &&
 			s2c_buf_puts(w->out, "# Its secrets are given to the build:\n",
@@ -260,26 +260,38 @@ static char *number_of(const char *user)
 	return xstrndup(user, strspn(user, "0123456789"));
 }
 
+static bool is_plain(const char *text)
+{
+	/* A comma would begin the next option. */
+	return !text[strspn(text, plain)] && !strchr(text, ',');
+}
+
 static int put_mounts(const struct writing *w, struct s2c_error **err)
 {
+	static const struct {
+		const char *type, *mode, *rest;
+	} kinds[] = {
+		[S2C_DOCKERFILE_SECRET] = {"secret", "0400", ",required=true"},
+		[S2C_DOCKERFILE_CACHE] = {"cache", "0755", ""},
+		[S2C_DOCKERFILE_AGENT] = {"ssh", "0600", ""},
+	};
 	const struct s2c_dockerfile_plan *plan = w->plan;
 	CLEAN_FREE char *uid = number_of(plan->build.user);
 
 	for (size_t i = 0; i < plan->n_mounts; i++) {
 		const struct s2c_dockerfile_mount *m = &plan->mounts[i];
+		const char *target = m->target ? m->target : "";
 
-		/* A comma would begin the next option. */
-		if (m->id[strspn(m->id, plain)] || strchr(m->id, ',') ||
-			m->target[strspn(m->target, plain)] || strchr(m->target, ','))
+		if (!is_plain(m->id) || !is_plain(target))
 			return s2c_fail(err, S2C_EINVAL,
 				"mount '%.200s' at '%.200s' cannot be written in a "
 				"Dockerfile: take plain letters, digits and -_./",
-				m->id, m->target);
+				m->id, target);
 		if (s2c_buf_printf(w->out, err,
-			    "--mount=type=%s,id=%s,target=%s,uid=%s,mode=%s%s \\\n    ",
-			    m->cache ? "cache" : "secret", m->id, m->target,
-			    *uid ? uid : "0", m->cache ? "0755" : "0400",
-			    m->cache ? "" : ",required=true") < 0)
+			    "--mount=type=%s,id=%s%s%s,uid=%s,mode=%s%s \\\n    ",
+			    kinds[m->kind].type, m->id, *target ? ",target=" : "", target,
+			    *uid ? uid : "0", kinds[m->kind].mode,
+			    kinds[m->kind].rest) < 0)
 			return -1;
 	}
 	return 0;

@@ -19,9 +19,15 @@
 /* Begins the line by which such a file is known again; who wrote it follows. */
 #define S2C_DOCKERFILE_MARK "# Written by s2c "
 
-/* A file or directory that only the RUN of assemble sees, never a layer. */
+enum s2c_dockerfile_mount_kind {
+	S2C_DOCKERFILE_SECRET, /* one file */
+	S2C_DOCKERFILE_CACHE,  /* a directory that lasts */
+	S2C_DOCKERFILE_AGENT,  /* the SSH agent; id "default", no target */
+};
+
+/* What only the RUN of assemble sees, never a layer. */
 struct s2c_dockerfile_mount {
-	bool cache;         /* a directory that lasts; else a secret, one file */
+	enum s2c_dockerfile_mount_kind kind;
 	const char *id;     /* for "--secret id=..." */
 	const char *target; /* absolute */
 };

@@ -89,6 +89,12 @@ S2C_CHECK int s2c_build_decide(struct s2c_build_job *job, struct s2c_error **err
 S2C_CHECK int s2c_build_prepare(struct s2c_build_job *job, struct s2c_error **err);
 /* The same with another container, when what the first one got is of no use. */
 S2C_CHECK int s2c_build_refill(struct s2c_build_job *job, struct s2c_error **err);
+/*
+ * What every container of the build is made with: network, limits, mounts, hosts; the user
+ * and the image are the caller's. `mounts` has room for job->mounts.n + 1.
+ */
+void s2c_build_container_opts(const struct s2c_build_job *job, struct s2c_mount *mounts,
+	struct s2c_container_opts *out);
 /* Runs assemble; S2C_ECHILD with its status when it fails. */
 S2C_CHECK int s2c_build_assemble(struct s2c_build_job *job, struct s2c_error **err);
 

@@ -56,26 +56,20 @@ static int create(struct s2c_onbuild *o, const struct s2c_owner *owner,
 	const struct s2c_exec_opts *first, struct s2c_error **err)
 {
 	struct s2c_build_job *job = o->job;
-	struct s2c_mount bundle = {
-		.source = job->ca_file, .destination = s2c_build_bundle_path(job)};
+	CLEAN_FREE struct s2c_mount *mounts = xcalloc(job->mounts.n + 1, sizeof(*mounts));
 	struct s2c_container_foresight foresight = {
 		.first = first,
 		.excludes = &job->plan->excludes,
 		.read_after = S2C_IMAGE_METADATA_PATH,
 		.created_by = o->doing,
 	};
-	struct s2c_container_opts opts = {
-		.image = job->step ? job->step : job->builder,
-		.network = job->plan->network,
-		.network_required = job->plan->network_asked,
-		.limits = job->plan->limits,
-		.uid = owner->uid,
-		.gid = owner->gid,
-		.mounts = &bundle,
-		.n_mounts = job->ca_file ? 1 : 0,
-		.foresight = &foresight,
-	};
+	struct s2c_container_opts opts;
 
+	s2c_build_container_opts(job, mounts, &opts);
+	opts.image = job->step ? job->step : job->builder;
+	opts.uid = owner->uid;
+	opts.gid = owner->gid;
+	opts.foresight = &foresight;
 	o->owner = *owner;
 	o->ran = false;
 	return s2c_container_create(job->ctx, job->runtime, &opts, &o->container, err);
@@ -130,6 +124,7 @@ static int commit(struct s2c_onbuild *o, struct s2c_error **err)
 		.config = config,
 		.compression = job->plan->compression,
 		.level = job->plan->compression_level,
+		.forbidden = job->mounts.needles,
 		.created = created,
 		.created_by = o->doing,
 	};
@@ -221,10 +216,12 @@ static void environment(const struct s2c_onbuild *o, const struct s2c_eval_run *
 {
 	s2c_strv_add_all(out, run->env);
 	s2c_env_default(out, home);
-	s2c_strv_foreach (variable, &o->job->host_env) {
+	s2c_strv_foreach (variable, &o->job->plan->only_env) {
 		CLEAN_FREE char *name = xstrndup(variable, strcspn(variable, "="));
 
-		if (!s2c_env_get(run->env, name))
+		/* The host's give way, those of --build-env do not. */
+		if (s2c_strv_find(&o->job->host_env, variable) < 0 ||
+			!s2c_env_get(run->env, name))
 			s2c_env_put(out, variable);
 	}
 }

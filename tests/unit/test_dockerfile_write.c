@@ -60,7 +60,7 @@ static void test_everything(void **state)
 	static const char *const left[] = {"/opt/my app/src", "/tmp/.s2i", NULL};
 	static const struct s2c_dockerfile_mount mounts[] = {
 		{.id = "settings", .target = "/etc/settings.xml"},
-		{.cache = true, .id = "pip", .target = "/home/.cache"},
+		{.kind = S2C_DOCKERFILE_CACHE, .id = "pip", .target = "/home/.cache"},
 	};
 	static const struct s2c_dockerfile_artifact artifacts[] = {
 		{"/opt/app/out", "/srv/out"}};

@@ -35,6 +35,17 @@ def build(engine, directory, tag, **query):
     return said
 
 
+def podman(engine, *args):
+    """podman's own command on the data of its service."""
+    script = 'umount /sys/fs/cgroup/unified 2>/dev/null; exec podman --root "$0/data" --runroot "$0/run" ' \
+             '--tmpdir "$0/tmp" --storage-driver overlay "$@"'
+    env = {"PATH": os.environ["PATH"], "HOME": str(engine.dir), "TMPDIR": str(engine.dir),
+           "CONTAINERS_CONF": f"{engine.dir}/containers.conf",
+           "CONTAINERS_REGISTRIES_CONF": f"{engine.dir}/registries.conf"}
+    return subprocess.run(["unshare", "-m", "sh", "-c", script, str(engine.dir), *args], env=env,
+                          capture_output=True, text=True, timeout=120)
+
+
 def tree(engine, image):
     """All files of an image: {path: (kind, mode, uid, gid, content or target)}."""
     made = engine.json("POST", "/containers/create", {"Image": image, "Cmd": ["x"]})["Id"]
@@ -213,6 +224,90 @@ def test_bad_input(s2c, builder, app, tmp_path):
     s2c.fails("build", app, "builder/test", "--as-dockerfile", out, "-e", "A#B=1", status=2, match="the name 'A#B'")
     s2c.fails("build", app, "builder/test", "x", "--image-scripts-url", USUAL, status=2, match="--as-dockerfile")
     assert not (tmp_path / "out").exists()
+
+
+# ---- what only the build sees ----
+
+
+def test_incremental(s2c, engine, made, app, tmp_path):
+    """Artifacts come out of the image so far, by the script that is there now."""
+    bin_dir = app / ".s2i/bin"
+    bin_dir.mkdir(parents=True)
+    (bin_dir / "assemble").write_text(
+        "#!/bin/sh\nn=$(cat /tmp/artifacts/n 2>/dev/null || echo 0)\necho $((n + 1)) > /srv/n\n")
+    (bin_dir / "save-artifacts").write_text("#!/bin/sh\ncd /srv && tar -cf - n\n")
+    out = tmp_path / "out"
+    name = "localhost/counted:1"
+    text = written(s2c, app, out, builder="builder/test")
+    build(engine, out, name)
+    assert engine.run(name, "cat", "/srv/n") == "1\n"
+    path = s2c.ok("build", app, "builder/test", name, "--incremental", "--as-dockerfile", f"{out}/")
+    text = pathlib.Path(path).read_text()
+    assert f"FROM {name} AS cached" in text
+    for wanted in ("2\n", "3\n"):
+        build(engine, out, name)
+        assert engine.run(name, "cat", "/srv/n") == wanted
+    assert not [n for n in tree(engine, name) if n.startswith("tmp/")]
+    # A script that fails, or half an archive, is a clean build.
+    (bin_dir / "save-artifacts").write_text("#!/bin/sh\ncd /srv && tar -cf - n\nexit 3\n")
+    s2c.ok("build", app, "builder/test", name, "--incremental", "--as-dockerfile", f"{out}/")
+    build(engine, out, name)
+    assert engine.run(name, "cat", "/srv/n") == "1\n"
+
+
+ASK = """#!/bin/sh
+set -e
+cat /etc/token > /dev/null
+cat /run/secrets/key /opt/dir/a /opt/dir/sub/b | wc -c > /srv/count
+echo $ONLY > /srv/only
+mkdir -p /tmp/cache && echo x >> /tmp/cache/x && wc -l < /tmp/cache/x > /srv/lines
+"""
+
+
+def secrets_of(app, tmp_path):
+    (app / ".s2i/bin").mkdir(parents=True)
+    (app / ".s2i/bin/assemble").write_text(ASK)
+    files = tmp_path / "given"
+    (files / "sub").mkdir(parents=True)
+    for name in ("a", "sub/b"):
+        (files / name).write_text(f"very secret {name}\n")
+    (tmp_path / "token").write_text("very secret token\n")
+    (tmp_path / "key").write_text("very secret key\n")
+    return ["--inject", f"{tmp_path}/token:/etc/token", "--inject", f"{files}:/opt/dir",
+            "--secret", f"id=key,src={tmp_path}/key", "--cache-mount", "mine:/tmp/cache", "--build-env", "ONLY=here"]
+
+
+def test_secrets_and_caches(s2c, builder, app, tmp_path):
+    args = secrets_of(app, tmp_path)
+    text = written(s2c, app, tmp_path / "out", *args)
+    assert text.startswith("# syntax=docker/dockerfile:1\n# Written by s2c build;")
+    assert sorted(re.findall(r"--mount=(\S+)", text)) == sorted([
+        "type=cache,id=mine,target=/tmp/cache,uid=1001,mode=0755",
+        *(f"type=secret,id={i},target={t},uid=1001,mode=0400,required=true" for i, t in (
+            ("inject-0-token", "/etc/token"), ("inject-1-a", "/opt/dir/a"), ("inject-2-b", "/opt/dir/sub/b"),
+            ("key", "/run/secrets/key")))])
+    assert 'ARG ONLY="here"\n' in text and "#     --secret id=key,src=FILE\n" in text
+    for path in (tmp_path / "out").rglob("*"):
+        assert not path.is_file() or b"very secret" not in path.read_bytes(), path
+    s2c.fails("build", app, "builder/test", "--as-dockerfile", f"{tmp_path}/no/", "--volume", "/usr/share:/mnt",
+              status=1, match="no directories of the host")
+
+
+def test_secrets_by_podman(s2c, made, podman_service, engine, app, tmp_path):
+    """buildah has mounts of its own: what was given is seen, and is nowhere afterwards."""
+    if engine.name != "podman":
+        return
+    args = secrets_of(app, tmp_path)
+    text = written(s2c, app, tmp_path / "out", *args)
+    given = {"inject-0-token": "token", "inject-1-a": "given/a", "inject-2-b": "given/sub/b", "key": "key"}
+    assert set(given) <= set(re.findall(r"id=([^,]+),", text)), text
+    done = podman(podman_service, "build", "-t", "localhost/secret:1", "--network", "none",
+                  *[x for i, f in given.items() for x in ("--secret", f"id={i},src={tmp_path}/{f}")], str(tmp_path / "out"))
+    assert done.returncode == 0, done.stderr
+    assert engine.run("localhost/secret:1", "cat", "/srv/count", "/srv/only") == "48\nhere\n"
+    data = engine.ask("GET", "/v1.41/images/localhost/secret:1/get").data
+    assert b"very secret" not in data
+    assert not [v for v in engine.config("localhost/secret:1")["Env"] if v.startswith("ONLY")]
 
 
 # ---- generate ----
