@@ -1,4 +1,5 @@
 """Builder images with ONBUILD triggers."""
+import gzip
 import io
 import json
 import os
@@ -314,6 +315,28 @@ def test_links_of_the_image_are_followed_inside(s2c, builder, onbuild, runnable)
     found = files(s2c, "myapp")
     assert "srv/real/index.html" in found and "tmp/z/index.html" in found
     assert s2c.ok("run", "myapp").startswith("started in")
+
+
+def test_mounts(s2c, onbuild, runnable, tmp_path):
+    """Triggers see what the build is given, and no layer of the way may hold it."""
+    (tmp_path / "token").write_text("a very secret token of this build\n")
+    args = ("--inject", f"{tmp_path}/token:/etc/token", "--cache-mount", "mine:/tmp/cache",
+            "--build-env", "ONLY=here", "--add-host", "there:10.1.2.3")
+    onbuild("RUN wc -c < /etc/token > /srv/count; echo $ONLY > /srv/only; grep -c there /etc/hosts > /srv/hosts",
+            "USER 2000:0", "RUN wc -c < /etc/token > /tmp/again && id -u > /tmp/uid", "COPY . /srv")
+    s2c.ok("build", runnable, "builder/onbuild", "myapp", *args)
+    found = files(s2c, "myapp")
+    assert found["srv/count"][3] == found["tmp/again"][3] == b"34\n" and found["tmp/uid"][3] == b"2000\n"
+    assert found["srv/only"][3] == b"here\n" and found["srv/hosts"][3] == b"1\n"
+    assert not {"etc/token", "tmp/cache"} & set(found)
+    assert not [v for v in s2c.config("myapp")["config"].get("Env", []) if v.startswith("ONLY")]
+    onbuild("RUN cat /etc/token > /srv/leak", "USER 2000:0", "RUN echo goes on >&2", name="builder/leak")
+    done = s2c.run("build", runnable, "builder/leak", "leaked", *args)
+    assert done.returncode in (1, 4) and "srv/leak" in done.stderr and "goes on\n" not in done.stderr, done.stderr
+    s2c.fails("inspect", "leaked", status=1, match="leaked")
+    for blob in (s2c.root / "blobs/sha256").iterdir():
+        data = blob.read_bytes()
+        assert b"a very secret" not in (gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data)
 
 
 def test_plan(s2c, onbuild, runnable):
