@@ -131,6 +131,19 @@ int s2c_build_describe(struct s2c_build_job *job, struct s2c_error **err)
 	return 0;
 }
 
+int s2c_build_decide_described(struct s2c_build_job *job, struct s2c_error **err)
+{
+	if (s2c_build_decide(job, err) == 0)
+		return 0;
+	/* A name that would be in the image's passwd. */
+	if (job->without_layers && err && s2c_error_code(*err) == S2C_ENOENT)
+		return s2c_wrap(err,
+			"all that is known of '%s' is what it says of itself ('s2c pull' "
+			"gets the rest)",
+			job->builder->name);
+	return -1;
+}
+
 /* ---- the plan as a Dockerfile ---- */
 
 /* What the vectors and strings of a struct s2c_dockerfile_plan are borrowed from. */

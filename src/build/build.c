@@ -210,7 +210,7 @@ int s2c_build_as_dockerfile(struct s2c_ctx *ctx, struct s2c_store *store,
 		{NULL, s2c_build_read_mounts},
 		{"resolve", s2c_build_describe},
 		{"source", s2c_build_open_source, has_source},
-		{"prepare", s2c_build_decide},
+		{"prepare", s2c_build_decide_described},
 		{"write", s2c_build_write_dockerfile},
 	};
 	CLEAN_CTX struct s2c_ctx *child = s2c_ctx_child(ctx, options->timeout);

@@ -90,8 +90,8 @@ S2C_CHECK int s2c_build_prepare(struct s2c_build_job *job, struct s2c_error **er
 /* The same with another container, when what the first one got is of no use. */
 S2C_CHECK int s2c_build_refill(struct s2c_build_job *job, struct s2c_error **err);
 /*
- * What every container of the build is made with: network, limits, mounts, hosts; the user
- * and the image are the caller's. `mounts` has room for job->mounts.n + 1.
+ * What every container of the build is made with: network, limits, mounts, hosts; the
+ * user and the image are the caller's. `mounts` has room for job->mounts.n + 1.
  */
 void s2c_build_container_opts(const struct s2c_build_job *job, struct s2c_mount *mounts,
 	struct s2c_container_opts *out);
@@ -121,6 +121,9 @@ S2C_CHECK int s2c_build_finish(struct s2c_build_job *job, struct s2c_error **err
  * builder images usually say.
  */
 S2C_CHECK int s2c_build_describe(struct s2c_build_job *job, struct s2c_error **err);
+/* s2c_build_decide() with what is known then. */
+S2C_CHECK int s2c_build_decide_described(
+	struct s2c_build_job *job, struct s2c_error **err);
 /* Writes the plan as a Dockerfile with its context; job->result.name is not touched. */
 S2C_CHECK int s2c_build_write_dockerfile(
 	struct s2c_build_job *job, struct s2c_error **err);

@@ -226,6 +226,15 @@ def test_bad_input(s2c, builder, app, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+def test_builder_of_an_engine(s2c, engine, made, app, tmp_path):
+    """The image is where builds have their images; nothing is made there."""
+    s2c.ok("rmi", "builder/test")
+    before = engine.images()
+    text = written(s2c, app, tmp_path / "out", "--engine", engine.url, "--assemble-user", "other")
+    assert "FROM builder/test:latest\n" in text and "USER 2000:2000\n" in text
+    assert engine.images() == before and not engine.containers()
+
+
 # ---- what only the build sees ----
 
 
@@ -364,6 +373,9 @@ def test_generate_asks_the_registry_for_labels_alone(s2c, builder, registry, tmp
     text = (tmp_path / "Dockerfile").read_text()
     assert "COPY --chown=3000:0 upload/src /opt/app/src\n" in text and "USER 3000\n" in text
     assert f"FROM {name}\n" in text
+    # A name says nothing without the image's passwd.
+    fresh.fails("generate", name, tmp_path / "other/Dockerfile", "--assemble-user", "app", status=1,
+                match="'s2c pull' gets the rest.*'app'")
     large = [p for p in (tmp_path / "fresh").rglob("*") if p.is_file() and p.stat().st_size > 100_000]
     assert not large, large
     assert fresh.ok("images", "-q") == ""
