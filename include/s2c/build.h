@@ -89,6 +89,9 @@ struct s2c_build_result {
 };
 void s2c_build_result_release(struct s2c_build_result *result);
 
+/* Whether the options make sense whatever the images say. S2C_EINVAL and the like. */
+int s2c_build_check(const struct s2c_build_options *options, struct s2c_error **err);
+
 /* Runs the build. S2C_ECHILD: a script failed, s2c_error_status() is its exit status. */
 int s2c_build_run(struct s2c_ctx *ctx, struct s2c_store *store,
 	const struct s2c_build_options *options, struct s2c_build_result *out,

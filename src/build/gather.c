@@ -31,6 +31,13 @@ const char *s2c_build_bundle_path(const struct s2c_build_job *job)
 	return job->options->engine ? S2C_CA_BUNDLE_COPY_PATH : S2C_CA_BUNDLE_PATH;
 }
 
+int s2c_build_check(const struct s2c_build_options *options, struct s2c_error **err)
+{
+	CLEAN(s2c_clean_plan) struct s2c_plan *scratch = xcalloc(1, sizeof(*scratch));
+
+	return s2c_plan_check_options(options, scratch, err);
+}
+
 int s2c_build_check_options(struct s2c_build_job *job, struct s2c_error **err)
 {
 	CLEAN(s2c_clean_plan) struct s2c_plan *scratch = xcalloc(1, sizeof(*scratch));

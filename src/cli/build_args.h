@@ -7,6 +7,7 @@
 #define S2C_CLI_BUILD_ARGS_H
 
 #include <s2c/build.h>
+#include <s2c/s2ifile.h>
 
 #include "cli/remote.h"
 
@@ -18,6 +19,9 @@ struct s2c_build_args {
 	const char *iidfile, *digest_file, *metadata_file;
 	struct s2c_remote_args remote;
 	bool dry_run;
+	/* Of build alone. */
+	bool use_config;
+	struct s2c_s2ifile *stored; /* what .s2ifile said; NULL: it was not read */
 	/* Of rebuild. */
 	struct s2c_rebuild_options again;
 	const char *again_source, *again_builder;
@@ -35,5 +39,14 @@ void s2c_build_args_settle(struct s2c_build_args *args);
  */
 S2C_CHECK int s2c_build_perform(
 	struct s2c_call *call, const struct s2c_build_options *o, struct s2c_error **err);
+
+/*
+ * --use-config: takes from .s2ifile what was not given, source, builder image and tag
+ * among the operands. A file that is missing is none; S2C_EINVAL for flags that s2c does
+ * not know.
+ */
+S2C_CHECK int s2c_s2ifile_restore(struct s2c_call *call, struct s2c_error **err);
+/* Writes what was given and restored; that it cannot be done is a warning. */
+void s2c_s2ifile_keep(struct s2c_call *call);
 
 #endif

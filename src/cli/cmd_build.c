@@ -119,6 +119,8 @@ const struct s2c_option s2c_build_option_table[] = {
 		"write the manifest digest to a file", NULL},
 	{"metadata-file", 0, S2C_OPT_STR, ARG(metadata_file), "FILE",
 		"write names, digests and layers as JSON to a file", NULL},
+	{"use-config", 0, S2C_OPT_FLAG, ARG(use_config), NULL,
+		"take what is not given from .s2ifile, and write it back", NULL},
 	{"dry-run", 0, S2C_OPT_FLAG, ARG(dry_run), NULL,
 		"print the plan as JSON and do nothing", NULL},
 	{0},
@@ -174,8 +176,11 @@ void s2c_build_args_settle(struct s2c_build_args *args)
 	o->pull_policy = policy_of(args->pull_policy);
 	o->incremental_pull_policy = policy_of(args->incremental_pull_policy);
 	o->remote = s2c_remote_options_of(&args->remote);
-	if (!o->engine && getenv("S2C_ENGINE") && *getenv("S2C_ENGINE"))
+	if (!o->engine)
 		o->engine = getenv("S2C_ENGINE");
+	/* "" is none, in spite of what the environment or .s2ifile say. */
+	if (o->engine && !*o->engine)
+		o->engine = NULL;
 }
 
 static int record(const struct s2c_build_args *args,
@@ -204,7 +209,23 @@ int s2c_build_perform(
 	return 0;
 }
 
-static int build(struct s2c_call *call, struct s2c_error **err)
+/* What .s2ifile may add has to be there before anything is decided. */
+static int check(struct s2c_call *call, struct s2c_error **err)
+{
+	struct s2c_build_args *args = call->args;
+
+	if (args->use_config && s2c_s2ifile_restore(call, err)) {
+		s2c_s2ifile_free(TAKE(args->stored));
+		return -1;
+	}
+	if (call->operands.len < 2)
+		return s2c_fail(err, S2C_EINVAL,
+			"too few arguments; usage: s2c build [OPTIONS] %s",
+			call->command->operands);
+	return 0;
+}
+
+static int start(struct s2c_call *call, struct s2c_error **err)
 {
 	struct s2c_build_args *args = call->args;
 
@@ -212,7 +233,21 @@ static int build(struct s2c_call *call, struct s2c_error **err)
 	args->o.source = call->operands.items[0];
 	args->o.builder = call->operands.items[1];
 	args->o.tag = call->operands.len > 2 ? call->operands.items[2] : NULL;
+	if (args->use_config) {
+		if (s2c_build_check(&args->o, err))
+			return -1;
+		s2c_s2ifile_keep(call);
+	}
 	return s2c_build_perform(call, &args->o, err);
+}
+
+static int build(struct s2c_call *call, struct s2c_error **err)
+{
+	struct s2c_build_args *args = call->args;
+	int status = start(call, err);
+
+	s2c_s2ifile_free(args->stored);
+	return status;
 }
 
 const struct s2c_command s2c_cmd_build = {
@@ -237,8 +272,8 @@ const struct s2c_command s2c_cmd_build = {
 		    "  tar c . | s2c build - builder/python myapp\n",
 	.options = s2c_build_option_table,
 	.args_size = sizeof(struct s2c_build_args),
-	.min_operands = 2,
 	.max_operands = 3,
 	.needs = S2C_NEEDS_STORE,
+	.check = check,
 	.run = build,
 };

@@ -192,7 +192,6 @@ static int perform(const struct s2c_command *command, const struct s2c_global *g
 	int status;
 
 	catch_signals(ctx);
-	call->global = global;
 	call->root = root;
 	call->ctx = ctx;
 	status = run(command, call, &err);
@@ -218,7 +217,7 @@ int main(int argc, char **argv)
 	CLEAN_ERROR struct s2c_error *err = NULL;
 	struct s2c_global global = {0};
 	const struct s2c_command *command;
-	struct s2c_call call = {0};
+	struct s2c_call call = {.global = &global};
 	size_t used;
 	int status;
 
@@ -240,16 +239,20 @@ int main(int argc, char **argv)
 	if (s2c_subcommand_find(command, argv[1]))
 		command = s2c_subcommand_find(command, *++argv);
 	call.args = xcalloc(1, command->args_size);
-	status = s2c_options_parse(
-		&(struct s2c_parse){command, &global, call.args, &call.operands},
+	status = s2c_options_parse(&(struct s2c_parse){command, &global, call.args,
+					   &call.operands, &call.given},
 		argv + 1, &err);
+	call.command = command;
 	if (status)
 		status = refuse(err);
 	else if (global.help)
 		s2c_help_command(stdout, command);
+	else if (command->check && command->check(&call, &err))
+		status = refuse(err);
 	else
 		status = perform(command, &global, &call);
 	s2c_args_free(command, call.args);
 	s2c_strv_release(&call.operands);
+	s2c_strv_release(&call.given);
 	return status;
 }

@@ -114,6 +114,11 @@ static int set_value(
 	return 0;
 }
 
+bool s2c_option_same(const struct s2c_option *a, const struct s2c_option *b)
+{
+	return a->offset == b->offset && a->kind == b->kind;
+}
+
 /* Where an option was found: its table entry and the struct its value goes to. */
 struct match {
 	const struct s2c_option *option;
@@ -140,6 +145,16 @@ static struct match lookup(const struct s2c_parse *p, const char *name, size_t l
 	return (struct match){0};
 }
 
+static int take(const struct s2c_parse *p, const struct match *m, const char *value,
+	struct s2c_error **err)
+{
+	if (set_value(m->base, m->option, value, err))
+		return -1;
+	if (p->given)
+		s2c_strv_addf(p->given, "%s=%s", m->option->name, value ? value : "true");
+	return 0;
+}
+
 static int unknown(const struct s2c_parse *p, const char *dashes, const char *name,
 	int len, struct s2c_error **err)
 {
@@ -159,11 +174,11 @@ static int parse_long(const struct s2c_parse *p, char **argv, struct s2c_error *
 	if (!m.option || len < 2)
 		return unknown(p, "--", name, (int)len, err);
 	if (m.option->kind == S2C_OPT_FLAG || value)
-		return set_value(m.base, m.option, value, err) ? -1 : 1;
+		return take(p, &m, value, err) ? -1 : 1;
 	if (!argv[1])
 		return s2c_fail(err, S2C_EINVAL, "option '--%s' needs a value (%s)",
 			m.option->name, m.option->metavar);
-	return set_value(m.base, m.option, argv[1], err) ? -1 : 2;
+	return take(p, &m, argv[1], err) ? -1 : 2;
 }
 
 /* -a, -abc, -nVALUE or -n VALUE at argv[0]; returns how many words it took, or -1. */
@@ -175,16 +190,16 @@ static int parse_short(const struct s2c_parse *p, char **argv, struct s2c_error 
 		if (!m.option)
 			return unknown(p, "-", c, 1, err);
 		if (m.option->kind == S2C_OPT_FLAG) {
-			if (set_value(m.base, m.option, NULL, err))
+			if (take(p, &m, NULL, err))
 				return -1;
 			continue;
 		}
 		if (c[1])
-			return set_value(m.base, m.option, c + 1, err) ? -1 : 1;
+			return take(p, &m, c + 1, err) ? -1 : 1;
 		if (!argv[1])
 			return s2c_fail(err, S2C_EINVAL,
 				"option '-%c' needs a value (%s)", *c, m.option->metavar);
-		return set_value(m.base, m.option, argv[1], err) ? -1 : 2;
+		return take(p, &m, argv[1], err) ? -1 : 2;
 	}
 	return 1;
 }
@@ -198,6 +213,16 @@ static int parse_option(const struct s2c_parse *p, char **argv, struct s2c_error
 static bool is_option(const char *word)
 {
 	return word[0] == '-' && word[1];
+}
+
+int s2c_options_apply(const struct s2c_parse *p, const char *name, const char *value,
+	struct s2c_error **err)
+{
+	struct match m = lookup(p, name, strlen(name));
+
+	if (!m.option || strlen(name) < 2)
+		return unknown(p, "--", name, (int)strlen(name), err);
+	return take(p, &m, value, err);
 }
 
 int s2c_options_parse_global(
