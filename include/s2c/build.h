@@ -21,6 +21,7 @@ struct s2c_build_options {
 
 	const char *ref;
 	const char *context_dir;
+	bool copy; /* a local repository as it is; then `ref` makes no sense */
 	const char *exclude;
 
 	const char *const *env;	      /* "NAME=VALUE", NULL-terminated; may be NULL */
@@ -54,6 +55,7 @@ struct s2c_build_options {
 	const char *memory, *cpus;
 	unsigned pids_limit;
 	unsigned timeout;	 /* seconds for the whole build */
+	const char *const *phase_timeouts; /* "PHASE=SECONDS", NULL-terminated or NULL */
 	const char *ca_bundle;	 /* file, or "host" */
 	bool keep_build_files;	 /* leave <destination>/src and scripts in the image */
 
@@ -69,6 +71,12 @@ struct s2c_build_options {
 	const char *application_name;	/* label io.k8s.display-name; NULL: the tag */
 	const char *description;	/* label io.k8s.description */
 	const char *platform;		/* of the builder image: "linux/arm64" */
+
+	/*
+	 * Gets {"labels":{...},"success":true} by POST when the build is over, however it
+	 * ended; http or https. What comes of that changes nothing but a warning.
+	 */
+	const char *callback_url;
 
 	/* Env of the image that is built again; what its builder has not is kept. */
 	const char *const *kept_env;

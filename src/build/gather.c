@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 
+#include "build/callback.h"
 #include "build/env.h"
 #include "build/host_env.h"
 #include "build/labels.h"
@@ -35,17 +36,19 @@ int s2c_build_check(const struct s2c_build_options *options, struct s2c_error **
 {
 	CLEAN(s2c_clean_plan) struct s2c_plan *scratch = xcalloc(1, sizeof(*scratch));
 
-	return s2c_plan_check_options(options, scratch, err);
+	return s2c_plan_check_options(options, scratch, err) ||
+			       s2c_build_check_timeouts(options->phase_timeouts, err) ||
+			       s2c_callback_check(options->callback_url, err)
+		       ? -1
+		       : 0;
 }
 
 int s2c_build_check_options(struct s2c_build_job *job, struct s2c_error **err)
 {
-	CLEAN(s2c_clean_plan) struct s2c_plan *scratch = xcalloc(1, sizeof(*scratch));
 	const char *bundle = job->options->ca_bundle;
 	struct s2c_remote_push push = {.chunk_size = job->options->chunk_size};
 
-	if (s2c_plan_check_options(job->options, scratch, err) ||
-		s2c_remote_push_check(&push, err))
+	if (s2c_build_check(job->options, err) || s2c_remote_push_check(&push, err))
 		return -1;
 	return bundle ? s2c_host_env_collect(bundle, s2c_build_bundle_path(job),
 				&job->ca_file, &job->host_env, err)
@@ -153,6 +156,7 @@ int s2c_build_open_source(struct s2c_build_job *job, struct s2c_error **err)
 		.spec = job->options->source,
 		.ref = job->options->ref,
 		.context_dir = job->options->context_dir,
+		.copy = job->options->copy,
 		.stdin_fd = job->options->stdin_fd,
 	};
 	CLEAN_FREE char *stage_path = NULL;

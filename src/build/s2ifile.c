@@ -141,7 +141,9 @@ static char *split_name(const char *key, int *out_index)
 	*out_index = -1;
 	if (!dash || dash == key || digits == 0 || digits > 5 || dash[1 + digits])
 		return xstrdup(key);
-	*out_index = atoi(dash + 1);
+	*out_index = 0;
+	for (const char *digit = dash + 1; *digit; digit++)
+		*out_index = *out_index * 10 + (*digit - '0');
 	return xstrndup(key, (size_t)(dash - key));
 }
 

@@ -19,6 +19,10 @@ struct s2c_build_args {
 	const char *iidfile, *digest_file, *metadata_file;
 	struct s2c_remote_args remote;
 	bool dry_run;
+	/* Of S2I, and without effect: it is always so. */
+	bool keep_symlinks;
+	struct s2c_strv timeouts;
+	bool run;
 	/* Of build alone. */
 	bool use_config;
 	struct s2c_s2ifile *stored; /* what .s2ifile said; NULL: it was not read */
@@ -30,8 +34,11 @@ struct s2c_build_args {
 /* The options of s2c build, for a struct s2c_build_args. */
 extern const struct s2c_option s2c_build_option_table[];
 
-/* Brings what was parsed into args->o, but for source, builder and tag. */
-void s2c_build_args_settle(struct s2c_build_args *args);
+/*
+ * Brings what was parsed into args->o, but for source, builder and tag, and warns of
+ * names of options that are no longer to be used.
+ */
+S2C_CHECK int s2c_build_args_settle(struct s2c_call *call, struct s2c_error **err);
 
 /*
  * Builds with these options, or prints the plan, as the arguments of the call say, and

@@ -48,6 +48,7 @@ struct s2c_option {
 struct s2c_global {
 	const char *root; /* NULL: the default */
 	const char *log_level;
+	const char *loglevel; /* S2I's */
 	const char *log_format;
 	const char *progress;
 	bool quiet;

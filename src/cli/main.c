@@ -27,6 +27,8 @@ const struct s2c_option s2c_global_options[] = {
 		"least important messages shown", "error|warn|info|debug"},
 	{"log-format", 0, S2C_OPT_STR, GLOBAL(log_format), "FORMAT",
 		"lines for people, or one JSON object per event", "text|json"},
+	{"loglevel", 0, S2C_OPT_STR, GLOBAL(loglevel), "NUMBER",
+		"S2I's form of --log-level: from 2 on details are shown", "0|1|2|3|4|5"},
 	{"progress", 0, S2C_OPT_STR, GLOBAL(progress), "HOW",
 		"a live line per phase, plain lines, or neither", "auto|tty|plain|none"},
 	{"quiet", 'q', S2C_OPT_FLAG, GLOBAL(quiet), NULL, "show errors only", NULL},
@@ -184,7 +186,8 @@ static int perform(const struct s2c_command *command, const struct s2c_global *g
 	struct s2c_term_opts look = {
 		.progress = or_default(global->progress, "auto"),
 		.format = or_default(global->log_format, "text"),
-		.level = level_of(or_default(global->log_level, "info")),
+		.level = level_of(or_default(global->log_level,
+			global->loglevel && *global->loglevel > '1' ? "debug" : "info")),
 		.quiet = global->quiet,
 	};
 	CLEAN(clean_term) struct s2c_term *term = s2c_term_new(&look);

@@ -20,8 +20,9 @@ struct s2c_source_opts {
 	const char *spec; /* path, git URL, scp-like, "file.tar[.gz|.zst]", "-" */
 	const char *ref; /* git only; NULL: "#ref" of the spec, else the default branch */
 	const char
-		*context_dir;   /* directory inside the source that is built; NULL: all */
-	int stage_fd;           /* empty directory for checkouts and tars; borrowed */
+		*context_dir; /* directory inside the source that is built; NULL: all */
+	bool copy;    /* a local repository is a directory like any other; no ref then */
+	int stage_fd; /* empty directory for checkouts and tars; borrowed */
 	const char *stage_path; /* its absolute path (git needs one) */
 	int stdin_fd;           /* for "-" */
 };
