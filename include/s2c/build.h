@@ -27,6 +27,18 @@ struct s2c_build_options {
 	const char *const *env;	      /* "NAME=VALUE", NULL-terminated; may be NULL */
 	const char *const *env_files; /* -E, NULL-terminated; may be NULL */
 
+	const char *const *build_env; /* "NAME=VALUE", for assemble alone */
+
+	/* What the build is given besides; forms are in docs/build.md. NULL-terminated. */
+	const char *const *volumes;	 /* "HOST:PATH[:ro]" */
+	const char *const *injections;	 /* "SRC:DST[;SRC:DST...]" */
+	const char *const *secrets;	 /* "id=NAME,src=FILE", "id=NAME,env=VARIABLE" */
+	const char *ssh;		 /* "default", or the socket of an agent */
+	const char *const *cache_mounts; /* "ID:PATH" */
+	bool no_cache_mounts;		 /* nor those that the builder image asks for */
+	const char *const *add_hosts;	 /* "NAME:ADDRESS" */
+	const char *const *cap_drops;	 /* names; all are dropped in any case */
+
 	const char *scripts_url;
 	const char *destination;
 	const char *assemble_user;

@@ -31,6 +31,7 @@ void s2c_build_job_release(struct s2c_build_job *job)
 		s2c_buf_release(&job->env_files[i]);
 	free(job->ca_file);
 	s2c_strv_release(&job->host_env);
+	s2c_build_mounts_release(&job->mounts);
 	s2c_descriptor_release(&job->commit.desc);
 	s2c_json_free(job->timings);
 	s2c_build_result_release(&job->result);
@@ -160,6 +161,7 @@ static int run_build(struct s2c_build_job *job, struct s2c_error **err)
 	static const struct phase phases[] = {
 		{NULL, s2c_build_check_options},
 		{NULL, s2c_build_read_env_files},
+		{NULL, s2c_build_read_mounts},
 		{"resolve", s2c_build_resolve},
 		{"source", s2c_build_open_source},
 		{"prepare", s2c_build_prepare},
@@ -228,6 +230,7 @@ int s2c_build_plan(struct s2c_ctx *ctx, struct s2c_store *store,
 	static const struct phase phases[] = {
 		{NULL, s2c_build_check_options},
 		{NULL, s2c_build_read_env_files},
+		{NULL, s2c_build_read_mounts},
 		{"resolve", s2c_build_resolve},
 		{"source", s2c_build_open_source},
 		{"prepare", s2c_build_decide},

@@ -70,6 +70,7 @@ int s2c_build_commit(struct s2c_build_job *job, struct s2c_error **err)
 		.level = job->plan->compression_level,
 		.created = created,
 		.created_by = by,
+		.forbidden = job->mounts.needles,
 	};
 
 	if (!s2c_container_has_program(job->container, run))

@@ -48,7 +48,8 @@ int s2c_build_check_options(struct s2c_build_job *job, struct s2c_error **err)
 	const char *bundle = job->options->ca_bundle;
 	struct s2c_remote_push push = {.chunk_size = job->options->chunk_size};
 
-	if (s2c_build_check(job->options, err) || s2c_remote_push_check(&push, err))
+	if (s2c_build_check(job->options, err) || s2c_remote_push_check(&push, err) ||
+		s2c_build_mounts_parse(&job->mounts, job->options, err))
 		return -1;
 	return bundle ? s2c_host_env_collect(bundle, s2c_build_bundle_path(job),
 				&job->ca_file, &job->host_env, err)
@@ -77,6 +78,12 @@ int s2c_build_read_env_files(struct s2c_build_job *job, struct s2c_error **err)
 		};
 	}
 	return 0;
+}
+
+int s2c_build_read_mounts(struct s2c_build_job *job, struct s2c_error **err)
+{
+	return s2c_build_mounts_read(
+		job->ctx, &job->mounts, s2c_store_path(job->store), err);
 }
 
 int s2c_build_open_home(struct s2c_build_job *job, struct s2c_error **err)
@@ -228,6 +235,12 @@ static int find_scripts(struct s2c_build_job *job, struct s2c_error **err)
 
 static int make_plan(struct s2c_build_job *job, struct s2c_error **err)
 {
+	struct s2c_build_place place = {
+		.builder = job->builder->config,
+		.builder_name = job->builder->name,
+		.no_caches = job->options->no_cache_mounts,
+	};
+
 	job->facts = (struct s2c_plan_facts){
 		.builder = job->builder->config,
 		.builder_name = job->builder->name,
@@ -242,6 +255,7 @@ static int make_plan(struct s2c_build_job *job, struct s2c_error **err)
 		.env_files = job->env_file_texts,
 		.n_env_files = job->n_env_files,
 		.host_env = &job->host_env,
+		.mounts = &job->mounts.specs,
 	};
 	if (s2c_plan_make(job->options, &job->facts, &job->plan, err))
 		return -1;
@@ -250,7 +264,7 @@ static int make_plan(struct s2c_build_job *job, struct s2c_error **err)
 			"variable '%s' of the image is not kept, since the builder image "
 			"has it with another value: give it with --env, if it was yours",
 			name);
-	return 0;
+	return s2c_build_mounts_place(&job->mounts, &place, job->plan, err);
 }
 
 /* Decides, with what only the builder image knows. */

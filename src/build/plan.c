@@ -24,6 +24,7 @@ void s2c_plan_free(struct s2c_plan *plan)
 	s2c_strv_release(&plan->env);
 	s2c_strv_release(&plan->build_env);
 	s2c_strv_release(&plan->not_kept);
+	s2c_strv_release(&plan->only_env);
 	s2c_strv_release(&plan->excludes);
 	s2c_config_free(plan->config);
 	s2c_json_free(plan->annotations);
@@ -142,6 +143,17 @@ static int decide_annotations(
 	return s2c_annotations_make(o->annotations, &plan->annotations, err);
 }
 
+static int parse_build_env(const struct s2c_build_options *options, struct s2c_strv *env,
+	struct s2c_error **err)
+{
+	const char *const *list = options->build_env;
+
+	for (size_t i = 0; list && list[i]; i++)
+		if (s2c_env_parse_flag("--build-env", list[i], env, err))
+			return -1;
+	return 0;
+}
+
 int s2c_plan_check_options(const struct s2c_build_options *options, struct s2c_plan *plan,
 	struct s2c_error **err)
 {
@@ -152,8 +164,10 @@ int s2c_plan_check_options(const struct s2c_build_options *options, struct s2c_p
 	if (decide_names(plan, options, err) || decide_previous(plan, options, err))
 		return -1;
 	for (size_t i = 0; options->env && options->env[i]; i++)
-		if (s2c_env_parse_flag(options->env[i], &env, err))
+		if (s2c_env_parse_flag("--env", options->env[i], &env, err))
 			return -1;
+	if (parse_build_env(options, &env, err))
+		return -1;
 	if (s2c_uids_parse(options->allowed_uids, &uids, err))
 		return s2c_wrap(err, "--allowed-uids");
 	if (s2c_compression_parse(options->compression ? options->compression : "gzip",
@@ -251,15 +265,18 @@ static void keep_env(const struct making *m)
 static int decide_env(const struct making *m, struct s2c_error **err)
 {
 	const struct s2c_plan_facts *facts = m->facts;
+	CLEAN_STRV struct s2c_strv only = S2C_STRV_INIT;
 	struct s2c_plan *plan = m->plan;
 
 	keep_env(m);
+	if (parse_build_env(m->options, &only, err))
+		return -1;
 	if (facts->source_env &&
 		s2c_env_parse_file(facts->source_env, facts->source_env_len,
 			".s2i/environment", &plan->env, err))
 		return -1;
 	for (size_t i = 0; m->options->env && m->options->env[i]; i++)
-		if (s2c_env_parse_flag(m->options->env[i], &plan->env, err))
+		if (s2c_env_parse_flag("--env", m->options->env[i], &plan->env, err))
 			return -1;
 	for (size_t i = 0; i < facts->n_env_files; i++)
 		if (s2c_env_parse_file(facts->env_files[i].text, facts->env_files[i].len,
@@ -269,11 +286,17 @@ static int decide_env(const struct making *m, struct s2c_error **err)
 	s2c_config_env(facts->builder, &plan->build_env);
 	s2c_env_default(&plan->build_env, plan->user.home);
 	if (facts->host_env)
-		s2c_strv_foreach (variable, facts->host_env)
-			s2c_env_put(&plan->build_env, variable);
+		s2c_strv_add_all(&plan->only_env, facts->host_env);
+	s2c_strv_foreach (variable, &plan->only_env)
+		s2c_env_put(&plan->build_env, variable);
 	s2c_strv_foreach (own, &plan->env) {
 		s2c_env_put(&plan->build_env, own);
 		s2c_config_set_env(plan->config, own);
+	}
+	/* What is for the build alone wins there over what it leaves behind. */
+	s2c_strv_foreach (variable, &only) {
+		s2c_env_put(&plan->build_env, variable);
+		s2c_env_put(&plan->only_env, variable);
 	}
 	return 0;
 }

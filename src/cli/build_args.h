@@ -13,7 +13,8 @@
 
 struct s2c_build_args {
 	struct s2c_build_options o;
-	struct s2c_strv env, env_files, outputs, tags;
+	struct s2c_strv env, env_files, build_env, outputs, tags;
+	struct s2c_strv volumes, injections, secrets, cache_mounts, add_hosts, cap_drops;
 	struct s2c_strv labels, annotations;
 	const char *pull_policy, *incremental_pull_policy;
 	const char *iidfile, *digest_file, *metadata_file;

@@ -22,6 +22,8 @@ const struct s2c_option s2c_build_option_table[] = {
 		"set a variable for assemble and for the image", NULL},
 	{"environment-file", 'E', S2C_OPT_LIST, ARG(env_files), "FILE",
 		"read variables from a file of NAME=VALUE lines", NULL},
+	{"build-env", 0, S2C_OPT_LIST, ARG(build_env), "NAME=VALUE",
+		"set a variable for assemble, but not for the image", NULL},
 	{"ref", 'r', S2C_OPT_STR, ARG(o.ref), "REF",
 		"branch, tag or commit of a git source to build", NULL},
 	{"context-dir", 0, S2C_OPT_STR, ARG(o.context_dir), "DIR",
@@ -51,7 +53,35 @@ const struct s2c_option s2c_build_option_table[] = {
 		"with --incremental: remove that image once there is a new one", NULL},
 	{"network", 0, S2C_OPT_STR, ARG(o.network), "MODE",
 		"network of the build (default: isolated where the host can, else none)",
-		"isolated|none|host"},
+		"isolated|none|host|bridge|default"},
+	{"add-host", 0, S2C_OPT_LIST, ARG(add_hosts), "NAME:ADDRESS",
+		"add a line to the build container's /etc/hosts", NULL},
+	{"volume", 'v', S2C_OPT_LIST, ARG(volumes), "HOST:DIR[:ro]",
+		"show the build a file or directory of the host, which it can write to "
+		"without :ro; not part of the image",
+		NULL},
+	{"inject", 'i', S2C_OPT_LIST, ARG(injections), "SRC:DST",
+		"give the build a file, or the files of a directory, that no image may "
+		"hold; several with ';' between",
+		NULL},
+	{"secret", 0, S2C_OPT_LIST, ARG(secrets), "id=NAME,src=FILE",
+		"give the build a secret as /run/secrets/NAME; or "
+		"id=NAME,env=VARIABLE",
+		NULL},
+	{"ssh", 0, S2C_OPT_STR, ARG(o.ssh), "AGENT",
+		"let the build sign with the keys of an SSH agent: default for that of "
+		"SSH_AUTH_SOCK, or a socket",
+		NULL},
+	{"cache-mount", 0, S2C_OPT_LIST, ARG(cache_mounts), "ID:DIR",
+		"give the build a directory that the next one with the same ID and "
+		"builder image finds again",
+		NULL},
+	{"no-cache-mounts", 0, S2C_OPT_FLAG, ARG(o.no_cache_mounts), NULL,
+		"use no such directories, nor those that the builder image asks for",
+		NULL},
+	{"cap-drop", 0, S2C_OPT_LIST, ARG(cap_drops), "NAMES",
+		"for command lines of S2I: builds have no capabilities in any case",
+		NULL},
 	{"memory", 0, S2C_OPT_STR, ARG(o.memory), "SIZE",
 		"memory limit, such as 512m or 2g", NULL},
 	{"cpus", 0, S2C_OPT_STR, ARG(o.cpus), "NUMBER", "CPU limit, such as 1.5", NULL},
@@ -246,6 +276,13 @@ int s2c_build_args_settle(struct s2c_call *call, struct s2c_error **err)
 	warn_of_old_names(call);
 	o->env = list_of(&args->env);
 	o->env_files = list_of(&args->env_files);
+	o->build_env = list_of(&args->build_env);
+	o->volumes = list_of(&args->volumes);
+	o->injections = list_of(&args->injections);
+	o->secrets = list_of(&args->secrets);
+	o->cache_mounts = list_of(&args->cache_mounts);
+	o->add_hosts = list_of(&args->add_hosts);
+	o->cap_drops = list_of(&args->cap_drops);
 	o->outputs = list_of(&args->outputs);
 	o->tags = list_of(&args->tags);
 	o->labels = list_of(&args->labels);
