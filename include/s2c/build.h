@@ -21,6 +21,8 @@ struct s2c_build_options {
 
 	const char *ref;
 	const char *context_dir;
+	bool ignore_submodules; /* of git: leave their directories empty */
+	bool git_credentials;	/* of git: ask the user's credential helpers and .netrc */
 	bool copy; /* a local repository as it is; then `ref` makes no sense */
 	const char *exclude;
 

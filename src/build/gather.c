@@ -164,6 +164,8 @@ int s2c_build_open_source(struct s2c_build_job *job, struct s2c_error **err)
 		.ref = job->options->ref,
 		.context_dir = job->options->context_dir,
 		.copy = job->options->copy,
+		.ignore_submodules = job->options->ignore_submodules,
+		.git_credentials = job->options->git_credentials,
 		.stdin_fd = job->options->stdin_fd,
 	};
 	CLEAN_FREE char *stage_path = NULL;

@@ -20,7 +20,9 @@ struct s2c_source_opts {
 	const char *spec; /* path, git URL, scp-like, "file.tar[.gz|.zst]", "-" */
 	const char *ref; /* git only; NULL: "#ref" of the spec, else the default branch */
 	const char
-		*context_dir; /* directory inside the source that is built; NULL: all */
+		*context_dir;   /* directory inside the source that is built; NULL: all */
+	bool ignore_submodules; /* git only: their directories stay empty */
+	bool git_credentials;   /* git only: ask the user's helpers and .netrc */
 	bool copy;    /* a local repository is a directory like any other; no ref then */
 	int stage_fd; /* empty directory for checkouts and tars; borrowed */
 	const char *stage_path; /* its absolute path (git needs one) */
