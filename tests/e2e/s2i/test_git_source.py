@@ -83,9 +83,9 @@ def test_ignored(s2c, builder, nested, serve):
 
 def test_from_a_local_repository(s2c, builder, nested, serve):
     """Whoever made a repository does not get to see others of this host."""
-    s2c.fails("build", f"file://{nested}/app", "builder/test", "myapp", status=4,
+    s2c.fails("build", f"file://{nested}/app#main", "builder/test", "myapp", status=4,
               match="submodule 'vendor/lib' .*a path of this host.*--ignore-submodules")
-    s2c.ok("build", f"file://{nested}/app", "builder/test", "myapp", "--ignore-submodules")
+    s2c.ok("build", f"file://{nested}/app#main", "builder/test", "myapp", "--ignore-submodules")
 
 
 @pytest.mark.parametrize("url,match", [
