@@ -99,6 +99,8 @@ const struct s2c_option s2c_build_option_table[] = {
 		"S2C_ENGINE, else none)",
 		NULL},
 	{"url", 'U', S2C_OPT_STR, ARG(o.engine), "URL", "the same as --engine", NULL},
+	{"tls", 0, S2C_OPT_FLAG, ARG(o.engine_tls), NULL, "the same as --tlsverify",
+		NULL},
 	{"tlsverify", 0, S2C_OPT_FLAG, ARG(o.engine_tls), NULL,
 		"use TLS for an engine at tcp://host:port", NULL},
 	{"ca", 0, S2C_OPT_STR, ARG(o.engine_ca), "FILE",
@@ -219,6 +221,17 @@ static int dry_run(
 	return 0;
 }
 
+/* Where S2I builds. Without the variable it would take docker's socket; s2c needs none.
+ */
+static void take_docker_host(struct s2c_build_options *o)
+{
+	const char *verify = getenv("DOCKER_TLS_VERIFY"), *tls = getenv("DOCKER_TLS");
+
+	o->engine = getenv("DOCKER_HOST");
+	if ((verify && *verify) || (tls && *tls))
+		o->engine_tls = o->engine && starts_with(o->engine, "tcp:");
+}
+
 /* Names that S2I had before. */
 static const char *const old_names[][2] = {
 	{"location", "destination"},
@@ -297,6 +310,8 @@ int s2c_build_args_settle(struct s2c_call *call, struct s2c_error **err)
 	o->remote = s2c_remote_options_of(&args->remote);
 	if (!o->engine)
 		o->engine = getenv("S2C_ENGINE");
+	if (!o->engine && call->global->s2i)
+		take_docker_host(o);
 	/* "" is none, in spite of what the environment or .s2ifile say. */
 	if (o->engine && !*o->engine)
 		o->engine = NULL;

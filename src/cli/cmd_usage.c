@@ -25,6 +25,7 @@ static const char *const names[] = {
 	"oci-runtime",
 	"engine",
 	"url",
+	"tls",
 	"tlsverify",
 	"ca",
 	"cert",

@@ -53,6 +53,7 @@ struct s2c_global {
 	const char *progress;
 	bool quiet;
 	bool help;
+	bool s2i; /* called by that name */
 };
 
 /* What a running command gets. */

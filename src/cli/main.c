@@ -12,6 +12,7 @@
 
 #include "cli/command.h"
 #include "cli/help.h"
+#include "cli/s2i.h"
 #include "cli/term.h"
 #include "util/error.h"
 
@@ -216,23 +217,21 @@ static int refuse(const struct s2c_error *err)
 	return S2C_EXIT_USAGE;
 }
 
-int main(int argc, char **argv)
+/* Everything behind the name of the program. */
+static int run_words(struct s2c_global *global, char **argv)
 {
 	CLEAN_ERROR struct s2c_error *err = NULL;
-	struct s2c_global global = {0};
 	const struct s2c_command *command;
-	struct s2c_call call = {.global = &global};
+	struct s2c_call call = {.global = global};
 	size_t used;
 	int status;
 
-	(void)argc;
-	s2c_cmd_usage_init();
-	if (s2c_options_parse_global(&global, argv + 1, &used, &err))
+	if (s2c_options_parse_global(global, argv, &used, &err))
 		return refuse(err);
-	argv += 1 + used;
+	argv += used;
 	if (!*argv) {
-		s2c_help_overview(global.help ? stdout : stderr);
-		return global.help ? S2C_EXIT_DONE : S2C_EXIT_USAGE;
+		s2c_help_overview(global->help ? stdout : stderr);
+		return global->help ? S2C_EXIT_DONE : S2C_EXIT_USAGE;
 	}
 	command = s2c_command_find(*argv);
 	if (!command) {
@@ -243,20 +242,32 @@ int main(int argc, char **argv)
 	if (s2c_subcommand_find(command, argv[1]))
 		command = s2c_subcommand_find(command, *++argv);
 	call.args = xcalloc(1, command->args_size);
-	status = s2c_options_parse(&(struct s2c_parse){command, &global, call.args,
+	status = s2c_options_parse(&(struct s2c_parse){command, global, call.args,
 					   &call.operands, &call.given},
 		argv + 1, &err);
 	call.command = command;
 	if (status)
 		status = refuse(err);
-	else if (global.help)
+	else if (global->help)
 		s2c_help_command(stdout, command);
 	else if (command->check && command->check(&call, &err))
 		status = refuse(err);
 	else
-		status = perform(command, &global, &call);
+		status = perform(command, global, &call);
 	s2c_args_free(command, call.args);
 	s2c_strv_release(&call.operands);
 	s2c_strv_release(&call.given);
 	return status;
+}
+
+int main(int argc, char **argv)
+{
+	CLEAN_STRV struct s2c_strv words = S2C_STRV_INIT;
+	struct s2c_global global = {.s2i = s2c_s2i_is(argv[0])};
+
+	s2c_cmd_usage_init();
+	if (!global.s2i || argc < 2)
+		return run_words(&global, argv + (argc > 0));
+	s2c_s2i_words(argv + 1, &words);
+	return run_words(&global, words.items ? words.items : argv + argc);
 }

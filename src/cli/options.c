@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Option parsing from the tables: --name VALUE, --name=VALUE, -n VALUE, -nVALUE, flags
- * bundled as -ab, --flag=true|false, "--" ends options. Values land in the command's
- * argument struct by offset; there is no switch over option names anywhere.
+ * Option parsing from the tables: --name VALUE, --name=VALUE, -n VALUE, -nVALUE,
+ * -n=VALUE, flags bundled as -ab, --flag=true|false, "--" ends options. Values land in
+ * the command's argument struct by offset; there is no switch over option names anywhere.
  */
 #include "cli/command.h"
 
@@ -82,10 +82,24 @@ static int set_more(unsigned *slot, const struct s2c_option *o, const char *valu
 static int set_flag(
 	bool *slot, const struct s2c_option *o, const char *value, struct s2c_error **err)
 {
-	if (value && !streq(value, "true") && !streq(value, "false"))
+	/* S2I's flags take all of these. */
+	static const char *const words[2][6] = {
+		{"false", "0", "f", "F", "FALSE", "False"},
+		{"true", "1", "t", "T", "TRUE", "True"},
+	};
+
+	for (int truth = 0; value && truth < 2; truth++) {
+		for (size_t i = 0; i < ARRAY_SIZE(words[0]); i++) {
+			if (streq(words[truth][i], value)) {
+				*slot = truth;
+				return 0;
+			}
+		}
+	}
+	if (value)
 		return s2c_fail(err, S2C_EINVAL,
 			"option '--%s' takes no value but 'true' or 'false'", o->name);
-	*slot = !value || streq(value, "true");
+	*slot = true;
 	return 0;
 }
 
@@ -181,7 +195,8 @@ static int parse_long(const struct s2c_parse *p, char **argv, struct s2c_error *
 	return take(p, &m, argv[1], err) ? -1 : 2;
 }
 
-/* -a, -abc, -nVALUE or -n VALUE at argv[0]; returns how many words it took, or -1. */
+/* -a, -abc, -nVALUE, -n=VALUE or -n VALUE at argv[0]; returns how many words it took, or
+ * -1. */
 static int parse_short(const struct s2c_parse *p, char **argv, struct s2c_error **err)
 {
 	for (const char *c = argv[0] + 1; *c; c++) {
@@ -189,6 +204,9 @@ static int parse_short(const struct s2c_parse *p, char **argv, struct s2c_error 
 
 		if (!m.option)
 			return unknown(p, "-", c, 1, err);
+		/* "-e=A=B" and "-q=false" are S2I's; no value here begins with "=". */
+		if (c[1] == '=')
+			return take(p, &m, c + 2, err) ? -1 : 1;
 		if (m.option->kind == S2C_OPT_FLAG) {
 			if (take(p, &m, NULL, err))
 				return -1;
