@@ -125,7 +125,10 @@ def test_install(tmp_path):
         build, dest = tmp_path / f"build-{wanted}", tmp_path / f"dest-{wanted}"
         subprocess.run(["meson", "setup", build, TOP, f"-Ds2i={wanted}", "-Dtests=false", "-Ddocs=false"],
                        check=True, capture_output=True, env=env)
+        # Nothing is built for this: what the link leads to stands in for the program.
+        (dest / "usr/local/bin").mkdir(parents=True)
+        (dest / "usr/local/bin/s2c").touch()
         subprocess.run(["meson", "install", "-C", build, "--no-rebuild", "--tags", "s2i", "--destdir", dest],
                        check=True, capture_output=True, env=env)
-        links = [p for p in dest.rglob("s2i")] if dest.exists() else []
+        links = list(dest.rglob("s2i"))
         assert [os.readlink(p) for p in links] == (["s2c"] if wanted == "true" else [])
