@@ -210,10 +210,14 @@ static int perform(const struct s2c_command *command, const struct s2c_global *g
 	return status;
 }
 
-/* A usage error, before there is a sink. */
-static int refuse(const struct s2c_error *err)
+/* A usage error, before there is a context. */
+static int refuse(const struct s2c_global *global, const struct s2c_error *err)
 {
-	fprintf(stderr, "s2c: %s\n", s2c_error_message(err));
+	struct s2c_term_opts look = {
+		.progress = "none", .format = or_default(global->log_format, "text")};
+	CLEAN(clean_term) struct s2c_term *term = s2c_term_new(&look);
+
+	s2c_term_error(term, err);
 	return S2C_EXIT_USAGE;
 }
 
@@ -227,7 +231,7 @@ static int run_words(struct s2c_global *global, char **argv)
 	int status;
 
 	if (s2c_options_parse_global(global, argv, &used, &err))
-		return refuse(err);
+		return refuse(global, err);
 	argv += used;
 	if (!*argv) {
 		s2c_help_overview(global->help ? stdout : stderr);
@@ -237,7 +241,7 @@ static int run_words(struct s2c_global *global, char **argv)
 	if (!command) {
 		(void)s2c_fail(
 			&err, S2C_EINVAL, "unknown command '%s'; see 's2c help'", *argv);
-		return refuse(err);
+		return refuse(global, err);
 	}
 	if (s2c_subcommand_find(command, argv[1]))
 		command = s2c_subcommand_find(command, *++argv);
@@ -247,11 +251,11 @@ static int run_words(struct s2c_global *global, char **argv)
 		argv + 1, &err);
 	call.command = command;
 	if (status)
-		status = refuse(err);
+		status = refuse(global, err);
 	else if (global->help)
 		s2c_help_command(stdout, command);
 	else if (command->check && command->check(&call, &err))
-		status = refuse(err);
+		status = refuse(global, err);
 	else
 		status = perform(command, global, &call);
 	s2c_args_free(command, call.args);
