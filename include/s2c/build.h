@@ -32,6 +32,13 @@ struct s2c_build_options {
 	const char *allowed_uids;
 
 	enum s2c_pull_policy pull_policy;
+	/*
+	 * Whether save-artifacts of the image that the tag means so far is run and what it
+	 * saves is given to assemble; when that image is pulled; and whether it is removed
+	 * once there is a new one.
+	 */
+	bool incremental, remove_previous;
+	enum s2c_pull_policy incremental_pull_policy;
 	const char *oci_runtime;
 	/*
 	 * A container engine that builds instead of s2c itself: "docker", "podman",

@@ -42,6 +42,9 @@ struct s2c_home_ops {
 	S2C_CHECK int (*name)(struct s2c_ctx *ctx, struct s2c_home *home,
 		const struct s2c_image *image, const struct s2c_reference *names,
 		size_t n_names, struct s2c_error **err);
+	/* Removes an image that nothing names any more. */
+	S2C_CHECK int (*drop)(struct s2c_ctx *ctx, struct s2c_home *home,
+		const struct s2c_image *image, struct s2c_error **err);
 	S2C_CHECK int (*save)(struct s2c_ctx *ctx, struct s2c_home *home,
 		const struct s2c_image *image, const struct s2c_archive_spec *spec,
 		struct s2c_error **err);

@@ -104,6 +104,13 @@ static int engine_name(struct s2c_ctx *ctx, struct s2c_home *home,
 	return 0;
 }
 
+static int engine_drop(struct s2c_ctx *ctx, struct s2c_home *home,
+	const struct s2c_image *image, struct s2c_error **err)
+{
+	return s2c_engine_remove_image(
+		ctx, engine_of(home)->engine, s2c_image_id(image)->str, err);
+}
+
 static int write_copy(struct s2c_ctx *ctx, const struct engine_home *home,
 	const struct s2c_image *image, struct s2c_error **err)
 {
@@ -244,6 +251,7 @@ int s2c_home_engine(struct s2c_ctx *ctx, struct s2c_store *store,
 		.before = engine_before,
 		.made = engine_made,
 		.name = engine_name,
+	.drop = engine_drop,
 		.save = engine_save,
 		.may_push = engine_may_push,
 		.push = engine_push,

@@ -101,6 +101,13 @@ static bool is_unchanged(const struct s2c_image *before, const struct s2c_image 
 	return true;
 }
 
+/* What no name leads to is the next prune's. */
+static int store_drop(struct s2c_ctx *ctx, struct s2c_home *home,
+	const struct s2c_image *image, struct s2c_error **err)
+{
+	return 0;
+}
+
 /* The layer that was made: so that nobody compresses it in the same way again. */
 static void note_layer(struct s2c_ctx *ctx, struct s2c_store *store,
 	const struct s2c_finish *f, const struct s2c_image *made)
@@ -185,6 +192,7 @@ struct s2c_home *s2c_home_store(struct s2c_store *store)
 		.before = store_before,
 		.made = store_made,
 		.name = store_name,
+	.drop = store_drop,
 		.save = store_save,
 		.may_push = store_may_push,
 		.push = store_push,

@@ -15,6 +15,7 @@ void s2c_plan_free(struct s2c_plan *plan)
 		return;
 	free(plan->names);
 	free(plan->user_spec);
+	free(plan->previous);
 	free(plan->image_user);
 	free(plan->destination);
 	free(plan->workdir);
@@ -101,6 +102,19 @@ static int decide_names(
 	return 0;
 }
 
+static int decide_previous(
+	struct s2c_plan *plan, const struct s2c_build_options *o, struct s2c_error **err)
+{
+	if (!o->incremental)
+		return 0;
+	if (!plan->has_tag)
+		return s2c_fail(err, S2C_EINVAL,
+			"--incremental needs TAG: the image of that name has the "
+			"artifacts");
+	plan->previous = xstrdup(first_name(o));
+	return 0;
+}
+
 static int decide_limits(
 	struct s2c_plan *plan, const struct s2c_build_options *o, struct s2c_error **err)
 {
@@ -121,7 +135,7 @@ int s2c_plan_check_options(const struct s2c_build_options *options, struct s2c_p
 	CLEAN_STRV struct s2c_strv env = S2C_STRV_INIT;
 	CLEAN_UIDS struct s2c_uids uids = {0};
 
-	if (decide_names(plan, options, err))
+	if (decide_names(plan, options, err) || decide_previous(plan, options, err))
 		return -1;
 	for (size_t i = 0; options->env && options->env[i]; i++)
 		if (s2c_env_parse_flag(options->env[i], &env, err))

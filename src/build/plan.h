@@ -49,6 +49,7 @@ struct s2c_plan {
 	struct s2c_user user;      /* of assemble */
 	const char *user_origin;   /* static string */
 	char *user_spec;           /* as it was given */
+	char *previous;            /* image whose artifacts are asked for; NULL: none */
 	char *image_user;          /* USER of the result */
 	char *destination;         /* absolute */
 	char *workdir;             /* cwd of assemble */

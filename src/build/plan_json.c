@@ -63,6 +63,8 @@ static void add_container(struct s2c_json *root, const struct s2c_plan *plan)
 	s2c_json_set_str(root, "destination", plan->destination);
 	s2c_json_set_str(root, "workdir", plan->workdir);
 	s2c_json_set_strv(root, "assemble", &plan->assemble);
+	if (plan->previous)
+		s2c_json_set_str(root, "artifactsOf", plan->previous);
 }
 
 static void add_host_env(struct s2c_json *root, const struct s2c_strv *host_env)

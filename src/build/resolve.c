@@ -15,30 +15,29 @@ static int pull(struct s2c_ctx *ctx, struct s2c_home *home,
 	if (home->ops->pull(ctx, home, ref, &opts->registry, out, &cause) == 0)
 		return 0;
 	if (s2c_error_code(cause) == S2C_ENET && opts->policy == S2C_PULL_ALWAYS)
-		(void)s2c_wrap(&cause, "the builder image must be pulled (--pull-policy "
-				       "always), and its "
-				       "registry cannot be reached");
+		(void)s2c_wrap(&cause,
+			"the %s must be pulled (%s always), and its registry cannot be "
+			"reached",
+			opts->role, opts->flag);
 	else if (s2c_error_code(cause) == S2C_ENET)
 		(void)s2c_wrap(&cause,
-			"the builder image is not %s, and its registry cannot be reached",
-			home->ops->where);
+			"the %s is not %s, and its registry cannot be reached",
+			opts->role, home->ops->where);
 	s2c_error_move(err, &cause);
 	return -1;
 }
 
-static int not_found(const struct s2c_home *home, const char *name,
+static int not_found(const struct s2c_home *home, const struct s2c_resolve_opts *opts,
 	const struct s2c_reference *ref, struct s2c_error **err)
 {
 	if (!*ref->registry)
 		return s2c_fail(err, S2C_ENOENT,
-			"builder image '%s' is not %s, names no registry and "
-			"has no alias; see 's2c images', or name one: "
-			"registry.example/%s",
-			name, home->ops->where, name);
+			"%s '%s' is not %s, names no registry and has no alias; see "
+			"'s2c images', or name one: registry.example/%s",
+			opts->role, opts->name, home->ops->where, opts->name);
 	return s2c_fail(err, S2C_ENOENT,
-		"builder image '%s' is not %s: pull it, or build without "
-		"'--pull-policy never'",
-		name, home->ops->where);
+		"%s '%s' is not %s: pull it, or build without '%s never'", opts->role,
+		opts->name, home->ops->where, opts->flag);
 }
 
 /* Finds the full name that a short one is an alias of, which goes into *ref. */
@@ -66,7 +65,7 @@ int s2c_resolve_image(struct s2c_ctx *ctx, struct s2c_home *home,
 	enum s2c_found found;
 
 	if (s2c_reference_parse(opts->name, &ref, err))
-		return s2c_wrap(err, "BUILDER");
+		return s2c_wrap(err, "%s", opts->role);
 	if (opts->policy == S2C_PULL_ALWAYS && *ref.registry && !opts->dry_run)
 		return pull(ctx, home, opts, &ref, out, err);
 	found = home->ops->find(ctx, home, opts->name, out, &why, err);
@@ -77,7 +76,7 @@ int s2c_resolve_image(struct s2c_ctx *ctx, struct s2c_home *home,
 	if (opts->policy != S2C_PULL_NEVER && *ref.registry)
 		return opts->dry_run ? 0 : pull(ctx, home, opts, &ref, out, err);
 	if (found == S2C_ABSENT)
-		return not_found(home, opts->name, &ref, err);
+		return not_found(home, opts, &ref, err);
 	s2c_error_move(err, &why);
 	return -1;
 }

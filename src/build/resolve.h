@@ -12,6 +12,8 @@
 
 struct s2c_resolve_opts {
 	const char *name;
+	const char *role; /* what it is for messages: "builder image" */
+	const char *flag; /* which option is its pull policy: "--pull-policy" */
 	enum s2c_pull_policy policy;
 	struct s2c_registry_opts registry;
 	bool dry_run; /* pull nothing */

@@ -14,7 +14,7 @@
 struct args {
 	struct s2c_build_options o;
 	struct s2c_strv env, env_files, outputs, tags;
-	const char *pull_policy;
+	const char *pull_policy, *incremental_pull_policy;
 	const char *iidfile, *digest_file, *metadata_file;
 	struct s2c_remote_args remote;
 	bool dry_run;
@@ -46,6 +46,14 @@ static const struct s2c_option options[] = {
 		"user ids that may run assemble, such as 1001,2000- (default: 1-)", NULL},
 	{"pull-policy", 'p', S2C_OPT_STR, ARG(pull_policy), "POLICY",
 		"when to pull the builder image", "always|if-not-present|never"},
+	{"incremental", 0, S2C_OPT_FLAG, ARG(o.incremental), NULL,
+		"give assemble what save-artifacts of the image that TAG means so far "
+		"saves",
+		NULL},
+	{"incremental-pull-policy", 0, S2C_OPT_STR, ARG(incremental_pull_policy),
+		"POLICY", "when to pull that image", "always|if-not-present|never"},
+	{"rm", 0, S2C_OPT_FLAG, ARG(o.remove_previous), NULL,
+		"with --incremental: remove that image once there is a new one", NULL},
 	{"network", 0, S2C_OPT_STR, ARG(o.network), "MODE",
 		"network of the build (default: isolated where the host can, else none)",
 		"isolated|none|host"},
@@ -167,6 +175,7 @@ static int build(struct s2c_call *call, struct s2c_error **err)
 	o->outputs = list_of(&args->outputs);
 	o->tags = list_of(&args->tags);
 	o->pull_policy = policy_of(args->pull_policy);
+	o->incremental_pull_policy = policy_of(args->incremental_pull_policy);
 	o->remote = s2c_remote_options_of(&args->remote);
 	if (!o->engine && getenv("S2C_ENGINE") && *getenv("S2C_ENGINE"))
 		o->engine = getenv("S2C_ENGINE");

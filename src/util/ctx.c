@@ -15,8 +15,8 @@
 #include <stdio.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <time.h>
 
+#include "util/clock.h"
 #include "util/escape.h"
 #include "util/pool.h"
 
@@ -41,14 +41,14 @@ struct s2c_ctx {
 	bool owns_token, owns_emitting;
 	uint64_t deadline_ms; /* CLOCK_MONOTONIC; 0: none */
 	unsigned limit_s;     /* what the deadline was made of, for the message */
+	/* The same without the stage that it is in. */
+	uint64_t whole_deadline_ms;
+	unsigned whole_limit_s;
 };
 
 static uint64_t now_ms(void)
 {
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+	return (uint64_t)s2c_now_ms();
 }
 
 /* A descriptor that is readable when one of two is; -1 if it cannot be had. */
@@ -111,7 +111,16 @@ struct s2c_ctx *s2c_ctx_child(struct s2c_ctx *parent, unsigned seconds)
 	*ctx = *parent;
 	ctx->owns_token = ctx->owns_emitting = false;
 	narrow(ctx, seconds);
+	ctx->whole_deadline_ms = ctx->deadline_ms;
+	ctx->whole_limit_s = ctx->limit_s;
 	return ctx;
+}
+
+void s2c_ctx_stage(struct s2c_ctx *ctx, unsigned seconds)
+{
+	ctx->deadline_ms = ctx->whole_deadline_ms;
+	ctx->limit_s = ctx->whole_limit_s;
+	narrow(ctx, seconds);
 }
 
 struct s2c_ctx *s2c_ctx_branch(struct s2c_ctx *parent, unsigned seconds)
@@ -131,6 +140,8 @@ struct s2c_ctx *s2c_ctx_detached(struct s2c_ctx *parent, unsigned seconds)
 	ctx->owns_token = true;
 	ctx->deadline_ms = 0;
 	narrow(ctx, seconds);
+	ctx->whole_deadline_ms = ctx->deadline_ms;
+	ctx->whole_limit_s = ctx->limit_s;
 	return ctx;
 }
 

@@ -36,6 +36,13 @@ int s2c_ctx_cancel_fd(const struct s2c_ctx *ctx);
 int s2c_ctx_remaining_ms(const struct s2c_ctx *ctx);
 
 /*
+ * Bounds what happens under this very context by `seconds` more from now on, instead of
+ * by an earlier stage (0: by nothing but its own deadline). For the phases of one thing
+ * that keeps its context. Not while another thread works under it.
+ */
+void s2c_ctx_stage(struct s2c_ctx *ctx, unsigned seconds);
+
+/*
  * A child that can be cancelled by itself: it ends with its parent, but cancelling it
  * ends only what runs under it. For work in other threads that is to be called off
  * (util/pool). Free with s2c_ctx_free(), before the parent.

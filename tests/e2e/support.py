@@ -23,7 +23,7 @@ RUN = """#!/bin/sh
 echo "run says: $(cat /srv/index.html 2>/dev/null) ${GREETING:-}"
 id -u
 """
-APPLETS = """sh cat cp mv ls id echo mkdir rm ln sleep env true false grep sed tar touch chmod
+APPLETS = """sh awk base64 gzip cat cp mv ls id echo mkdir rm ln sleep env true false grep sed tar touch chmod
 chown find head tail wc printf test pwd kill ps stat dd ping wget nc hostname mount umount
 readlink dirname basename tr cut sort uniq od ip httpd setsid sync""".split()
 

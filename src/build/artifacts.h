@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Artifacts: what the save-artifacts script of an image that an earlier build made hands
+ * to the next build, a tar on its standard output. It is kept in a file without a name
+ * until all of it was read and found whole, so that no build ever sees a half of it.
+ */
+#ifndef S2C_BUILD_ARTIFACTS_H
+#define S2C_BUILD_ARTIFACTS_H
+
+#include "build/scripts.h"
+#include "image/passwd.h"
+#include "runtime/runtime.h"
+
+#define S2C_ARTIFACTS_BYTES_MAX (64ull << 30) /* of the files in it */
+#define S2C_ARTIFACTS_ENTRIES_MAX 4000000u
+
+struct s2c_artifacts_opts {
+	struct s2c_runtime *runtime;
+	const struct s2c_image *image;          /* that the earlier build made */
+	const struct s2c_script_source *script; /* save-artifacts, found */
+	const struct s2c_scripts *scripts;      /* what is copied in where it runs */
+	const char *destination;                /* absolute; scripts go below it */
+	const struct s2c_user *user;            /* who runs it: the assemble user */
+	struct s2c_limits limits;
+	int dir_fd; /* where the file without a name is; borrowed */
+};
+
+/*
+ * Runs the script in a container of the image, without a network and without what the
+ * build gives to assemble. *out_fd is the tar, the caller's to close, or -1 when it wrote
+ * nothing. Fails when the script is not there or fails, or when what it wrote is no whole
+ * tar or too large: S2C_ENOENT, S2C_ECHILD, S2C_EINVAL, S2C_ELIMIT and the like.
+ */
+S2C_CHECK int s2c_artifacts_save(struct s2c_ctx *ctx,
+	const struct s2c_artifacts_opts *opts, int *out_fd, struct s2c_error **err);
+
+/*
+ * The entries of what was saved, from the start. Devices, fifos and sockets are left out.
+ * fd is borrowed until they are freed.
+ */
+struct s2c_entries *s2c_artifacts_entries(int fd);
+
+#endif

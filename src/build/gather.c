@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a build finds out before anything runs: the options make sense, the images are
+ * there, the source is readable, the scripts are found; then the plan is made.
+ */
+#include "build/job.h"
+
+#include <errno.h>
+#include <fcntl.h>
+
+#include "build/env.h"
+#include "build/host_env.h"
+#include "build/labels.h"
+#include "build/remote.h"
+#include "build/resolve.h"
+#include "util/fs.h"
+
+#define ENVIRONMENT ".s2i/environment"
+
+struct s2c_registry_opts s2c_build_registry(const struct s2c_build_job *job)
+{
+	struct s2c_registry_opts opts = s2c_remote_opts(&job->options->remote);
+
+	opts.ca_bundle = job->ca_file;
+	return opts;
+}
+
+const char *s2c_build_bundle_path(const struct s2c_build_job *job)
+{
+	return job->options->engine ? S2C_CA_BUNDLE_COPY_PATH : S2C_CA_BUNDLE_PATH;
+}
+
+int s2c_build_check_options(struct s2c_build_job *job, struct s2c_error **err)
+{
+	CLEAN(s2c_clean_plan) struct s2c_plan *scratch = xcalloc(1, sizeof(*scratch));
+	const char *bundle = job->options->ca_bundle;
+	struct s2c_remote_push push = {.chunk_size = job->options->chunk_size};
+
+	if (s2c_plan_check_options(job->options, scratch, err) ||
+		s2c_remote_push_check(&push, err))
+		return -1;
+	return bundle ? s2c_host_env_collect(bundle, s2c_build_bundle_path(job),
+				&job->ca_file, &job->host_env, err)
+		      : 0;
+}
+
+int s2c_build_read_env_files(struct s2c_build_job *job, struct s2c_error **err)
+{
+	const char *const *files = job->options->env_files;
+
+	for (; files && files[job->n_env_files]; job->n_env_files++) {
+		size_t i = job->n_env_files;
+
+		if (i == S2C_ENV_FILES_MAX)
+			return s2c_fail(err, S2C_ELIMIT, "more than %d environment files",
+				S2C_ENV_FILES_MAX);
+		job->env_files[i] = (struct s2c_buf)S2C_BUF_INIT(S2C_ENV_FILE_MAX);
+		if (s2c_fs_read_file(AT_FDCWD, files[i], &job->env_files[i], err)) {
+			s2c_buf_release(&job->env_files[i]);
+			return s2c_wrap(err, "--environment-file");
+		}
+		job->env_file_texts[i] = (struct s2c_plan_file){
+			.name = files[i],
+			.text = s2c_buf_str(&job->env_files[i]),
+			.len = job->env_files[i].len,
+		};
+	}
+	return 0;
+}
+
+static int open_home(struct s2c_build_job *job, struct s2c_error **err)
+{
+	const char *with = job->options->push_with;
+
+	if (!job->options->engine) {
+		job->home = s2c_home_store(job->store);
+		return 0;
+	}
+	if (s2c_engine_gate_open(
+		    job->ctx, job->store, job->work, job->options, &job->gate, err))
+		return -1;
+	return s2c_home_engine(job->ctx, job->store, job->gate,
+		with && streq(with, "s2c"), &job->home, err);
+}
+
+int s2c_build_resolve(struct s2c_build_job *job, struct s2c_error **err)
+{
+	struct s2c_resolve_opts opts = {
+		.name = job->options->builder,
+		.role = "builder image",
+		.flag = "--pull-policy",
+		.policy = job->options->pull_policy,
+		.registry = s2c_build_registry(job),
+		.dry_run = job->dry_run,
+	};
+
+	if (s2c_work_create(job->store, "build", &job->work, err) || open_home(job, err))
+		return -1;
+	return s2c_resolve_image(job->ctx, job->home, &opts, &job->builder, err);
+}
+
+/* Reads a file of the source if it is there; `what` ends up in messages. */
+static int read_optional(struct s2c_build_job *job, const char *path, struct s2c_buf *buf,
+	struct s2c_error **err)
+{
+	CLEAN_ERROR struct s2c_error *failure = NULL;
+
+	if (s2c_source_read(job->source, path, buf, &failure) == 0 ||
+		s2c_error_code(failure) == S2C_ENOENT)
+		return 0;
+	s2c_error_move(err, &failure);
+	return -1;
+}
+
+int s2c_build_open_source(struct s2c_build_job *job, struct s2c_error **err)
+{
+	CLEAN_BUF struct s2c_buf ignore = S2C_BUF_INIT(S2C_IGNORE_BYTES_MAX);
+	struct s2c_source_opts opts = {
+		.spec = job->options->source,
+		.ref = job->options->ref,
+		.context_dir = job->options->context_dir,
+		.stdin_fd = job->options->stdin_fd,
+	};
+	CLEAN_FREE char *stage_path = NULL;
+	CLEAN_FD int stage = -1;
+
+	if (s2c_fs_mkdir_p(s2c_work_fd(job->work), "source", 0700, err) ||
+		s2c_fs_open(s2c_work_fd(job->work), "source", O_RDONLY | O_DIRECTORY, 0,
+			&stage, err))
+		return -1;
+	stage_path = xasprintf("%s/source", s2c_work_path(job->work));
+	opts.stage_fd = stage;
+	opts.stage_path = stage_path;
+	if (s2c_source_open(job->ctx, &opts, &job->source, err))
+		return -1;
+	if (job->source->info.dirty)
+		s2c_emit_log(job->ctx, S2C_WARN,
+			"'%s' has uncommitted changes, which are built too",
+			job->options->source);
+	if (read_optional(job, ".s2iignore", &ignore, err) ||
+		s2c_ignore_new(ignore.len ? ignore.data : NULL, ignore.len,
+			job->options->exclude, &job->ignore, err))
+		return -1;
+	job->source_env = (struct s2c_buf)S2C_BUF_INIT(S2C_ENV_FILE_MAX);
+	/* What is left out of the source is not there, as S2I has it. */
+	if (s2c_ignore_match(job->ignore, ENVIRONMENT, false))
+		return 0;
+	return read_optional(job, ENVIRONMENT, &job->source_env, err);
+}
+
+static int open_runtime(struct s2c_build_job *job, struct s2c_error **err)
+{
+	struct s2c_runtime_opts opts = {
+		.name = job->gate ? "engine" : NULL,
+		.store = job->store,
+		.oci_runtime = job->options->oci_runtime,
+		.opened = job->gate ? s2c_home_engine_of(job->home) : NULL,
+	};
+
+	CLEAN_ERROR struct s2c_error *cause = NULL;
+
+	if (s2c_runtime_open(job->ctx, &opts, &job->runtime, &cause) == 0)
+		return 0;
+	/* A plan can be made on a machine that could not build it. */
+	if (job->dry_run && s2c_error_code(cause) == S2C_EUNSUPPORTED) {
+		s2c_emit_log(job->ctx, S2C_WARN, "%s", s2c_error_message(cause));
+		return 0;
+	}
+	s2c_error_move(err, &cause);
+	return -1;
+}
+
+static int find_scripts(struct s2c_build_job *job, struct s2c_error **err)
+{
+	CLEAN_FREE char *destination = NULL;
+	struct s2c_scripts_opts opts = {
+		.scripts_url = job->options->scripts_url,
+		.builder = job->builder->config,
+		.source = job->source,
+		.ca_file = job->ca_file,
+		.dry_run = job->dry_run,
+	};
+
+	if (s2c_builder_destination(
+		    job->builder->config, job->options->destination, &destination, err))
+		return -1;
+	opts.destination = destination;
+	return s2c_scripts_find(job->ctx, &opts, &job->scripts, err);
+}
+
+static int make_plan(struct s2c_build_job *job, struct s2c_error **err)
+{
+	job->facts = (struct s2c_plan_facts){
+		.builder = job->builder->config,
+		.builder_name = job->builder->name,
+		.builder_digest = job->builder->desc.digest.str,
+		.source = &job->source->info,
+		.source_kind = job->source->kind,
+		.source_env = job->source_env.len ? job->source_env.data : NULL,
+		.source_env_len = job->source_env.len,
+		.scripts = &job->scripts,
+		.passwd = s2c_buf_str(&job->users.passwd),
+		.group = s2c_buf_str(&job->users.group),
+		.env_files = job->env_file_texts,
+		.n_env_files = job->n_env_files,
+		.host_env = &job->host_env,
+	};
+	return s2c_plan_make(job->options, &job->facts, &job->plan, err);
+}
+
+/* Decides, with what only the builder image knows. */
+int s2c_build_decide(struct s2c_build_job *job, struct s2c_error **err)
+{
+	if (!job->builder)
+		return 0;
+	if (open_runtime(job, err) || find_scripts(job, err))
+		return -1;
+	if (job->runtime &&
+		s2c_users_read(job->ctx, job->runtime, job->builder, &job->users, err))
+		return -1;
+	return make_plan(job, err);
+}

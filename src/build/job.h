@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One build under way: what was asked for, what was found out, what is decided, and
+ * everything that must be released however the build ends. build.c has the order of the
+ * phases; gather.c, assemble.c and commit.c have what happens in them.
+ */
+#ifndef S2C_BUILD_JOB_H
+#define S2C_BUILD_JOB_H
+
+#include "build/engine_gate.h"
+#include "build/home.h"
+#include "build/plan.h"
+#include "build/users.h"
+#include "codec/json.h"
+#include "runtime/runtime.h"
+#include "source/ignore.h"
+#include "store/work.h"
+
+#define S2C_ENV_FILES_MAX 64
+
+struct s2c_build_job {
+	struct s2c_ctx *ctx;
+	struct s2c_store *store;
+	const struct s2c_build_options *options;
+	bool dry_run;
+
+	struct s2c_engine_gate *gate; /* to an engine; NULL: s2c builds by itself */
+	struct s2c_home *home;
+	struct s2c_image *builder;
+	struct s2c_work *work;
+	struct s2c_source *source;
+	struct s2c_ignore *ignore;
+	struct s2c_runtime *runtime;
+	struct s2c_scripts scripts;
+	struct s2c_container *container;
+	struct s2c_plan *plan;
+
+	struct s2c_buf source_env;
+	struct s2c_users users;
+	struct s2c_buf env_files[S2C_ENV_FILES_MAX];
+	struct s2c_plan_file env_file_texts[S2C_ENV_FILES_MAX];
+	size_t n_env_files;
+	char *ca_file;
+	struct s2c_strv host_env;
+	struct s2c_plan_facts facts;
+	struct s2c_commit_result commit;
+	struct s2c_image *before; /* what TAG means so far; NULL: nothing */
+	bool replaces;            /* its artifacts were asked for: --rm may remove it */
+	struct s2c_json *timings; /* milliseconds of each phase */
+	struct s2c_build_result result;
+};
+
+/* How the job reaches registries. Borrows of the job. */
+struct s2c_registry_opts s2c_build_registry(const struct s2c_build_job *job);
+/* What history says of the new layer; caller frees. */
+char *s2c_build_created_by(const struct s2c_build_job *job);
+/* Where the CA bundle is in the build container (--ca-bundle). */
+const char *s2c_build_bundle_path(const struct s2c_build_job *job);
+
+/* ---- gather.c: what is known before anything runs ---- */
+
+/* Options that are wrong whatever the images say. */
+S2C_CHECK int s2c_build_check_options(struct s2c_build_job *job, struct s2c_error **err);
+S2C_CHECK int s2c_build_read_env_files(struct s2c_build_job *job, struct s2c_error **err);
+/* The work directory, where images live, and the builder image. */
+S2C_CHECK int s2c_build_resolve(struct s2c_build_job *job, struct s2c_error **err);
+S2C_CHECK int s2c_build_open_source(struct s2c_build_job *job, struct s2c_error **err);
+/* Runtime, scripts, users, and the plan; nothing when the builder image is not here. */
+S2C_CHECK int s2c_build_decide(struct s2c_build_job *job, struct s2c_error **err);
+
+/* ---- assemble.c: the build container ---- */
+
+/* Makes the container and puts source and scripts into it. */
+S2C_CHECK int s2c_build_prepare(struct s2c_build_job *job, struct s2c_error **err);
+/* The same with another container, when what the first one got is of no use. */
+S2C_CHECK int s2c_build_refill(struct s2c_build_job *job, struct s2c_error **err);
+/* Runs assemble; S2C_ECHILD with its status when it fails. */
+S2C_CHECK int s2c_build_assemble(struct s2c_build_job *job, struct s2c_error **err);
+
+/* ---- restore.c: artifacts of an earlier build ---- */
+
+bool s2c_build_is_incremental(const struct s2c_build_job *job);
+/* Puts them into the container, or says why not; fails only when the build has ended. */
+S2C_CHECK int s2c_build_restore(struct s2c_build_job *job, struct s2c_error **err);
+
+/* ---- commit.c: the result ---- */
+
+/* Whether the result may be pushed is found out before the work, not after it. */
+S2C_CHECK int s2c_build_check_push(struct s2c_build_job *job, struct s2c_error **err);
+/* From the container to an image without a name. */
+S2C_CHECK int s2c_build_commit(struct s2c_build_job *job, struct s2c_error **err);
+/* Names, outputs, pushes, the record. */
+S2C_CHECK int s2c_build_finish(struct s2c_build_job *job, struct s2c_error **err);
+
+#endif
