@@ -359,13 +359,21 @@ static int open_audit(struct server *server, struct s2c_error **err)
 	return s2c_audit_write(server->core.audit, &started, err);
 }
 
-/* Before threads are there, since it is tried in a process of its own. */
+/*
+ * Before threads are there, since it is tried in a process of its own. A build's own gate
+ * has no time for that: where it cannot be entered, its worker does not answer.
+ */
 static int check_sandbox(struct server *server, struct s2c_error **err)
 {
 	struct s2c_sandbox layers = {0};
 
-	if (s2c_sandbox_probe(&layers, err) < 0)
+	if (server->core.private_)
+		s2c_sandbox_look(&layers);
+	else if (s2c_sandbox_probe(&layers, err) < 0)
 		return -1;
+	if (!layers.seccomp)
+		return s2c_fail(err, S2C_EUNSUPPORTED,
+			"this kernel has no seccomp, without which a gate does not work");
 	if (layers.landlock || !server->core.policy->rules->sandbox_required)
 		return 0;
 	return s2c_fail(err, S2C_EUNSUPPORTED,

@@ -131,10 +131,10 @@ int s2c_engine_call(struct s2c_ctx *ctx, struct s2c_engine *engine,
 		.patient = request->patient,
 		/*
 		 * A new connection each time keeps curl from sending a request again. A
-		 * gate of our own pays for each with a process, does not close them by
-		 * itself, and takes no request twice: names and states forbid it.
+		 * gate pays for each with a process, and takes no request twice: names
+		 * and states forbid it.
 		 */
-		.once = streq(request->method, "POST") && !engine->own_gate,
+		.once = streq(request->method, "POST") && !engine->gate,
 	};
 
 	if (body)

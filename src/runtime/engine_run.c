@@ -275,6 +275,8 @@ static int attach(struct run *run, struct s2c_error **err)
 					    "stdout=1&stderr=1",
 		engine->version, run->c->id);
 
+	run->channel = run->c->ahead;
+	run->c->ahead = (struct s2c_channel)S2C_CHANNEL_INIT;
 	if (s2c_channel_open(run->ctx, engine->socket, target, &run->channel, err) < 0)
 		return s2c_wrap(err, "cannot attach to the container");
 	if (run->channel.fd < 0)
