@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "gate/estate.h"
+#include "gate/hosts.h"
 #include "gate/janitor.h"
 #include "gate/listener.h"
 #include "gate/policy_file.h"
@@ -399,6 +400,8 @@ static int load(struct server *server, struct s2c_error **err)
 		.owner = opts->policy ? rules->upstream.owner_uid : opts->owner};
 	if (opts->remote)
 		server->core.upstream = (struct s2c_upstream){.remote = *opts->remote};
+	else
+		server->core.hosts = s2c_gate_hosts();
 	server->core.ledger = s2c_ledger_new(rules->limits.containers);
 	server->core.metrics = s2c_metrics_new();
 	s2c_metrics_set(server->core.metrics, S2C_METRIC_POLICY_LOADED, 0, time(NULL));
