@@ -65,10 +65,12 @@ int s2c_build_commit(struct s2c_build_job *job, struct s2c_error **err)
 	struct s2c_commit_opts opts = {
 		.config = job->plan->config,
 		.excludes = &job->plan->excludes,
+		.annotations = job->plan->annotations,
 		.compression = job->plan->compression,
 		.level = job->plan->compression_level,
 		.created = created,
 		.created_by = by,
+		.forbidden = job->mounts.needles,
 	};
 
 	if (!s2c_container_has_program(job->container, run))
