@@ -362,7 +362,7 @@ static int open_audit(struct server *server, struct s2c_error **err)
 
 /*
  * Before threads are there, since it is tried in a process of its own. A build's own gate
- * has no time for that: where it cannot be entered, its worker does not answer.
+ * has no time for that: where it cannot be entered, its worker says so to every client.
  */
 static int check_sandbox(struct server *server, struct s2c_error **err)
 {
