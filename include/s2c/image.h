@@ -121,9 +121,10 @@ int s2c_images_load(struct s2c_ctx *ctx, struct s2c_store *store, const char *so
 
 struct s2c_prune_options {
 	bool dry_run, check, all; /* all: also images without a name */
+	bool caches; /* also all caches of builds, however young */
 };
 struct s2c_prune_result {
-	uint64_t blobs, trees, works, bytes, damaged;
+	uint64_t blobs, trees, works, caches, bytes, damaged;
 };
 int s2c_images_prune(struct s2c_ctx *ctx, struct s2c_store *store,
 	const struct s2c_prune_options *options, struct s2c_prune_result *out,

@@ -78,8 +78,8 @@ char *s2c_build_created_by(const struct s2c_build_job *job)
 
 static int create(struct s2c_build_job *job, struct s2c_error **err)
 {
-	struct s2c_mount bundle = {
-		.source = job->ca_file, .destination = s2c_build_bundle_path(job)};
+	const struct s2c_build_mounts *given = &job->mounts;
+	CLEAN_FREE struct s2c_mount *mounts = xcalloc(given->n + 1, sizeof(*mounts));
 	struct s2c_exec_opts first = assemble_opts(job);
 	CLEAN_FREE char *by = s2c_build_created_by(job);
 	struct s2c_container_foresight foresight = {
@@ -95,11 +95,18 @@ static int create(struct s2c_build_job *job, struct s2c_error **err)
 		.limits = job->plan->limits,
 		.uid = job->plan->user.uid,
 		.gid = job->plan->user.gid,
-		.mounts = &bundle,
-		.n_mounts = job->ca_file ? 1 : 0,
+		.mounts = mounts,
+		.n_mounts = given->n,
+		.hosts = given->hosts,
+		.n_hosts = given->n_hosts,
 		.foresight = &foresight,
 	};
 
+	if (given->n)
+		memcpy(mounts, given->items, given->n * sizeof(*mounts));
+	if (job->ca_file)
+		mounts[opts.n_mounts++] = (struct s2c_mount){.source = job->ca_file,
+			.destination = s2c_build_bundle_path(job)};
 	return s2c_container_create(job->ctx, job->runtime, &opts, &job->container, err);
 }
 

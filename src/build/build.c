@@ -9,7 +9,7 @@
 #include "build/job.h"
 #include "util/clock.h"
 
-static void job_release(struct s2c_build_job *job)
+void s2c_build_job_release(struct s2c_build_job *job)
 {
 	s2c_container_destroy(job->container);
 	s2c_plan_free(job->plan);
@@ -28,6 +28,7 @@ static void job_release(struct s2c_build_job *job)
 		s2c_buf_release(&job->env_files[i]);
 	free(job->ca_file);
 	s2c_strv_release(&job->host_env);
+	s2c_build_mounts_release(&job->mounts);
 	s2c_descriptor_release(&job->commit.desc);
 	s2c_json_free(job->timings);
 	s2c_build_result_release(&job->result);
@@ -92,6 +93,7 @@ int s2c_build_run(struct s2c_ctx *ctx, struct s2c_store *store,
 	static const struct phase phases[] = {
 		{NULL, s2c_build_check_options},
 		{NULL, s2c_build_read_env_files},
+		{NULL, s2c_build_read_mounts},
 		{"resolve", s2c_build_resolve},
 		{"source", s2c_build_open_source},
 		{"prepare", s2c_build_prepare},
@@ -101,7 +103,7 @@ int s2c_build_run(struct s2c_ctx *ctx, struct s2c_store *store,
 		{NULL, s2c_build_finish},
 	};
 	CLEAN_CTX struct s2c_ctx *child = s2c_ctx_child(ctx, options->timeout);
-	CLEAN(job_release)
+	CLEAN(s2c_build_job_release)
 	struct s2c_build_job job = {
 		.ctx = child,
 		.store = store,
@@ -135,12 +137,13 @@ int s2c_build_plan(struct s2c_ctx *ctx, struct s2c_store *store,
 	static const struct phase phases[] = {
 		{NULL, s2c_build_check_options},
 		{NULL, s2c_build_read_env_files},
+		{NULL, s2c_build_read_mounts},
 		{"resolve", s2c_build_resolve},
 		{"source", s2c_build_open_source},
 		{"prepare", s2c_build_decide},
 	};
 	CLEAN_CTX struct s2c_ctx *child = s2c_ctx_child(ctx, options->timeout);
-	CLEAN(job_release)
+	CLEAN(s2c_build_job_release)
 	struct s2c_build_job job = {
 		.ctx = child,
 		.store = store,

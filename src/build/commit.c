@@ -65,10 +65,12 @@ int s2c_build_commit(struct s2c_build_job *job, struct s2c_error **err)
 	struct s2c_commit_opts opts = {
 		.config = job->plan->config,
 		.excludes = &job->plan->excludes,
+		.annotations = job->plan->annotations,
 		.compression = job->plan->compression,
 		.level = job->plan->compression_level,
 		.created = created,
 		.created_by = by,
+		.forbidden = job->mounts.needles,
 	};
 
 	if (!s2c_container_has_program(job->container, run))
@@ -91,6 +93,9 @@ static void remove_previous(struct s2c_build_job *job)
 	if (!job->options->remove_previous || !job->replaces ||
 		streq(s2c_image_id(job->before)->str, job->result.image_id))
 		return;
+	/* An image in use cannot be removed. */
+	s2c_container_destroy(TAKE(job->container));
+	s2c_runtime_close(TAKE(job->runtime));
 	if (job->home->ops->drop(job->ctx, job->home, job->before, &cause))
 		s2c_emit_log(job->ctx, S2C_WARN,
 			"the previous image was not removed (--rm): %s",

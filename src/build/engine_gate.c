@@ -95,6 +95,7 @@ static int start(struct s2c_ctx *ctx, struct s2c_store *store, struct s2c_work *
 		.deadline = options->timeout && options->timeout < DEADLINE
 				    ? options->timeout + GRACE
 				    : DEADLINE,
+		.takes_over = options->incremental && options->remove_previous,
 	};
 
 	if (s2c_uids_parse(options->allowed_uids, &uids, err) < 0 ||

@@ -103,13 +103,14 @@ int s2c_env_parse_file(const char *text, size_t len, const char *what,
 	return 0;
 }
 
-int s2c_env_parse_flag(const char *text, struct s2c_strv *env, struct s2c_error **err)
+int s2c_env_parse_flag(const char *option, const char *text, struct s2c_strv *env,
+	struct s2c_error **err)
 {
 	size_t len = strlen(text);
 
 	text = trim(text, &len);
 	if (put(text, len, env, err) < 0)
-		return s2c_wrap(err, "--env");
+		return s2c_wrap(err, "%s", option);
 	return 0;
 }
 

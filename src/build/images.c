@@ -266,6 +266,7 @@ int s2c_images_prune(struct s2c_ctx *ctx, struct s2c_store *store,
 		.dry_run = options->dry_run,
 		.check = options->check,
 		.untagged = options->all,
+		.caches = options->caches,
 	};
 	struct s2c_gc_result result = {0};
 
@@ -275,6 +276,7 @@ int s2c_images_prune(struct s2c_ctx *ctx, struct s2c_store *store,
 		.blobs = result.blobs,
 		.trees = result.trees,
 		.works = result.works,
+		.caches = result.caches,
 		.bytes = result.bytes,
 		.damaged = result.damaged,
 	};

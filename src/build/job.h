@@ -9,6 +9,7 @@
 
 #include "build/engine_gate.h"
 #include "build/home.h"
+#include "build/mounts.h"
 #include "build/plan.h"
 #include "build/users.h"
 #include "codec/json.h"
@@ -42,6 +43,7 @@ struct s2c_build_job {
 	size_t n_env_files;
 	char *ca_file;
 	struct s2c_strv host_env;
+	struct s2c_build_mounts mounts;
 	struct s2c_plan_facts facts;
 	struct s2c_commit_result commit;
 	struct s2c_image *before; /* what TAG means so far; NULL: nothing */
@@ -49,6 +51,8 @@ struct s2c_build_job {
 	struct s2c_json *timings; /* milliseconds of each phase */
 	struct s2c_build_result result;
 };
+
+void s2c_build_job_release(struct s2c_build_job *job);
 
 /* How the job reaches registries. Borrows of the job. */
 struct s2c_registry_opts s2c_build_registry(const struct s2c_build_job *job);
@@ -62,7 +66,13 @@ const char *s2c_build_bundle_path(const struct s2c_build_job *job);
 /* Options that are wrong whatever the images say. */
 S2C_CHECK int s2c_build_check_options(struct s2c_build_job *job, struct s2c_error **err);
 S2C_CHECK int s2c_build_read_env_files(struct s2c_build_job *job, struct s2c_error **err);
-/* The work directory, where images live, and the builder image. */
+/* The work directory, and where images live. */
+S2C_CHECK int s2c_build_open_home(struct s2c_build_job *job, struct s2c_error **err);
+/* Where containers run. */
+S2C_CHECK int s2c_build_open_runtime(struct s2c_build_job *job, struct s2c_error **err);
+/* Secrets and volumes. */
+S2C_CHECK int s2c_build_read_mounts(struct s2c_build_job *job, struct s2c_error **err);
+/* The same as s2c_build_open_home(), and the builder image. */
 S2C_CHECK int s2c_build_resolve(struct s2c_build_job *job, struct s2c_error **err);
 S2C_CHECK int s2c_build_open_source(struct s2c_build_job *job, struct s2c_error **err);
 /* Runtime, scripts, users, and the plan; nothing when the builder image is not here. */

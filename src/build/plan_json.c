@@ -67,16 +67,42 @@ static void add_container(struct s2c_json *root, const struct s2c_plan *plan)
 		s2c_json_set_str(root, "artifactsOf", plan->previous);
 }
 
-static void add_host_env(struct s2c_json *root, const struct s2c_strv *host_env)
+static void add_only_env(struct s2c_json *root, const struct s2c_strv *only_env)
 {
 	struct s2c_json *names = s2c_json_array_at(root, "buildOnlyEnv");
 
-	if (!host_env)
-		return;
-	s2c_strv_foreach (variable, host_env) {
+	s2c_strv_foreach (variable, only_env) {
 		CLEAN_FREE char *name = xstrndup(variable, strcspn(variable, "="));
 
 		s2c_json_add_str(names, name);
+	}
+}
+
+static void add_labels(struct s2c_json *image, const struct s2c_plan *plan)
+{
+	const struct s2c_json *labels = s2c_json_get(
+		s2c_json_get(plan->config->root, "config"), "Labels");
+
+	if (labels)
+		s2c_json_set(image, "labels", s2c_json_copy(labels));
+	if (plan->annotations)
+		s2c_json_set(image, "annotations", s2c_json_copy(plan->annotations));
+}
+
+/* What the build gets besides; of secrets where they come from, not what they are. */
+static void add_mounts(struct s2c_json *root, const struct s2c_mount_specs *specs)
+{
+	struct s2c_json *list = s2c_json_array_at(root, "mounts");
+
+	for (size_t i = 0; specs && i < specs->n; i++) {
+		const struct s2c_mount_spec *spec = &specs->items[i];
+		struct s2c_json *one = s2c_json_new_object();
+
+		s2c_json_set_str(one, "origin", spec->origin);
+		s2c_json_set_str(one, "from", spec->from ? spec->from : "");
+		s2c_json_set_str(one, "to", spec->to);
+		s2c_json_set_bool(one, "readOnly", spec->read_only);
+		s2c_json_add(list, one);
 	}
 }
 
@@ -109,6 +135,7 @@ static void add_result(struct s2c_json *root, const struct s2c_plan *plan)
 	s2c_json_set_strv(image, "cmd", &plan->run);
 	s2c_json_set_strv(image, "env", &plan->env);
 	s2c_json_set_strv(image, "leftOut", &plan->excludes);
+	add_labels(image, plan);
 	for (size_t i = 0; i < plan->n_outputs; i++) {
 		CLEAN_FREE char *text = xasprintf(
 			"%s:%s", kinds[plan->outputs[i].kind], plan->outputs[i].path);
@@ -128,7 +155,8 @@ char *s2c_plan_json(const struct s2c_plan *plan, const struct s2c_plan_facts *fa
 	add_user(root, plan);
 	add_scripts(root, facts->scripts);
 	add_container(root, plan);
-	add_host_env(root, facts->host_env);
+	add_only_env(root, &plan->only_env);
+	add_mounts(root, facts->mounts);
 	add_result(root, plan);
 	s2c_json_sort(root);
 	return s2c_json_print(root, S2C_JSON_PRETTY);

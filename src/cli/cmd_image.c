@@ -327,12 +327,16 @@ const struct s2c_command s2c_cmd_load = {
 /* ---- prune ---- */
 
 struct prune_args {
-	bool dry_run, check, all;
+	bool dry_run, check, all, caches;
 };
 
 static const struct s2c_option prune_options[] = {
 	{"all", 'a', S2C_OPT_FLAG, offsetof(struct prune_args, all), NULL,
 		"also remove images without a name", NULL},
+	{"caches", 0, S2C_OPT_FLAG, offsetof(struct prune_args, caches), NULL,
+		"also remove all caches of builds, and not only those that nobody used "
+		"for 30 days and the oldest beyond 10 GiB",
+		NULL},
 	{"check", 0, S2C_OPT_FLAG, offsetof(struct prune_args, check), NULL,
 		"also read every blob again; damaged ones are named and removed", NULL},
 	{"dry-run", 0, S2C_OPT_FLAG, offsetof(struct prune_args, dry_run), NULL,
@@ -347,6 +351,7 @@ static int prune(struct s2c_call *call, struct s2c_error **err)
 		.dry_run = args->dry_run,
 		.check = args->check,
 		.all = args->all,
+		.caches = args->caches,
 	};
 	struct s2c_prune_result r = {0};
 	char size[S2C_SIZE_TEXT];
@@ -355,8 +360,9 @@ static int prune(struct s2c_call *call, struct s2c_error **err)
 		return -1;
 	s2c_format_size(r.bytes, size);
 	printf("%s %" PRIu64 " blobs, %" PRIu64 " trees, %" PRIu64
-	       " work directories: %s\n",
-		o.dry_run ? "would remove" : "removed", r.blobs, r.trees, r.works, size);
+	       " work directories, %" PRIu64 " caches: %s\n",
+		o.dry_run ? "would remove" : "removed", r.blobs, r.trees, r.works,
+		r.caches, size);
 	if (r.damaged)
 		return s2c_fail(err, S2C_EDIGEST,
 			"%" PRIu64

@@ -92,13 +92,34 @@ static int check_output(struct s2c_session *session, const struct s2c_reference 
 		"the name '%s' is in use", text);
 }
 
+/* What a name means so far, if that is to be known. */
+static void find_replaced(struct s2c_session *session, const char *text, char id[72])
+{
+	CLEAN_JSON struct s2c_json *answer = NULL;
+	char target[S2C_UPSTREAM_TARGET_MAX];
+	const char *found;
+
+	*id = '\0';
+	if (!session->core->takes_over)
+		return;
+	(void)snprintf(target, sizeof(target),
+		"/v" S2C_UPSTREAM_VERSION "/images/%s/json", text);
+	if (s2c_session_engine(session, S2C_HTTP1_GET, target, NULL, &answer, NULL) < 0)
+		return;
+	found = s2c_json_str(s2c_json_get(answer, "Id"));
+	if (!found || !s2c_gate_image_id(found, id))
+		*id = '\0';
+}
+
 static int give_name(struct s2c_session *session, const char *id,
 	const struct s2c_reference *name, struct s2c_error **err)
 {
 	CLEAN_BUF struct s2c_buf target = S2C_BUF_INIT(S2C_UPSTREAM_TARGET_MAX);
-	char text[S2C_REFERENCE_MAX + 1], repo[S2C_REFERENCE_MAX + 1];
+	char text[S2C_REFERENCE_MAX + 1], repo[S2C_REFERENCE_MAX + 1], replaced[72];
 
 	s2c_reference_name(name, repo);
+	s2c_gate_canonical(name, text);
+	find_replaced(session, text, replaced);
 	if (s2c_buf_printf(&target, err, "/v" S2C_UPSTREAM_VERSION "/images/%s/tag", id) <
 			0 ||
 		s2c_http1_query_add(&target, "repo", repo, err) < 0 ||
@@ -106,8 +127,9 @@ static int give_name(struct s2c_session *session, const char *id,
 		s2c_session_engine(session, S2C_HTTP1_POST, s2c_buf_str(&target), NULL,
 			NULL, err) < 0)
 		return -1;
-	s2c_gate_canonical(name, text);
 	s2c_ledger_add_name(session->core->ledger, session->owner, id, text);
+	if (*replaced && !streq(replaced, id))
+		s2c_ledger_add_image(session->core->ledger, session->owner, replaced);
 	s2c_core_images_changed(session->core);
 	return 0;
 }

@@ -86,6 +86,7 @@ static void be_gate(const struct s2c_private_gate_opts *opts, uint32_t owner)
 		.n_listen_fds = 1,
 		.reload_fd = -1,
 		.life_fd = LIFE,
+		.takes_over = opts->takes_over,
 		.ready = report_ready,
 	};
 	struct s2c_ctx *ctx = s2c_ctx_new((struct s2c_sink){0});

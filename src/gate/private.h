@@ -25,6 +25,8 @@ struct s2c_private_gate_opts {
 	const struct s2c_uids *uids;     /* of containers */
 	const struct s2c_strv *networks; /* as the engine calls them */
 	uint32_t deadline;               /* seconds a container may run */
+	/* Whether the build may remove an image from which it took its name (--rm). */
+	bool takes_over;
 };
 
 /*

@@ -383,6 +383,7 @@ static int load(struct server *server, struct s2c_error **err)
 		return -1;
 	server->core.policy = policy_of(rules);
 	server->core.private_ = !opts->policy;
+	server->core.takes_over = opts->takes_over;
 	server->upstream = xstrdup(opts->upstream           ? opts->upstream
 				   : rules->upstream.socket ? rules->upstream.socket
 							    : "/run/docker.sock");

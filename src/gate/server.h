@@ -19,6 +19,7 @@ struct s2c_gate_server {
 	uint32_t owner;       /* of a private gate: the engine's uid */
 	/* Of a private gate: an engine elsewhere, in the place of `upstream`; or NULL. */
 	const struct s2c_tunnel_opts *remote;
+	bool takes_over;       /* of a private gate: see struct s2c_private_gate_opts */
 	const char *state;     /* directory for what must survive a crash */
 	const char *listen;    /* path of the common socket; NULL: only `listen_fds` */
 	const int *listen_fds; /* sockets that listen already; borrowed */

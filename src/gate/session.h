@@ -33,6 +33,8 @@ struct s2c_core {
 	struct s2c_upstream upstream;
 	bool podman;   /* the engine's flavor */
 	bool private_; /* for one build: see s2c_rules_private() */
+	/* Of a private gate: an image that loses its name to the build is the build's. */
+	bool takes_over;
 	struct s2c_ledger *ledger;
 	struct s2c_audit *audit; /* NULL: none */
 	struct s2c_metrics *metrics;

@@ -17,14 +17,26 @@ static const char *const network_names[] = {
 
 int s2c_network_parse(const char *text, enum s2c_network *out, struct s2c_error **err)
 {
+	/* Words of engines, as S2I's users have them. */
+	if (streq(text, "bridge") || streq(text, "default")) {
+		*out = S2C_NETWORK_ISOLATED;
+		return 0;
+	}
 	for (size_t i = 0; i < ARRAY_SIZE(network_names); i++) {
 		if (streq(text, network_names[i])) {
 			*out = (enum s2c_network)i;
 			return 0;
 		}
 	}
+	if (starts_with(text, "container:"))
+		return s2c_fail(err, S2C_EINVAL,
+			"'%s': the network of another container is not joined; use "
+			"isolated, none or host",
+			text);
 	return s2c_fail(err, S2C_EINVAL,
-		"network '%s' is not known: use isolated, none or host", text);
+		"network '%s' is not known: use isolated (or bridge, default), none or "
+		"host",
+		text);
 }
 
 const char *s2c_network_name(enum s2c_network network)

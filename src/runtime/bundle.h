@@ -16,7 +16,11 @@
 struct s2c_bundle_bind {
 	char *source;      /* absolute host path */
 	char *destination; /* absolute, without symlinks, in the container's root */
-	bool writable;     /* else read-only, as all but our own file of reports are */
+	bool writable;     /* else read-only */
+	/* For whoever makes mount points: what the source is; and a name that it gets in
+	 * a destination that is a directory. */
+	bool is_dir;
+	const char *name; /* borrowed; NULL: none */
 };
 
 /* Hard limits of this process that rlimits must not exceed (no CAP_SYS_RESOURCE). */

@@ -564,6 +564,10 @@ static int copy_mount(struct s2c_ctx *ctx, struct s2c_engine_container *c,
 	const char *slash = strrchr(mount->destination, '/');
 	CLEAN_FREE char *dir = xstrndup(
 		mount->destination, (size_t)(slash - mount->destination));
+	if (mount->kind != S2C_MOUNT_HOST || mount->writable)
+		return s2c_fail(err, S2C_EUNSUPPORTED,
+			"a container of an engine gets no mount at '%s'",
+			mount->destination);
 	struct s2c_engine_file file = {
 		.path = mount->destination, .mode = 0444, .uid = c->uid, .gid = c->gid};
 

@@ -14,12 +14,36 @@
 #define S2C_RUNTIME_KEEPER_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "runtime/cgroup.h"
 #include "runtime/overlay.h"
 #include "util/ctx.h"
 #include "util/strv.h"
+
+/* A file in the keeper's memory: <work_path>/memory/<its index>. */
+struct s2c_keeper_file {
+	const void *data;
+	size_t len;
+	unsigned mode; /* nothing for anybody but its owner */
+};
+
+/*
+ * A tmpfs that only the keeper has, at <work_path>/memory: it ends with the keeper and is
+ * on no disk.
+ */
+struct s2c_keeper_memory {
+	struct s2c_keeper_file *files; /* borrowed */
+	size_t n_files;
+	/* Sockets <work_path>/memory/agent-<index> that lead to these SSH agents. */
+	struct s2c_strv agents;
+	bool chown; /* files and sockets belong to: */
+	uint32_t uid, gid;
+	/* Descriptors that stay open until all of the container is gone: locks. */
+	int *held;
+	size_t n_held;
+};
 
 struct s2c_keeper_opts {
 	struct s2c_overlay *overlay; /* mounted at <work_path>/rootfs by a run */
@@ -32,12 +56,14 @@ struct s2c_keeper_opts {
 	const struct s2c_strv
 		*run_argv;       /* the OCI runtime; 0, 1, 2 and 3 come with run */
 	bool init_takes_streams; /* 0, 1 and 2 again as 4, 5 and 6: S2C_INIT_STREAMS */
-	bool verbose;            /* keep our standard error, for S2C_TRACE */
+	const struct s2c_keeper_memory *memory;
+	bool verbose; /* keep our standard error, for S2C_TRACE */
 };
 
 /* Where the keeper mounts things, below the work directory. */
 #define S2C_KEEPER_ROOTFS "rootfs"
 #define S2C_KEEPER_NETNS "netns"
+#define S2C_KEEPER_MEMORY "memory"
 
 #define S2C_KEEPER_TEXT_MAX 1024
 

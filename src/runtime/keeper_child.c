@@ -27,6 +27,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+#include "runtime/keeper_memory.h"
 #include "runtime/network.h"
 #include "util/subprocess.h"
 
@@ -434,6 +435,10 @@ __attribute__((noreturn)) static void keeper_main(
 		tell(&k, S2C_KEEPER_FAILED, 0, s2c_error_message(err));
 		_exit(1);
 	}
+	if (s2c_keeper_memory_make(opts->memory, opts->work_path, &err) < 0) {
+		tell(&k, S2C_KEEPER_FAILED, 0, s2c_error_message(err));
+		_exit(1);
+	}
 	set_up_network(&k);
 	keep(&k);
 }
@@ -462,8 +467,15 @@ static void remove_cgroups(const struct s2c_keeper_opts *opts)
 void s2c_keeper_child(const struct s2c_keeper_opts *opts, int life_fd, int control_fd)
 {
 	struct pollfd fds[2] = {{.fd = life_fd, .events = POLLIN}};
-	int keep_fds[] = {life_fd, control_fd, opts->work_fd};
+	int keep_fds[KEEP_MAX];
+	size_t n = 0;
 	pid_t keeper;
+
+	keep_fds[n++] = life_fd;
+	keep_fds[n++] = control_fd;
+	keep_fds[n++] = opts->work_fd;
+	for (size_t i = 0; i < opts->memory->n_held && n < KEEP_MAX; i++)
+		keep_fds[n++] = opts->memory->held[i];
 
 	default_signals();
 	/* A Ctrl-C at the terminal is for s2c, which then decides what ends when. */
@@ -477,7 +489,7 @@ void s2c_keeper_child(const struct s2c_keeper_opts *opts, int life_fd, int contr
 	if (keeper == 0)
 		keeper_main(opts, control_fd);
 	close(control_fd);
-	close_others(keep_fds, ARRAY_SIZE(keep_fds));
+	close_others(keep_fds, n);
 	fds[1] = (struct pollfd){.fd = pidfd_open(keeper, 0), .events = POLLIN};
 	while (poll(fds, 2, -1) < 0 && errno == EINTR)
 		;

@@ -13,6 +13,7 @@
 #include "runtime/network.h"
 #include "runtime/overlay.h"
 #include "runtime/userns.h"
+#include "store/cache.h"
 #include "store/work.h"
 
 /* How much s2c knows of an OCI runtime. */
@@ -46,8 +47,13 @@ struct s2c_native_container {
 	struct s2c_port *ports;
 	size_t n_ports;
 	char *hostname;
+	char *hosts; /* text of /etc/hosts */
 	struct s2c_bundle_bind *binds;
 	size_t n_binds;
+	size_t n_own_binds; /* the first of them: our own files */
+	struct s2c_keeper_memory memory;
+	struct s2c_cache **caches;
+	size_t n_caches;
 
 	struct s2c_net_choice net;
 	bool net_known; /* the helper has said whether the network is up */
@@ -96,6 +102,19 @@ S2C_CHECK int s2c_native_commit(struct s2c_ctx *ctx, struct s2c_container *conta
 	const struct s2c_commit_opts *opts, struct s2c_commit_result *out,
 	struct s2c_error **err);
 void s2c_native_destroy(struct s2c_container *container);
+
+/* ---- mounts (native_mounts.c) ---- */
+
+/* From what was asked for to binds, and what the keeper has to make for them. */
+S2C_CHECK int s2c_native_plan_mounts(struct s2c_ctx *ctx, struct s2c_native_container *c,
+	const struct s2c_container_opts *opts, struct s2c_error **err);
+/* Makes what the binds are mounted on, as a lower layer of its own. */
+S2C_CHECK int s2c_native_make_mount_points(
+	struct s2c_native_container *c, struct s2c_error **err);
+/* Notes those that are hidden by the image, and so will appear in the upper directory. */
+S2C_CHECK int s2c_native_note_hidden_mounts(
+	struct s2c_native_container *c, struct s2c_error **err);
+void s2c_native_release_mounts(struct s2c_native_container *c);
 
 /* Starts a keeper for the next run, with its network helper (native_run.c). */
 S2C_CHECK int s2c_native_start_keeper(

@@ -5,6 +5,7 @@
  */
 #include "runtime/native.h"
 
+#include "codec/guard.h"
 #include "layer/diff.h"
 #include "layer/writer.h"
 #include "store/blob.h"
@@ -21,22 +22,41 @@ static void plan_excludes(const struct s2c_native_container *c,
 		s2c_strv_add(out, path + strspn(path, "/"));
 }
 
-/* What changed, as entries. Caller frees *out before *excludes. */
-static int open_diff(struct s2c_ctx *ctx, struct s2c_native_container *c, int upper,
-	const struct s2c_strv *excludes, struct s2c_entries **out, struct s2c_error **err)
+/* What the upper directory holds for the layer. */
+struct changes {
+	const struct s2c_native_container *c;
+	int upper;
+	struct s2c_strv excludes;
+};
+
+static void changes_release(struct changes *changes)
 {
+	s2c_clean_fd(&changes->upper);
+	s2c_strv_release(&changes->excludes);
+}
+
+/* What changed, as entries. Caller frees *out before the changes. */
+static int open_diff(struct s2c_ctx *ctx, const struct changes *changes,
+	const struct s2c_needles *forbidden, struct s2c_entries **out,
+	struct s2c_error **err)
+{
+	const struct s2c_native_container *c = changes->c;
 	struct s2c_diff_opts diff = {
 		.lower_fds = c->overlay.lower_fds,
 		.n_lowers = c->n_trees,
-		.upper_fd = upper,
+		.upper_fd = changes->upper,
 		.xattr_prefix = s2c_userns_overlay_prefix(&c->native->userns),
-		.excludes = excludes,
+		.excludes = &changes->excludes,
 		.owner = {.single_id = c->native->userns.kind == S2C_USERNS_SINGLE,
 			.uid = c->uid,
 			.gid = c->gid},
 	};
 
-	return s2c_layer_diff(ctx, &diff, out, err);
+	if (s2c_layer_diff(ctx, &diff, out, err) < 0)
+		return -1;
+	if (forbidden)
+		*out = s2c_entries_guard(*out, forbidden);
+	return 0;
 }
 
 /* The layer on top of `before`, if all below it is the image that the container is of. */
@@ -84,19 +104,18 @@ static int write_layer(struct s2c_ctx *ctx, struct s2c_native_container *c,
 {
 	CLEAN_PHASE struct s2c_phase phase = s2c_phase_begin(ctx, "layer", NULL);
 	const struct s2c_descriptor *there = candidate(c, opts);
-	CLEAN_STRV struct s2c_strv excludes = S2C_STRV_INIT;
+	CLEAN(changes_release) struct changes changes = {.c = c, .upper = -1};
 	CLEAN_ENTRIES struct s2c_entries *look = NULL, *entries = NULL;
 	CLEAN_INGEST struct s2c_ingest *ingest = NULL;
-	CLEAN_FD int upper = -1;
 	struct s2c_layer_opts how = {.compression = opts->compression,
 		.level = opts->level,
 		.newest = opts->newest};
 
-	plan_excludes(c, opts, &excludes);
-	if (s2c_overlay_upper(&c->overlay, &upper, err) < 0)
+	plan_excludes(c, opts, &changes.excludes);
+	if (s2c_overlay_upper(&c->overlay, &changes.upper, err) < 0)
 		return -1;
 	if (there) {
-		if (open_diff(ctx, c, upper, &excludes, &look, err) < 0)
+		if (open_diff(ctx, &changes, opts->forbidden, &look, err) < 0)
 			return -1;
 		int same = is_the_same(ctx, look, opts, layer, err);
 		if (same > 0) {
@@ -108,7 +127,7 @@ static int write_layer(struct s2c_ctx *ctx, struct s2c_native_container *c,
 		if (same)
 			return same < 0 ? -1 : 0;
 	}
-	if (open_diff(ctx, c, upper, &excludes, &entries, err) < 0 ||
+	if (open_diff(ctx, &changes, opts->forbidden, &entries, err) < 0 ||
 		s2c_ingest_begin(c->native->store, &ingest, err) < 0)
 		return -1;
 	s2c_ingest_hashed_by_caller(ingest);
@@ -133,6 +152,17 @@ static void add_layer(struct s2c_manifest *manifest, const struct s2c_layer_resu
 	memcpy(d->media_type, layer->media_type, strlen(layer->media_type) + 1);
 }
 
+static void annotate(struct s2c_manifest *manifest, const struct s2c_json *annotations)
+{
+	if (!annotations)
+		return;
+	if (!manifest->annotations)
+		manifest->annotations = s2c_json_new_object();
+	s2c_json_foreach (one, annotations)
+		s2c_json_set_str(
+			manifest->annotations, s2c_json_key(one), s2c_json_str(one));
+}
+
 int s2c_native_commit(struct s2c_ctx *ctx, struct s2c_container *container,
 	const struct s2c_commit_opts *opts, struct s2c_commit_result *out,
 	struct s2c_error **err)
@@ -155,6 +185,7 @@ int s2c_native_commit(struct s2c_ctx *ctx, struct s2c_container *container,
 		return s2c_wrap(err, "making the layer");
 	if (layer.entries > 0)
 		add_layer(manifest, &layer);
+	annotate(manifest, opts->annotations);
 	s2c_config_add_layer(config, layer.entries ? &layer.diff_id : NULL, &history);
 	if (s2c_image_put(c->native->store, manifest, config, &desc, err) < 0)
 		return -1;

@@ -1,12 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Making a container's file system: layers unpacked once and for all, an overlay over
- * them, and files put in and read through a view of it that only s2c has.
- *
- * The mount points that every container needs (/proc, /etc/hosts, ...) are a lower layer
- * of their own below the image, made for this container: what the image lacks shows
- * through from there, so nothing has to be created in the upper directory, and nothing of
- * it can end up in a layer (buildah#4242, buildkit#1739).
+ * them, and files put in and read through a view of it that only s2c has. Mounts and the
+ * points that they need are in native_mounts.c.
  */
 #include "runtime/native.h"
 
@@ -15,7 +11,6 @@
 #include <sys/stat.h>
 
 #include "codec/extract.h"
-#include "runtime/init_protocol.h"
 #include "runtime/rootpath.h"
 #include "runtime/trees.h"
 #include "store/tree.h"
@@ -178,172 +173,6 @@ int s2c_native_copy_in(struct s2c_ctx *ctx, struct s2c_container *container,
 	return s2c_extract_all(ctx, entries, root, &opts, NULL, err);
 }
 
-/* ---- mount points ---- */
-
-static void add_bind(
-	struct s2c_native_container *c, char *source, const char *destination)
-{
-	c->binds = xreallocarray(c->binds, c->n_binds + 1, sizeof(*c->binds));
-	c->binds[c->n_binds++] = (struct s2c_bundle_bind){
-		.source = source, .destination = xstrdup(destination)};
-}
-
-static void plan_binds(
-	struct s2c_native_container *c, const struct s2c_container_opts *opts)
-{
-	const char *work = s2c_work_path(c->work);
-
-	add_bind(c, xasprintf("%s/" S2C_NATIVE_INIT, work), S2C_INIT_PATH);
-	if (c->native->oci_kind == S2C_OCI_OTHER) {
-		add_bind(c, xasprintf("%s/" S2C_NATIVE_REPORTS, work),
-			S2C_INIT_REPORTS_PATH);
-		c->binds[c->n_binds - 1].writable = true;
-	}
-	add_bind(c, xasprintf("%s/" S2C_NATIVE_HOSTS, work), "/etc/hosts");
-	add_bind(c, xasprintf("%s/" S2C_NATIVE_HOSTNAME, work), "/etc/hostname");
-	if (c->network != S2C_NETWORK_NONE)
-		add_bind(c, xasprintf("%s/" S2C_NATIVE_RESOLV, work), "/etc/resolv.conf");
-	for (size_t i = 0; i < opts->n_mounts; i++)
-		add_bind(c, xstrdup(opts->mounts[i].source), opts->mounts[i].destination);
-}
-
-/* Our own files become files, others what their source is. */
-static int bind_is_dir(
-	const struct s2c_bundle_bind *bind, const char *work, struct s2c_error **err)
-{
-	struct stat st;
-
-	if (s2c_rootpath_below(bind->source, work))
-		return 0;
-	if (stat(bind->source, &st) < 0)
-		return s2c_fail_errno(err, errno, "cannot mount '%s'", bind->source);
-	return S_ISDIR(st.st_mode);
-}
-
-static int make_mount_point(
-	int skeleton, const char *path, bool dir, struct s2c_error **err)
-{
-	CLEAN_FREE char *name = xstrdup(path + 1);
-	CLEAN_FD int fd = -1;
-
-	/* Modes are set afterwards: the umask of whoever called s2c has no say here. */
-	for (char *slash = strchr(name, '/'); slash; slash = strchr(slash + 1, '/')) {
-		*slash = '\0';
-		if (s2c_fs_mkdir_p(skeleton, name, 0755, err) < 0)
-			return -1;
-		if (fchmodat(skeleton, name, 0755, 0) < 0)
-			return s2c_fail_errno(err, errno, "cannot make '%s'", name);
-		*slash = '/';
-	}
-	if (dir ? s2c_fs_mkdir_p(skeleton, name, 0755, err) < 0
-		: s2c_fs_open(skeleton, name, O_WRONLY | O_CREAT, 0644, &fd, err) < 0)
-		return -1;
-	if (fchmodat(skeleton, name, dir ? 0755 : 0644, 0) < 0)
-		return s2c_fail_errno(err, errno, "cannot make '%s'", name);
-	return 0;
-}
-
-/* Where a bind leads in the image; what is there must be of the same kind. */
-static int resolve_bind(
-	int view, struct s2c_bundle_bind *bind, bool dir, struct s2c_error **err)
-{
-	CLEAN_FREE char *resolved = NULL;
-	CLEAN_FD int fd = -1;
-	struct stat st;
-	bool exists;
-
-	if (s2c_rootpath_resolve(view, bind->destination, &resolved, &exists, err) < 0)
-		return -1;
-	if (s2c_rootpath_covered(resolved) || streq(resolved, "/"))
-		return s2c_fail(err, S2C_EINVAL,
-			"'%s' leads to '%s' in the image, which cannot be a mount point",
-			bind->destination, resolved);
-	if (exists) {
-		if (s2c_fs_open_in(view, resolved, O_PATH, 0, &fd, err) < 0)
-			return -1;
-		if (fstat(fd, &st) < 0 || !S_ISDIR(st.st_mode) == dir)
-			return s2c_fail(err, S2C_EINVAL,
-				"'%s' of the image is %sa directory and cannot be a "
-				"mount "
-				"point for '%s'",
-				resolved, dir ? "not " : "", bind->source);
-	}
-	free(bind->destination);
-	bind->destination = TAKE(resolved);
-	return 0;
-}
-
-/* /proc, /sys, /dev as anything but directories are a trap for the runtime's mounts. */
-static int check_fixed(int view, struct s2c_error **err)
-{
-	static const char *const fixed[] = {"proc", "sys", "dev"};
-
-	for (size_t i = 0; i < ARRAY_SIZE(fixed); i++) {
-		struct stat st;
-
-		if (fstatat(view, fixed[i], &st, AT_SYMLINK_NOFOLLOW) < 0)
-			continue;
-		if (!S_ISDIR(st.st_mode))
-			return s2c_fail(err, S2C_EINVAL,
-				"it has '/%s' as %s, where a container needs a "
-				"directory: "
-				"take another image",
-				fixed[i],
-				S_ISLNK(st.st_mode) ? "a symbolic link" : "a file");
-	}
-	return 0;
-}
-
-static int make_skeleton(struct s2c_native_container *c, struct s2c_error **err)
-{
-	static const char *const fixed[] = {"/proc", "/sys", "/dev"};
-	int work = s2c_work_fd(c->work);
-	CLEAN_FD int skeleton = -1;
-	int view;
-
-	if (s2c_fs_mkdir_p(work, S2C_NATIVE_SKELETON, 0755, err) < 0 ||
-		s2c_fs_open(work, S2C_NATIVE_SKELETON, O_PATH | O_DIRECTORY, 0, &skeleton,
-			err) < 0 ||
-		s2c_overlay_view(&c->overlay, &view, err) < 0)
-		return -1;
-	if (check_fixed(view, err) < 0)
-		return -1;
-	for (size_t i = 0; i < ARRAY_SIZE(fixed); i++)
-		if (make_mount_point(skeleton, fixed[i], true, err) < 0)
-			return -1;
-	for (size_t i = 0; i < c->n_binds; i++) {
-		int dir = bind_is_dir(&c->binds[i], s2c_work_path(c->work), err);
-
-		if (dir < 0 || resolve_bind(view, &c->binds[i], dir, err) < 0 ||
-			make_mount_point(skeleton, c->binds[i].destination, dir, err) < 0)
-			return -1;
-	}
-	s2c_overlay_drop_view(&c->overlay);
-	c->overlay.lower_fds[c->overlay.n_lowers++] = take_fd(&skeleton);
-	return 0;
-}
-
-/* Whiteouts of the image can hide the skeleton; what is missing then is left out later.
- */
-static int note_hidden(struct s2c_native_container *c, struct s2c_error **err)
-{
-	static const char *const fixed[] = {"/proc", "/sys", "/dev"};
-	int view;
-
-	if (s2c_overlay_view(&c->overlay, &view, err) < 0)
-		return -1;
-	for (size_t i = 0; i < ARRAY_SIZE(fixed) + c->n_binds; i++) {
-		const char *path = i < ARRAY_SIZE(fixed)
-					   ? fixed[i]
-					   : c->binds[i - ARRAY_SIZE(fixed)].destination;
-		struct stat st;
-
-		if (fstatat(view, path + 1, &st, AT_SYMLINK_NOFOLLOW) < 0)
-			s2c_strv_add(&c->excludes, path + 1);
-	}
-	return 0;
-}
-
 /* ---- create and destroy ---- */
 
 static int check_ids(const struct s2c_native *native,
@@ -403,6 +232,7 @@ static void copy_opts(
 	c->n_ports = opts->n_ports;
 	for (size_t i = 0; i < opts->n_ports; i++)
 		c->ports[i] = opts->ports[i];
+	c->hosts = s2c_net_hosts(c->hostname, opts->hosts, opts->n_hosts);
 	c->manifest = s2c_manifest_copy(opts->image->manifest);
 }
 
@@ -452,12 +282,13 @@ int s2c_native_create(struct s2c_ctx *ctx, struct s2c_runtime *runtime,
 	if (s2c_work_create(c->native->store, "container", &c->work, err) < 0)
 		return -1;
 	c->overlay.work_fd = s2c_work_fd(c->work);
-	plan_binds(c, opts);
-	if (note_cgroups(c, err) < 0 || s2c_overlay_prepare(&c->overlay, err) < 0)
+	if (s2c_native_plan_mounts(ctx, c, opts, err) < 0 || note_cgroups(c, err) < 0 ||
+		s2c_overlay_prepare(&c->overlay, err) < 0)
 		return -1;
-	if (make_skeleton(c, err) < 0)
+	if (s2c_native_make_mount_points(c, err) < 0)
 		return s2c_wrap(err, "image '%s'", opts->image->name);
-	if (s2c_native_start_keeper(c, err) < 0 || note_hidden(c, err) < 0)
+	if (s2c_native_start_keeper(c, err) < 0 ||
+		s2c_native_note_hidden_mounts(c, err) < 0)
 		return -1;
 	*out = &TAKE(c)->base;
 	return 0;
@@ -472,13 +303,10 @@ void s2c_native_destroy(struct s2c_container *container)
 	s2c_work_free(c->work);
 	s2c_manifest_free(c->manifest);
 	s2c_net_choice_release(&c->net);
-	for (size_t i = 0; i < c->n_binds; i++) {
-		free(c->binds[i].source);
-		free(c->binds[i].destination);
-	}
-	free(c->binds);
+	s2c_native_release_mounts(c);
 	free(c->ports);
 	free(c->hostname);
+	free(c->hosts);
 	s2c_strv_release(&c->net_argv);
 	s2c_strv_release(&c->run_argv);
 	s2c_strv_release(&c->excludes);

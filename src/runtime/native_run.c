@@ -75,6 +75,7 @@ int s2c_native_start_keeper(struct s2c_native_container *c, struct s2c_error **e
 		.private_network = c->network != S2C_NETWORK_HOST,
 		.run_argv = &c->run_argv,
 		.init_takes_streams = c->native->oci_kind != S2C_OCI_OTHER,
+		.memory = &c->memory,
 		.verbose = s2c_trace("runtime"),
 	};
 
@@ -147,14 +148,13 @@ static int put_texts(const struct s2c_native_container *c, struct s2c_error **er
 	CLEAN_FREE char *real = host_file("/run/systemd/resolve/resolv.conf");
 	CLEAN_FREE char *resolv = s2c_net_resolv_conf(
 		host, real, c->network, c->net.helper);
-	CLEAN_FREE char *hosts = s2c_net_hosts(c->hostname);
 	CLEAN_FREE char *name = xasprintf("%s\n", c->hostname);
 
 	if (c->native->oci_kind == S2C_OCI_OTHER &&
 		put_file(c, S2C_NATIVE_REPORTS, "", 0, err) < 0)
 		return -1;
 	if (put_file(c, S2C_NATIVE_INIT, s2c_init_image, s2c_init_image_len, err) < 0 ||
-		put_file(c, S2C_NATIVE_HOSTS, hosts, strlen(hosts), err) < 0 ||
+		put_file(c, S2C_NATIVE_HOSTS, c->hosts, strlen(c->hosts), err) < 0 ||
 		put_file(c, S2C_NATIVE_HOSTNAME, name, strlen(name), err) < 0)
 		return -1;
 	return put_file(c, S2C_NATIVE_RESOLV, resolv, strlen(resolv), err);

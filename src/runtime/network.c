@@ -11,6 +11,7 @@
 #include "util/buf.h"
 #include "util/subprocess.h"
 
+#define HOSTS_MAX (S2C_HOSTS_MAX * 320 + 256) /* a name and an address each */
 #define RESOLV_MAX (64u * 1024)
 /* libslirp's own forwarder. */
 #define SLIRP_DNS "10.0.2.3"
@@ -159,8 +160,13 @@ char *s2c_net_resolv_conf(const char *host, const char *fallback,
 	return s2c_buf_take(&out);
 }
 
-char *s2c_net_hosts(const char *hostname)
+char *s2c_net_hosts(const char *hostname, const struct s2c_host *hosts, size_t n)
 {
-	return xasprintf(
+	struct s2c_buf out = S2C_BUF_INIT(HOSTS_MAX);
+
+	s2c_buf_must_printf(&out,
 		"127.0.0.1\tlocalhost %s\n::1\tlocalhost ip6-localhost\n", hostname);
+	for (size_t i = 0; i < n; i++)
+		s2c_buf_must_printf(&out, "%s\t%s\n", hosts[i].ip, hosts[i].name);
+	return s2c_buf_take(&out);
 }

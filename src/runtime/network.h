@@ -50,7 +50,7 @@ void s2c_net_args(const struct s2c_net_command *command, struct s2c_strv *argv);
 char *s2c_net_resolv_conf(const char *host, const char *fallback,
 	enum s2c_network network, enum s2c_net_helper helper);
 
-/* The container's /etc/hosts; caller frees. */
-char *s2c_net_hosts(const char *hostname);
+/* The container's /etc/hosts, with more lines; caller frees. */
+char *s2c_net_hosts(const char *hostname, const struct s2c_host *hosts, size_t n);
 
 #endif

@@ -6,11 +6,15 @@
  */
 #include "runtime/runtime.h"
 
+#include <arpa/inet.h>
+
+#include "codec/guard.h"
 #include "runtime/backend.h"
 #include "runtime/rootpath.h"
 
-#define HOSTNAME_BYTES_MAX 64
-#define MOUNTS_MAX 64
+#define HOSTNAME_BYTES_MAX 64 /* of the container itself: the kernel's */
+#define HOST_BYTES_MAX 253    /* of others: RFC 1035, 2.3.4 */
+#define MOUNTS_MAX 256
 
 static const struct s2c_runtime_ops *const backends[] = {
 	&s2c_runtime_native,
@@ -67,30 +71,65 @@ int s2c_runtime_read_image_file(struct s2c_ctx *ctx, struct s2c_runtime *runtime
 	return runtime->ops->read_image_file(ctx, runtime, image, path, buf, err);
 }
 
-static int check_hostname(const char *name, struct s2c_error **err)
+static int check_hostname(const char *name, size_t max, struct s2c_error **err)
 {
 	static const char fine[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				   "0123456789-.";
+				   "0123456789-._";
 
-	if (!*name || strlen(name) > HOSTNAME_BYTES_MAX ||
+	if (!*name || *name == '-' || *name == '.' || strlen(name) > max ||
 		name[strspn(name, fine)] != '\0')
 		return s2c_fail(err, S2C_EINVAL, "'%s' is not a host name", name);
 	return 0;
 }
 
+static int check_mount(const struct s2c_mount *m, struct s2c_error **err)
+{
+	bool has_source = m->kind == S2C_MOUNT_HOST || m->kind == S2C_MOUNT_AGENT;
+
+	if (has_source && m->source[0] != '/')
+		return s2c_fail(err, S2C_EINVAL,
+			"mount source '%s' is not an absolute path", m->source);
+	return check_path("mount point", m->destination, err);
+}
+
 static int check_mounts(const struct s2c_container_opts *opts, struct s2c_error **err)
 {
+	size_t files = 0;
+
 	if (opts->n_mounts > MOUNTS_MAX)
 		return s2c_fail(err, S2C_ELIMIT, "more than %d mounts", MOUNTS_MAX);
 	for (size_t i = 0; i < opts->n_mounts; i++) {
-		const struct s2c_mount *m = &opts->mounts[i];
-
-		if (m->source[0] != '/')
-			return s2c_fail(err, S2C_EINVAL,
-				"mount source '%s' is not an absolute path", m->source);
-		if (check_path("mount point", m->destination, err) < 0)
+		if (check_mount(&opts->mounts[i], err) < 0)
 			return -1;
+		files += opts->mounts[i].n_files;
 	}
+	if (files > S2C_SECRET_FILES_MAX)
+		return s2c_fail(err, S2C_ELIMIT,
+			"more than %d secret files; give large directories with --volume",
+			S2C_SECRET_FILES_MAX);
+	return 0;
+}
+
+int s2c_host_check(const struct s2c_host *host, struct s2c_error **err)
+{
+	unsigned char address[sizeof(struct in6_addr)];
+
+	if (check_hostname(host->name, HOST_BYTES_MAX, err) < 0)
+		return -1;
+	if (inet_pton(AF_INET, host->ip, address) != 1 &&
+		inet_pton(AF_INET6, host->ip, address) != 1)
+		return s2c_fail(err, S2C_EINVAL,
+			"'%s' is not an address, as of host '%s'", host->ip, host->name);
+	return 0;
+}
+
+static int check_hosts(const struct s2c_container_opts *opts, struct s2c_error **err)
+{
+	if (opts->n_hosts > S2C_HOSTS_MAX)
+		return s2c_fail(err, S2C_ELIMIT, "more than %d hosts", S2C_HOSTS_MAX);
+	for (size_t i = 0; i < opts->n_hosts; i++)
+		if (s2c_host_check(&opts->hosts[i], err) < 0)
+			return -1;
 	return 0;
 }
 
@@ -118,8 +157,10 @@ int s2c_container_create(struct s2c_ctx *ctx, struct s2c_runtime *runtime,
 	struct s2c_error **err)
 {
 	trace(ctx, "create", s2c_image_id(opts->image)->str);
-	if (check_hostname(opts->hostname ? opts->hostname : "s2c", err) < 0 ||
-		check_mounts(opts, err) < 0 || check_policy(opts, err) < 0)
+	if (check_hostname(opts->hostname ? opts->hostname : "s2c", HOSTNAME_BYTES_MAX,
+		    err) < 0 ||
+		check_mounts(opts, err) < 0 || check_hosts(opts, err) < 0 ||
+		check_policy(opts, err) < 0)
 		return -1;
 	if (opts->n_ports > S2C_PORTS_MAX)
 		return s2c_fail(err, S2C_ELIMIT, "more than %d ports", S2C_PORTS_MAX);
@@ -167,6 +208,9 @@ int s2c_container_commit(struct s2c_ctx *ctx, struct s2c_container *container,
 	struct s2c_error **err)
 {
 	trace(ctx, "commit", opts->created_by);
+	if (opts->forbidden && s2c_json_guard(opts->config->root, opts->forbidden,
+				       "its configuration (variables, labels)", err) < 0)
+		return -1;
 	return container->runtime->ops->commit(ctx, container, opts, out, err);
 }
 

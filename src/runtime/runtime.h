@@ -7,6 +7,7 @@
 #define S2C_RUNTIME_RUNTIME_H
 
 #include "codec/entry.h"
+#include "codec/needles.h"
 #include "policy/policy.h"
 #include "store/image.h"
 
@@ -30,11 +31,51 @@ void s2c_runtime_close(struct s2c_runtime *runtime);
 S2C_DEFINE_CLEAN(runtime, struct s2c_runtime *, s2c_runtime_close)
 const char *s2c_runtime_name(const struct s2c_runtime *runtime);
 
-/* A host file or directory shown read-only in the container; never in an image. */
-struct s2c_mount {
-	const char *source;      /* absolute host path, trusted */
-	const char *destination; /* absolute, resolved inside the container's root */
+/* A file that is nowhere on a disk. */
+struct s2c_secret_file {
+	const char *path; /* below the destination: "a/b"; "": the destination itself */
+	const void *data;
+	size_t len;
+	bool program; /* may be executed */
 };
+
+enum s2c_mount_kind {
+	S2C_MOUNT_HOST,   /* `source`, a file or directory of the host */
+	S2C_MOUNT_SECRET, /* `files`, on a tmpfs, that only the container's uid can read
+			   */
+	S2C_MOUNT_CACHE,  /* an own directory that is there again for the same `key` */
+	S2C_MOUNT_AGENT,  /* a socket by which the SSH agent at socket `source` signs */
+};
+
+/*
+ * What a container gets besides its image. None of it is ever in an image, nor are the
+ * mount points that are made for it; directories on the way to one that are missing
+ * belong to the container's uid and gid. No destination may lie in another one.
+ */
+struct s2c_mount {
+	enum s2c_mount_kind kind;
+	const char *destination; /* absolute, resolved inside the container's root */
+	bool writable;           /* HOST only; a CACHE always is, the others never */
+	const char *source;      /* HOST, AGENT: absolute host path, trusted */
+	/* SECRET: borrowed until the container's end. */
+	const struct s2c_secret_file *files;
+	size_t n_files;
+	/* SECRET of one file, whose path is "": its name in case that the destination is
+	 * a directory, into which it goes then. */
+	const char *name;
+	/* CACHE: 64 lower hex digits, and one line for people. A cache that another
+	 * container uses is replaced by an empty one, with a log line. */
+	const char *key, *about;
+};
+#define S2C_SECRET_FILES_MAX 1000 /* in a container */
+
+/* A line more in /etc/hosts. */
+#define S2C_HOSTS_MAX 256
+struct s2c_host {
+	const char *name, *ip; /* checked by s2c_host_check() */
+};
+/* S2C_EINVAL for what is no host name or no address. */
+S2C_CHECK int s2c_host_check(const struct s2c_host *host, struct s2c_error **err);
 
 #define S2C_PORTS_MAX 64
 struct s2c_port {
@@ -67,6 +108,8 @@ struct s2c_container_opts {
 	uint32_t uid, gid;
 	const struct s2c_mount *mounts;
 	size_t n_mounts;
+	const struct s2c_host *hosts;
+	size_t n_hosts;
 	const struct s2c_port *ports;
 	size_t n_ports;
 	const char *hostname;                            /* NULL: "s2c" */
@@ -124,6 +167,8 @@ S2C_CHECK int s2c_container_run(struct s2c_ctx *ctx, struct s2c_container *conta
 struct s2c_commit_opts {
 	const struct s2c_config *config; /* complete new config but for the new layer */
 	const struct s2c_strv *excludes; /* absolute paths left out with all below */
+	/* Set in the manifest; an object of strings, or NULL. Only native has them. */
+	const struct s2c_json *annotations;
 	enum s2c_compression compression;
 	int level;           /* of the compression; 0: its default */
 	int64_t newest;      /* see struct s2c_layer_opts */
@@ -132,6 +177,8 @@ struct s2c_commit_opts {
 	/* An image that is likely to have the same layer on top, which is then taken from
 	 * there instead of being compressed again; NULL: none. */
 	const struct s2c_image *before;
+	/* What neither the layer nor the config may hold: S2C_EDENIED, and no image. */
+	const struct s2c_needles *forbidden; /* NULL: nothing */
 };
 struct s2c_commit_result {
 	struct s2c_descriptor desc; /* of the manifest */

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "source/backend.h"
-#include "source/listing.h"
+#include "codec/listing.h"
 #include "util/fs.h"
 
 static const struct s2c_source_ops *const backends[] = {

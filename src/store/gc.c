@@ -15,6 +15,7 @@
 
 #include "image/config.h"
 #include "store/blob.h"
+#include "store/cache.h"
 #include "store/facts.h"
 #include "store/internal.h"
 #include "store/known.h"
@@ -302,8 +303,7 @@ static void report_incomplete(struct gc *gc)
 
 /* ---- trees ---- */
 
-/* Bytes on disk, for people: what cannot be read counts as nothing. */
-static uint64_t tree_bytes(const char *path)
+uint64_t s2c_store_tree_bytes(const char *path)
 {
 	char *const paths[] = {(char *)path, NULL};
 	FTS *fts = fts_open(paths, FTS_PHYSICAL | FTS_NOCHDIR | FTS_XDEV, NULL);
@@ -324,7 +324,7 @@ static int remove_tree(struct gc *gc, const char *name, struct s2c_error **err)
 {
 	CLEAN_FREE char *path = xasprintf("%s/trees/%s", gc->store->path, name);
 	CLEAN_FREE char *dead = s2c_fs_random_name("dead");
-	uint64_t bytes = tree_bytes(path);
+	uint64_t bytes = s2c_store_tree_bytes(path);
 	int scratch;
 
 	if (!gc->opts->dry_run) {
@@ -389,6 +389,18 @@ static void prune_known(struct gc *gc)
 	s2c_facts_prune(gc->ctx, gc->store);
 }
 
+static int prune_caches(struct gc *gc, struct s2c_error **err)
+{
+	struct s2c_cache_sweep sweep = {
+		.dry_run = gc->opts->dry_run,
+		.age = gc->opts->caches ? 0 : S2C_CACHE_AGE_MAX,
+		.bytes = S2C_CACHES_BYTES_MAX,
+	};
+
+	return s2c_cache_sweep(
+		gc->ctx, gc->store, &sweep, &gc->result.caches, &gc->result.bytes, err);
+}
+
 /* ---- all of it ---- */
 
 static int collect(struct gc *gc, struct s2c_error **err)
@@ -409,6 +421,8 @@ static int collect(struct gc *gc, struct s2c_error **err)
 		s2c_partial_sweep(gc->store, &partials, &gc->result.bytes, err) < 0)
 		return -1;
 	prune_known(gc);
+	if (prune_caches(gc, err) < 0)
+		return -1;
 	if (gc->result.damaged > 0 && !gc->opts->dry_run)
 		report_incomplete(gc);
 	return s2c_store_sweep(

@@ -35,6 +35,9 @@ struct s2c_store {
 	struct s2c_claim scratch; /* tmp/<own>, made at its first use */
 };
 
+/* Bytes of a tree on disk, for people: what cannot be read counts as nothing. */
+uint64_t s2c_store_tree_bytes(const char *path);
+
 /* Directory for the unfinished files of this process. Borrowed. */
 S2C_CHECK int s2c_store_scratch(
 	struct s2c_store *store, int *out_fd, struct s2c_error **err);

@@ -6,6 +6,7 @@
  *   trees/<diffID hex>/   a layer unpacked in overlay form, complete
  *   work/<name>/          a running command's own, flock on itself
  *   tmp/<name>/           its unfinished blobs and trees, likewise
+ *   caches/<key>/         what builds keep for the next one (store/cache.h)
  *   partial/<algo>-<hex>  a blob that arrives, flock on itself; stays after a cut
  *   engine/<hex>          what an engine told of an image (store/facts.h)
  *   lock                  flock: shared for use, exclusive for gc
@@ -72,9 +73,11 @@ struct s2c_gc_opts {
 	bool dry_run;
 	bool check;    /* also re-hash every blob; damaged ones are named and removed */
 	bool untagged; /* also drop kept manifests without a name */
+	bool caches;   /* all caches, and not only those that are old or too large */
 };
 struct s2c_gc_result {
-	uint64_t blobs, trees, works; /* removed, or with dry_run: that would be */
+	/* Removed, or with dry_run: that would be. */
+	uint64_t blobs, trees, works, caches;
 	uint64_t bytes;
 	uint64_t damaged; /* with check; not counted in blobs */
 };

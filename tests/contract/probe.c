@@ -3,14 +3,18 @@
  * Runs in a container and makes each system call that the filter forbids. Prints what did
  * not answer as it should, so a good filter prints nothing. Arguments are such that an
  * allowed call would fail with another errno or do no harm.
+ *
+ * probe agent SOCKET NUMBER...: see ask_agent().
  */
 #include <errno.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -105,8 +109,35 @@ static const struct call calls[] = {
 	{"getpid", SYS_getpid, {0}, 0},
 };
 
-int main(void)
+/* Sends requests of one byte to an SSH agent and prints the first byte of each answer. */
+static int ask_agent(int argc, char **argv)
 {
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	(void)snprintf(address.sun_path, sizeof(address.sun_path), "%s", argv[0]);
+	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0) {
+		printf("cannot connect: %s\n", strerror(errno));
+		return 1;
+	}
+	for (int i = 1; i < argc; i++) {
+		unsigned char request[] = {
+			0, 0, 0, 1, (unsigned char)strtoul(argv[i], NULL, 10)};
+		unsigned char head[5], rest[256];
+
+		if (write(fd, request, sizeof(request)) != sizeof(request) ||
+			read(fd, head, sizeof(head)) != sizeof(head) ||
+			(head[3] > 1 && read(fd, rest, head[3] - 1u) != head[3] - 1))
+			return 1;
+		printf("%d\n", head[4]);
+	}
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	if (argc > 3 && strcmp(argv[1], "agent") == 0)
+		return ask_agent(argc - 2, argv + 2);
 	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
 		const struct call *c = &calls[i];
 		long got = syscall(c->nr, c->args[0], c->args[1], c->args[2], 0, 0, 0);

@@ -660,7 +660,8 @@ static void bad_requests_are_refused(void **state)
 {
 	static const struct s2c_port port = {.host = 1, .container = 2};
 	static const struct s2c_mount mounts[] = {
-		{"relative", "/x"}, {"/etc", "/proc/x"}};
+		{.source = "relative", .destination = "/x"},
+		{.source = "/etc", .destination = "/proc/x"}};
 	struct fixture *f = *state;
 	struct s2c_container_opts opts = container_opts(f->image);
 	struct s2c_container *c;
@@ -688,7 +689,9 @@ static void mounts_are_seen_and_left_out(void **state)
 	struct fixture *f = *state;
 	CLEAN_FREE char *file = xasprintf("%s/certs", f->tmp->path);
 	CLEAN_FREE char *dir = xasprintf("%s/dir", f->tmp->path);
-	struct s2c_mount mounts[] = {{file, "/etc/ssl/certs.pem"}, {dir, "/opt/new/dir"}};
+	struct s2c_mount mounts[] = {
+		{.source = file, .destination = "/etc/ssl/certs.pem"},
+		{.source = dir, .destination = "/opt/new/dir"}};
 	struct s2c_container_opts opts = container_opts(f->image);
 	struct s2c_commit_result result;
 	struct s2c_container *c;
@@ -710,6 +713,8 @@ static void mounts_are_seen_and_left_out(void **state)
 	assert_int_equal(result.layer_entries, 0);
 	s2c_descriptor_release(&result.desc);
 }
+
+#include "mounts.h"
 
 static void host_sees_no_mounts(void **state)
 {
@@ -952,6 +957,15 @@ int main(int argc, char **argv)
 		native_test(altered_layer_is_not_unpacked),
 		native_test(bad_requests_are_refused),
 		native_test(mounts_are_seen_and_left_out),
+		native_test(secrets_are_for_the_process_alone),
+		native_test(no_image_holds_a_secret),
+		native_test(no_config_holds_a_secret),
+		native_test(secrets_are_on_no_disk),
+		native_test(volumes_can_be_written),
+		native_test(caches_survive),
+		native_test(hosts_have_addresses),
+		native_test(mounts_do_not_overlap),
+		native_test(an_agent_only_signs),
 		native_test(host_sees_no_mounts),
 		native_test(root_keeps_a_usual_set_when_told),
 		native_test(processes_are_limited),

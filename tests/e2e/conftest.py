@@ -8,7 +8,8 @@ import pytest
 
 from support import Builder, S2C, busybox_rootfs, mounts_below, tar_of
 
-pytest_plugins = ["fixtures_engine", "fixtures_gate", "fixtures_registry", "fixtures_trust"]
+pytest_plugins = ["fixtures_engine", "fixtures_gate", "fixtures_native", "fixtures_registry",
+                  "fixtures_trust"]
 
 
 @pytest.fixture(scope="session")

@@ -95,7 +95,7 @@ static void resolv_conf(void **state)
 
 static void hosts_name_the_container(void **state)
 {
-	CLEAN_FREE char *hosts = s2c_net_hosts("box");
+	CLEAN_FREE char *hosts = s2c_net_hosts("box", NULL, 0);
 
 	assert_string_equal(
 		hosts, "127.0.0.1\tlocalhost box\n::1\tlocalhost ip6-localhost\n");
