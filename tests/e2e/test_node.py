@@ -259,3 +259,21 @@ def test_modules_in_the_source(node, tmp_path):
     done = offline(node, app, "mine")
     assert done.returncode == 0 and "leaving out node_modules of the source" in done.stderr, done.stderr
     assert "opt/app-root/src/node_modules/mine/index.js" not in node.names_in_layer("mine")
+
+
+def test_in_an_engine(node, engine, tmp_path):
+    """The same scripts where a container engine builds."""
+    node.ok("save", "builder/node", f"docker-archive:{tmp_path}/node.tar")
+    engine.load(tmp_path / "node.tar")
+    (tmp_path / "node.tar").unlink()
+    app = write_app(tmp_path / "app", {"name": "x", "version": "1.0.0", "scripts": {"start": "node main.js"}},
+                    {"package-lock.json": LOCK, "main.js": "console.log(process.getuid(), process.env.NODE_ENV)"})
+    try:
+        for how, word in (((), "npm ci"), (("--incremental",), "node_modules is used as it is")):
+            done = offline(node, app, "localhost/engnode:1", "--engine", engine.url, *how)
+            assert done.returncode == 0 and word in done.stderr, done.stderr
+            assert engine.run("localhost/engnode:1") == "1001 production\n"
+            assert not [n for n in engine.names_in_layer("localhost/engnode:1") if "/.npm/" in n or "tmp/src" in n]
+    finally:
+        for name in ("localhost/engnode:1", "builder/node", "localhost/builder/node"):
+            engine.remove(name)
