@@ -159,6 +159,14 @@ def test_modules_are_used_again(node, registry, hello, tmp_path):
     assert "npm ci" in done.stderr and done.returncode == 3, "other modules are wanted then"
 
 
+def test_cache(node, registry, hello):
+    """npm's cache outlives the build, and is in no image whether there is one or not."""
+    done = offline(node, APPS / "express", "cached")
+    assert done.returncode == 0 and "npm ci" in done.stderr, done.stderr
+    build(node, registry, APPS / "express", "uncached", "--no-cache-mounts")
+    assert set(node.names_in_layer("cached")) == set(node.names_in_layer("uncached")) == set(node.names_in_layer(hello))
+
+
 def test_build_step(node, registry):
     """The compiler is there for the build and not in the image, clean or incremental."""
     for how, word in (((), "npm ci"), (("--incremental",), "adding what only the build needs")):
