@@ -8,6 +8,7 @@ usage: tests/bench/incremental.py [RUNS]      as root, with build/s2c (release) 
 """
 import json
 import os
+import pathlib
 import statistics
 import subprocess
 import sys
@@ -19,7 +20,7 @@ PACKAGES = {"express": "4.21.2", "axios": "1.7.9", "winston": "3.17.0", "jsonweb
             "socket.io": "4.8.1", "ejs": "3.1.10", "morgan": "1.10.0", "compression": "1.7.5", "lodash": "4.17.21",
             "chalk": "4.1.2", "async": "3.2.6", "multer": "1.4.4"}
 LOCKING = "#!/bin/sh\nset -e\ncp -R /tmp/src/. ./\nnpm install --package-lock-only\n"
-CACHE = "/var/tmp/s2c-builders"
+CACHE = str(pathlib.Path.home() / ".cache/s2c-builders")  # as the tests
 
 
 def make_builder(root, scratch):
