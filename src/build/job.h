@@ -25,6 +25,7 @@ struct s2c_build_job {
 	struct s2c_store *store;
 	const struct s2c_build_options *options;
 	bool dry_run;
+	bool keeps_work; /* --save-temp-dir, and this is the build that it is for */
 
 	struct s2c_engine_gate *gate; /* to an engine; NULL: s2c builds by itself */
 	struct s2c_home *home;
