@@ -27,6 +27,7 @@ struct s2c_build_args {
 	/* Of build alone. */
 	bool use_config;
 	struct s2c_s2ifile *stored; /* what .s2ifile said; NULL: it was not read */
+	const char *as_dockerfile;
 	/* Of rebuild. */
 	struct s2c_rebuild_options again;
 	const char *again_source, *again_builder;
