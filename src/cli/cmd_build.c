@@ -386,6 +386,10 @@ static int as_dockerfile(
 		{"--digest-file", args->digest_file != NULL},
 		{"--metadata-file", args->metadata_file != NULL},
 		{"--dry-run", args->dry_run},
+		{"--run", args->run},
+		{"--keep-failed", o->keep_failed},
+		{"--save-temp-dir", o->save_temp_dir},
+		{"--callback-url", o->callback_url != NULL},
 	};
 	CLEAN_FREE char *path = NULL;
 
@@ -413,6 +417,9 @@ int s2c_build_perform(
 		return s2c_fail(err, S2C_EINVAL,
 			"--image-scripts-url is for --as-dockerfile; a build takes "
 			"--scripts-url");
+	if (args->dry_run && args->run)
+		return s2c_fail(err, S2C_EINVAL,
+			"--run has nothing to run with --dry-run: leave out one of them");
 	if (args->dry_run)
 		return dry_run(call, o, err);
 	if (s2c_build_run(call->ctx, call->store, o, &result, err) ||
