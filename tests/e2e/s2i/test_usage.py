@@ -82,4 +82,4 @@ def test_in_engines(s2c, engine, made, tmp_path):
 
 def test_everywhere(place):
     place.make("builder/usage", files=[script()])
-    assert place.s2c.ok("usage", "builder/usage", *place.flags) == "usage: 1001 /srv"
+    assert place.s2c.ok("usage", "builder/usage", *place.flags) == "usage: 1001 /srv "
