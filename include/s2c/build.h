@@ -81,6 +81,8 @@ struct s2c_build_options {
 	unsigned timeout;	 /* seconds for the whole build */
 	const char *const *phase_timeouts; /* "PHASE=SECONDS", NULL-terminated or NULL */
 	const char *ca_bundle;	 /* file, or "host" */
+	bool keep_failed;	 /* what a failed assemble left, for s2c_shell_last() */
+	bool save_temp_dir;	 /* keep the work directory, and say where it is */
 	bool keep_build_files;	 /* leave <destination>/src and scripts in the image */
 
 	const char *compression; /* of the new layer: "gzip", "zstd:9"; NULL: gzip */

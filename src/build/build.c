@@ -13,6 +13,20 @@
 #include "build/onbuild.h"
 #include "util/clock.h"
 
+/* --save-temp-dir, of which there is one for each build. */
+static void save_work(struct s2c_build_job *job)
+{
+	CLEAN_ERROR struct s2c_error *cause = NULL;
+	CLEAN_FREE char *path = NULL;
+
+	if (s2c_work_save(job->store, job->work, &path, &cause))
+		s2c_emit_log(job->ctx, S2C_WARN, "the work directory is not kept: %s",
+			s2c_error_message(cause));
+	else
+		s2c_emit_log(job->ctx, S2C_INFO,
+			"the work directory is kept: '%s'; 's2c prune' removes it", path);
+}
+
 #define CLEANUP_SECONDS 20
 
 /* With it go the images below it that nobody names: those are of the same build. */
@@ -40,6 +54,8 @@ void s2c_build_job_release(struct s2c_build_job *job)
 	s2c_engine_gate_end(job->gate);
 	s2c_ignore_free(job->ignore);
 	s2c_source_free(job->source);
+	if (job->work && job->keeps_work)
+		save_work(job);
 	s2c_work_free(job->work);
 	s2c_image_free(job->builder);
 	s2c_image_free(job->before);
@@ -237,6 +253,7 @@ int s2c_build_run(struct s2c_ctx *ctx, struct s2c_store *store,
 		.ctx = child,
 		.store = store,
 		.options = options,
+		.keeps_work = options->save_temp_dir,
 	};
 	int rc = run_build(&job, err);
 

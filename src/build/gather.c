@@ -37,6 +37,11 @@ int s2c_build_check(const struct s2c_build_options *options, struct s2c_error **
 {
 	CLEAN(s2c_clean_plan) struct s2c_plan *scratch = xcalloc(1, sizeof(*scratch));
 
+	if (options->keep_failed && options->engine)
+		return s2c_fail(err, S2C_EUNSUPPORTED,
+			"--keep-failed: the container of an engine is gone with its "
+			"build; "
+			"build without --engine");
 	return s2c_plan_check_options(options, scratch, err) ||
 			       s2c_extension_check(options, err) ||
 			       s2c_build_check_timeouts(options->phase_timeouts, err) ||

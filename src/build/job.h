@@ -26,6 +26,7 @@ struct s2c_build_job {
 	struct s2c_store *store;
 	const struct s2c_build_options *options;
 	bool dry_run;
+	bool keeps_work;     /* --save-temp-dir, and this is the build that it is for */
 	bool describing;     /* nothing is pulled or run (--as-dockerfile) */
 	bool without_layers; /* all that is here of the builder image is its config */
 

@@ -21,7 +21,6 @@ struct s2c_build_args {
 	const char *iidfile, *digest_file, *metadata_file;
 	struct s2c_remote_args remote;
 	bool dry_run;
-	const char *as_dockerfile;
 	/* Of S2I, and without effect: it is always so. */
 	bool keep_symlinks;
 	struct s2c_strv timeouts;
@@ -29,6 +28,7 @@ struct s2c_build_args {
 	/* Of build alone. */
 	bool use_config;
 	struct s2c_s2ifile *stored; /* what .s2ifile said; NULL: it was not read */
+	const char *as_dockerfile;
 	/* Of rebuild. */
 	struct s2c_rebuild_options again;
 	const char *again_source, *again_builder;
