@@ -219,10 +219,14 @@ struct s2c_engine_put {
 	const char *path;
 	struct s2c_entries *entries; /* NULL: the directory alone */
 	uint32_t uid, gid;
+	bool others; /* they are not the container's, whose processes cannot give them */
 };
 S2C_CHECK int s2c_engine_put(struct s2c_ctx *ctx, struct s2c_engine_files *files,
 	const struct s2c_engine_put *put, struct s2c_error **err);
 
+/* A file or directory as the tar that the engine makes of it, to `out`. */
+S2C_CHECK int s2c_engine_get_tar(struct s2c_ctx *ctx, struct s2c_engine_files *files,
+	const char *path, struct s2c_writer *out, struct s2c_error **err);
 /* Puts what is pending where it belongs; forgets what has been put otherwise. */
 S2C_CHECK int s2c_engine_put_pending(
 	struct s2c_ctx *ctx, struct s2c_engine_files *files, struct s2c_error **err);
@@ -267,7 +271,8 @@ S2C_CHECK int s2c_engine_rt_create(struct s2c_ctx *ctx, struct s2c_runtime *runt
 	const struct s2c_container_opts *opts, struct s2c_container **out,
 	struct s2c_error **err);
 S2C_CHECK int s2c_engine_rt_copy_in(struct s2c_ctx *ctx, struct s2c_container *container,
-	const char *path, struct s2c_entries *entries, struct s2c_error **err);
+	const char *path, struct s2c_entries *entries, const struct s2c_owner *owner,
+	struct s2c_error **err);
 S2C_CHECK int s2c_engine_rt_run(struct s2c_ctx *ctx, struct s2c_container *container,
 	const struct s2c_exec_opts *opts, int *out_status, struct s2c_error **err);
 S2C_CHECK int s2c_engine_rt_commit(struct s2c_ctx *ctx, struct s2c_container *container,
