@@ -175,6 +175,8 @@ static int post(struct s2c_ctx *ctx, struct s2c_engine_runtime *rt,
 	struct s2c_engine_request request = {.method = "POST",
 		.target = target,
 		.json = body,
+		/* A gate lets it wait until there is room for a container. */
+		.patient = rt->engine->gate,
 		.what = "cannot create a container"};
 
 	if (s2c_engine_ask(ctx, rt->engine, &request, &answer, &cause) == 0 &&
