@@ -111,6 +111,11 @@ static int create(struct s2c_build_job *job, struct s2c_error **err)
 	};
 	struct s2c_container_opts opts;
 
+	/* Then it is not the one that is committed, and what is left in it may be asked
+	 * for. */
+	if (s2c_build_is_extended(job))
+		foresight = (struct s2c_container_foresight){.first = &first};
+
 	s2c_build_container_opts(job, mounts, &opts);
 	opts.image = job->builder;
 	opts.uid = job->plan->user.uid;

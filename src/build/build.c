@@ -42,6 +42,7 @@ static void drop_step(const struct s2c_build_job *job)
 
 void s2c_build_job_release(struct s2c_build_job *job)
 {
+	s2c_extension_release(&job->extension);
 	s2c_container_destroy(job->container);
 	s2c_plan_free(job->plan);
 	s2c_scripts_release(&job->scripts);
@@ -216,6 +217,7 @@ static int run_build(struct s2c_build_job *job, struct s2c_error **err)
 		{"prepare", s2c_build_prepare, without_triggers},
 		{"restore", s2c_build_restore, restores},
 		{"assemble", s2c_build_assemble, without_triggers},
+		{"extend", s2c_extension_run, s2c_build_is_extended},
 		{"prepare", s2c_onbuild_prepare, s2c_onbuild_wanted},
 		{"assemble", s2c_onbuild_run, s2c_onbuild_wanted},
 		{"commit", s2c_build_commit},
@@ -230,7 +232,8 @@ static void call_back(struct s2c_ctx *ctx, const struct s2c_build_job *job, bool
 {
 	struct s2c_callback callback = {
 		.url = job->options->callback_url,
-		.labels = success ? s2c_config_labels(job->plan->config) : NULL,
+		.labels = success ? s2c_config_labels(s2c_build_last_plan(job)->config)
+				  : NULL,
 		.success = success,
 		.ca_file = job->options->remote.ca_file,
 		.insecure_tls = job->options->remote.tls_verify_off,

@@ -16,7 +16,8 @@ struct s2c_build_args {
 	struct s2c_strv env, env_files, build_env, outputs, tags;
 	struct s2c_strv volumes, injections, secrets, cache_mounts, add_hosts, cap_drops;
 	struct s2c_strv labels, annotations;
-	const char *pull_policy, *incremental_pull_policy;
+	const char *pull_policy, *incremental_pull_policy, *runtime_pull_policy;
+	struct s2c_strv runtime_artifacts;
 	const char *iidfile, *digest_file, *metadata_file;
 	struct s2c_remote_args remote;
 	bool dry_run;

@@ -51,6 +51,16 @@ const struct s2c_option s2c_build_option_table[] = {
 		"POLICY", "when to pull that image", "always|if-not-present|never"},
 	{"rm", 0, S2C_OPT_FLAG, ARG(o.remove_previous), NULL,
 		"with --incremental: remove that image once there is a new one", NULL},
+	{"runtime-image", 0, S2C_OPT_STR, ARG(o.runtime_image), "IMAGE",
+		"make the result of this image and of artifacts of the build", NULL},
+	{"runtime-artifact", 'a', S2C_OPT_LIST, ARG(runtime_artifacts), "SRC[:DST]",
+		"put this file or directory of the build below WORKDIR of the runtime "
+		"image",
+		NULL},
+	{"runtime-pull-policy", 0, S2C_OPT_STR, ARG(runtime_pull_policy), "POLICY",
+		"when to pull the runtime image", "always|if-not-present|never"},
+	{"assemble-runtime-user", 0, S2C_OPT_STR, ARG(o.assemble_runtime_user), "USER",
+		"user that runs assemble-runtime in the runtime image", NULL},
 	{"network", 0, S2C_OPT_STR, ARG(o.network), "MODE",
 		"network of the build (default: isolated where the host can, else none)",
 		"isolated|none|host|bridge|default"},
@@ -321,6 +331,8 @@ int s2c_build_args_settle(struct s2c_call *call, struct s2c_error **err)
 	o->annotations = list_of(&args->annotations);
 	o->pull_policy = policy_of(args->pull_policy);
 	o->incremental_pull_policy = policy_of(args->incremental_pull_policy);
+	o->runtime_pull_policy = policy_of(args->runtime_pull_policy);
+	o->runtime_artifacts = list_of(&args->runtime_artifacts);
 	o->remote = s2c_remote_options_of(&args->remote);
 	if (!o->engine)
 		o->engine = getenv("S2C_ENGINE");
@@ -380,6 +392,7 @@ static int as_dockerfile(
 		const char *name;
 		bool given;
 	} without[] = {
+		{"--runtime-image", o->runtime_image != NULL},
 		{"--push", o->push},
 		{"--output", o->outputs != NULL},
 		{"--iidfile", args->iidfile != NULL},
