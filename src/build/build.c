@@ -91,7 +91,7 @@ static const char *subject(const struct s2c_build_job *job, const struct phase *
 
 /* Phases that may have a time of their own, in order; those of finish.c at the end. */
 static const char *const timed[] = {"resolve", "source", "prepare", "restore", "assemble",
-	"commit", "export", "push"};
+	"extend", "commit", "export", "push"};
 
 /* Reads "PHASE=SECONDS"; *out is the index of the phase. */
 static int parse_timeout(

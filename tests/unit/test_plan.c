@@ -474,10 +474,52 @@ static void test_onbuild(void **state)
 	s.facts.builder = s.builder;
 	/* They are run, and the image that comes of it has none. */
 	assert_ok(plan(&s));
-	assert_int_equal(s.plan->triggers.len, 1);
-	assert_string_equal(s.plan->triggers.items[0], "RUN id");
 	assert_null(
 		s2c_json_get(s2c_json_get(s.plan->config->root, "config"), "OnBuild"));
+}
+
+/* ---- building again ---- */
+
+static void test_kept_env(void **state)
+{
+	static const char *const kept[] = {
+		"PATH=/old", "SAME=1", "MINE=kept", "FILE=old", "FLAG=old", NULL};
+	static const char *const given[] = {"FLAG=new", NULL};
+	CLEAN_SETUP struct setup s = {0};
+
+	setup_init(&s);
+	s2c_config_set_env(s.builder, "PATH=/new");
+	s2c_config_set_env(s.builder, "SAME=1");
+	s.facts.source_env = "FILE=new\n";
+	s.facts.source_env_len = strlen(s.facts.source_env);
+	s.options.kept_env = kept;
+	s.options.env = given;
+	assert_ok(plan(&s));
+	assert_string_equal(s2c_env_get(&s.plan->build_env, "PATH"), "/new");
+	assert_string_equal(s2c_env_get(&s.plan->env, "MINE"), "kept");
+	assert_string_equal(s2c_env_get(&s.plan->env, "FILE"), "new");
+	assert_string_equal(s2c_env_get(&s.plan->env, "FLAG"), "new");
+	assert_null(s2c_env_get(&s.plan->env, "SAME"));
+	assert_int_equal(s.plan->not_kept.len, 1);
+	assert_string_equal(s.plan->not_kept.items[0], "PATH");
+}
+
+static void test_labels_of_the_user(void **state)
+{
+	static const char *const labels[] = {"io.k8s.display-name=mine", "a=b", NULL};
+	static const char *const annotations[] = {"x=y", NULL};
+	CLEAN_SETUP struct setup s = {0};
+
+	setup_init(&s);
+	s.options.tag = "app";
+	s.options.labels = labels;
+	s.options.annotations = annotations;
+	assert_ok(plan(&s));
+	assert_string_equal(
+		s2c_config_label(s.plan->config, "io.k8s.display-name"), "mine");
+	assert_string_equal(s2c_json_str(s2c_json_get(s.plan->annotations, "x")), "y");
+	s.options.engine = "docker";
+	assert_fails(plan(&s), S2C_EUNSUPPORTED, "--annotation");
 }
 
 /* ---- options ---- */
@@ -648,6 +690,8 @@ int main(void)
 		cmocka_unit_test(test_bad_options),
 		cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_compression),
+		cmocka_unit_test(test_kept_env),
+		cmocka_unit_test(test_labels_of_the_user),
 		cmocka_unit_test(test_json),
 	};
 

@@ -6,6 +6,8 @@ import threading
 
 import pytest
 
+from onbuild import add_triggers
+
 
 class Listener:
     """An HTTP server that keeps what it is told and answers as planned, then with 200."""
@@ -117,3 +119,18 @@ def test_rebuild_calls_back(s2c, builder, app, listen):
     s2c.ok("build", app, "builder/test", "myapp")
     s2c.ok("rebuild", "myapp", "--allow-local-source", "--callback-url", listener.url)
     assert json.loads(listener.told[0][2])["success"] is True
+
+
+def test_triggers_call_back(s2c, builder, app, listen):
+    """S2I does not tell of builds by ONBUILD."""
+    (app / "run").write_text("#!/bin/sh\n")
+    (app / "run").chmod(0o755)
+    builder.make("builder/base", assemble=None, run=None)
+    for triggers, status in ((["COPY . /srv/"], 0), (["RUN exit 7"], 3)):
+        listener = listen()
+        add_triggers(s2c, "builder/base", "builder/onbuild", triggers)
+        done = s2c.run("build", app, "builder/onbuild", "trig", "--callback-url", listener.url, "--label", "a=b")
+        assert done.returncode == status, done.stderr
+        [(_, _, body)] = listener.told
+        assert json.loads(body)["success"] is (status == 0)
+        assert (b'"a":"b"' in body) == (status == 0)
