@@ -530,7 +530,7 @@ static void test_bad_options(void **state)
 		struct s2c_build_options o;
 		const char *part;
 	} cases[] = {
-		{{.network = "bridge"}, "--network"},
+		{{.network = "container:x"}, "--network"},
 		{{.memory = "lots"}, "--memory"},
 		{{.cpus = "-1"}, "--cpus"},
 		{{.allowed_uids = "5-4"}, "--allowed-uids"},
@@ -596,14 +596,36 @@ static void test_compression(void **state)
 
 /* ---- the plan as JSON ---- */
 
+/* For assemble alone, and there before what the image gets. */
+static void test_build_env(void **state)
+{
+	static const char *const env[] = {"A=image", NULL};
+	static const char *const only[] = {"A=build", "B= 2 ", NULL};
+	static const char *const bad[] = {"novalue", NULL};
+	CLEAN_SETUP struct setup s = {0};
+	CLEAN_STRV struct s2c_strv made = S2C_STRV_INIT;
+	struct s2c_build_options o = {.build_env = bad};
+
+	setup_init(&s);
+	s.options.env = env;
+	s.options.build_env = only;
+	assert_ok(plan(&s));
+	assert_string_equal(s2c_env_get(&s.plan->build_env, "A"), "build");
+	assert_string_equal(s2c_env_get(&s.plan->build_env, "B"), "2");
+	s2c_config_env(s.plan->config, &made);
+	assert_string_equal(s2c_env_get(&made, "A"), "image");
+	assert_null(s2c_env_get(&made, "B"));
+	assert_fails(check(&o), S2C_EINVAL, "--build-env");
+}
+
 static void test_json(void **state)
 {
 	CLEAN_SETUP struct setup s = {0};
 	CLEAN_STRV struct s2c_strv host = S2C_STRV_INIT;
 	CLEAN_JSON struct s2c_json *root = NULL;
 	static const char *const keys[] = {"assemble", "buildOnlyEnv", "builder",
-		"compression", "destination", "image", "limits", "network", "outputs",
-		"push", "scripts", "source", "user", "workdir"};
+		"compression", "destination", "image", "limits", "mounts", "network",
+		"outputs", "push", "scripts", "source", "user", "workdir"};
 	size_t i = 0;
 
 	setup_init(&s);
@@ -633,6 +655,7 @@ int main(void)
 		cmocka_unit_test(test_image_user),
 		cmocka_unit_test(test_env),
 		cmocka_unit_test(test_bad_env),
+		cmocka_unit_test(test_build_env),
 		cmocka_unit_test(test_excludes),
 		cmocka_unit_test(test_image_scripts_in_the_destination),
 		cmocka_unit_test(test_result),

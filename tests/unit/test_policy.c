@@ -19,9 +19,15 @@ static void test_networks(void **state)
 	assert_fails(
 		s2c_network_parse("", &network, &terr), S2C_EINVAL, "isolated, none");
 	assert_fails(s2c_network_parse("Host", &network, &terr), S2C_EINVAL, "'Host'");
-	assert_fails(
-		s2c_network_parse("bridge", &network, &terr), S2C_EINVAL, "'bridge'");
+	assert_fails(s2c_network_parse("container:x", &network, &terr), S2C_EINVAL,
+		"not joined");
 	assert_int_equal(network, S2C_NETWORK_HOST);
+	/* S2I's users write what docker calls it. */
+	assert_ok(s2c_network_parse("bridge", &network, &terr));
+	assert_int_equal(network, S2C_NETWORK_ISOLATED);
+	network = S2C_NETWORK_HOST;
+	assert_ok(s2c_network_parse("default", &network, &terr));
+	assert_int_equal(network, S2C_NETWORK_ISOLATED);
 	assert_string_equal(s2c_network_name((enum s2c_network)7), "unknown");
 }
 
