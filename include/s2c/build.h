@@ -75,6 +75,16 @@ struct s2c_build_options {
 	struct s2c_remote_options remote;
 	const char *chunk_size;	 /* see struct s2c_push_options */
 
+	/* What the image says of itself. */
+	const char *const *labels;	/* "KEY=VALUE", NULL-terminated; may be NULL */
+	const char *const *annotations; /* of the manifest; the same form */
+	const char *application_name;	/* label io.k8s.display-name; NULL: the tag */
+	const char *description;	/* label io.k8s.description */
+	const char *platform;		/* of the builder image: "linux/arm64" */
+
+	/* Env of the image that is built again; what its builder has not is kept. */
+	const char *const *kept_env;
+
 	int stdin_fd; /* for source "-" */
 };
 #define S2C_BUILD_OPTIONS_INIT                                                           \
@@ -95,6 +105,37 @@ void s2c_build_result_release(struct s2c_build_result *result);
 int s2c_build_run(struct s2c_ctx *ctx, struct s2c_store *store,
 	const struct s2c_build_options *options, struct s2c_build_result *out,
 	struct s2c_error **err);
+
+/*
+ * Building an image again: what it was built from, by its labels, as options of a build.
+ * Labels are the word of whoever made the image: what looks like an option, has control
+ * characters or leads to files of this host is refused with S2C_EDENIED.
+ */
+struct s2c_rebuild_options {
+	const char *image;	 /* a name or id, as for s2c_images_inspect() */
+	bool allow_local_source; /* its source may be a path of this host */
+};
+struct s2c_rebuild;
+
+/*
+ * What is set in `given` wins: source, builder, tag (else the image's name) and so on; it
+ * is borrowed until *out is freed. S2C_EINVAL for an image that says too little.
+ */
+int s2c_rebuild_prepare(struct s2c_ctx *ctx, struct s2c_store *store,
+	const struct s2c_rebuild_options *options, const struct s2c_build_options *given,
+	struct s2c_rebuild **out, struct s2c_error **err);
+/* For s2c_build_run() or s2c_build_plan(). Borrowed. */
+const struct s2c_build_options *s2c_rebuild_build_options(
+	const struct s2c_rebuild *rebuild);
+void s2c_rebuild_free(struct s2c_rebuild *rebuild);
+
+/*
+ * Runs the usage script of options->builder as its assemble user, found where a build
+ * without source finds scripts, in a container that nothing is kept of. Its standard
+ * output goes to fd_out. S2C_ECHILD: it failed, s2c_error_status() is its exit status.
+ */
+int s2c_builder_usage(struct s2c_ctx *ctx, struct s2c_store *store,
+	const struct s2c_build_options *options, int fd_out, struct s2c_error **err);
 
 /*
  * The plan without acting on it: a JSON document of what would be done with which values

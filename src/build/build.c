@@ -9,7 +9,7 @@
 #include "build/job.h"
 #include "util/clock.h"
 
-static void job_release(struct s2c_build_job *job)
+void s2c_build_job_release(struct s2c_build_job *job)
 {
 	s2c_container_destroy(job->container);
 	s2c_plan_free(job->plan);
@@ -103,7 +103,7 @@ int s2c_build_run(struct s2c_ctx *ctx, struct s2c_store *store,
 		{NULL, s2c_build_finish},
 	};
 	CLEAN_CTX struct s2c_ctx *child = s2c_ctx_child(ctx, options->timeout);
-	CLEAN(job_release)
+	CLEAN(s2c_build_job_release)
 	struct s2c_build_job job = {
 		.ctx = child,
 		.store = store,
@@ -143,7 +143,7 @@ int s2c_build_plan(struct s2c_ctx *ctx, struct s2c_store *store,
 		{"prepare", s2c_build_decide},
 	};
 	CLEAN_CTX struct s2c_ctx *child = s2c_ctx_child(ctx, options->timeout);
-	CLEAN(job_release)
+	CLEAN(s2c_build_job_release)
 	struct s2c_build_job job = {
 		.ctx = child,
 		.store = store,

@@ -65,6 +65,7 @@ int s2c_build_commit(struct s2c_build_job *job, struct s2c_error **err)
 	struct s2c_commit_opts opts = {
 		.config = job->plan->config,
 		.excludes = &job->plan->excludes,
+		.annotations = job->plan->annotations,
 		.compression = job->plan->compression,
 		.level = job->plan->compression_level,
 		.created = created,

@@ -11,6 +11,7 @@
 #include "build/env.h"
 #include "build/host_env.h"
 #include "build/labels.h"
+#include "build/platform.h"
 #include "build/remote.h"
 #include "build/resolve.h"
 #include "util/fs.h"
@@ -75,10 +76,12 @@ int s2c_build_read_mounts(struct s2c_build_job *job, struct s2c_error **err)
 		job->ctx, &job->mounts, s2c_store_path(job->store), err);
 }
 
-static int open_home(struct s2c_build_job *job, struct s2c_error **err)
+int s2c_build_open_home(struct s2c_build_job *job, struct s2c_error **err)
 {
 	const char *with = job->options->push_with;
 
+	if (s2c_work_create(job->store, "build", &job->work, err))
+		return -1;
 	if (!job->options->engine) {
 		job->home = s2c_home_store(job->store);
 		return 0;
@@ -90,8 +93,26 @@ static int open_home(struct s2c_build_job *job, struct s2c_error **err)
 		with && streq(with, "s2c"), &job->home, err);
 }
 
+/* A plan can be made on a machine that could not build it. */
+static int check_host(struct s2c_build_job *job, struct s2c_error **err)
+{
+	CLEAN_ERROR struct s2c_error *cause = NULL;
+
+	if (s2c_platform_check_host(job->builder->config, job->builder->name, &cause) ==
+		0)
+		return 0;
+	if (job->dry_run) {
+		s2c_emit_log(job->ctx, S2C_WARN, "%s", s2c_error_message(cause));
+		return 0;
+	}
+	s2c_error_move(err, &cause);
+	return -1;
+}
+
 int s2c_build_resolve(struct s2c_build_job *job, struct s2c_error **err)
 {
+	const char *asked = job->options->platform;
+	struct s2c_platform platform;
 	struct s2c_resolve_opts opts = {
 		.name = job->options->builder,
 		.role = "builder image",
@@ -101,9 +122,15 @@ int s2c_build_resolve(struct s2c_build_job *job, struct s2c_error **err)
 		.dry_run = job->dry_run,
 	};
 
-	if (s2c_work_create(job->store, "build", &job->work, err) || open_home(job, err))
+	if (asked) {
+		if (s2c_platform_parse(asked, &platform, err))
+			return s2c_wrap(err, "--platform");
+		opts.platform = &platform;
+	}
+	if (s2c_build_open_home(job, err) ||
+		s2c_resolve_image(job->ctx, job->home, &opts, &job->builder, err))
 		return -1;
-	return s2c_resolve_image(job->ctx, job->home, &opts, &job->builder, err);
+	return job->builder && !job->gate ? check_host(job, err) : 0;
 }
 
 /* Reads a file of the source if it is there; `what` ends up in messages. */
@@ -155,7 +182,7 @@ int s2c_build_open_source(struct s2c_build_job *job, struct s2c_error **err)
 	return read_optional(job, ENVIRONMENT, &job->source_env, err);
 }
 
-static int open_runtime(struct s2c_build_job *job, struct s2c_error **err)
+int s2c_build_open_runtime(struct s2c_build_job *job, struct s2c_error **err)
 {
 	struct s2c_runtime_opts opts = {
 		.name = job->gate ? "engine" : NULL,
@@ -221,7 +248,14 @@ static int make_plan(struct s2c_build_job *job, struct s2c_error **err)
 	};
 	if (s2c_plan_make(job->options, &job->facts, &job->plan, err))
 		return -1;
-	return s2c_build_mounts_place(&job->mounts, &place, job->plan, err);
+	if (s2c_build_mounts_place(&job->mounts, &place, job->plan, err))
+		return -1;
+	s2c_strv_foreach (name, &job->plan->not_kept)
+		s2c_emit_log(job->ctx, S2C_WARN,
+			"variable '%s' of the image is not kept, since the builder image "
+			"has it with another value: give it with --env, if it was yours",
+			name);
+	return 0;
 }
 
 /* Decides, with what only the builder image knows. */
@@ -229,7 +263,7 @@ int s2c_build_decide(struct s2c_build_job *job, struct s2c_error **err)
 {
 	if (!job->builder)
 		return 0;
-	if (open_runtime(job, err) || find_scripts(job, err))
+	if (s2c_build_open_runtime(job, err) || find_scripts(job, err))
 		return -1;
 	if (job->runtime &&
 		s2c_users_read(job->ctx, job->runtime, job->builder, &job->users, err))

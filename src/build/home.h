@@ -29,7 +29,7 @@ struct s2c_home_ops {
 		const char *name, struct s2c_image **out, struct s2c_error **why,
 		struct s2c_error **err);
 	S2C_CHECK int (*pull)(struct s2c_ctx *ctx, struct s2c_home *home,
-		const struct s2c_reference *ref, const struct s2c_registry_opts *registry,
+		const struct s2c_reference *ref, const struct s2c_pull_opts *how,
 		struct s2c_image **out, struct s2c_error **err);
 	/* What a name means so far, to be compared with; NULL: nothing. */
 	struct s2c_image *(*before)(

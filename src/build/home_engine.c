@@ -60,7 +60,7 @@ static enum s2c_found engine_find(struct s2c_ctx *ctx, struct s2c_home *home,
 }
 
 static int engine_pull(struct s2c_ctx *ctx, struct s2c_home *home,
-	const struct s2c_reference *ref, const struct s2c_registry_opts *registry,
+	const struct s2c_reference *ref, const struct s2c_pull_opts *how,
 	struct s2c_image **out, struct s2c_error **err)
 {
 	struct s2c_engine *engine = engine_of(home)->engine;
@@ -69,7 +69,7 @@ static int engine_pull(struct s2c_ctx *ctx, struct s2c_home *home,
 
 	s2c_reference_format(ref, name);
 	CLEAN_PHASE struct s2c_phase phase = s2c_phase_begin(ctx, "pull", name);
-	if (s2c_engine_auth_find(ctx, registry->authfile, ref, &auth, err) ||
+	if (s2c_engine_auth_find(ctx, how->registry->authfile, ref, &auth, err) ||
 		s2c_engine_pull(ctx, engine, ref, auth, err))
 		return s2c_wrap(err, "pull '%s'", name);
 	return s2c_engine_image(ctx, engine, name, out, err);
@@ -251,7 +251,7 @@ int s2c_home_engine(struct s2c_ctx *ctx, struct s2c_store *store,
 		.before = engine_before,
 		.made = engine_made,
 		.name = engine_name,
-	.drop = engine_drop,
+		.drop = engine_drop,
 		.save = engine_save,
 		.may_push = engine_may_push,
 		.push = engine_push,

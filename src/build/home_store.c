@@ -50,8 +50,8 @@ static enum s2c_found store_find(struct s2c_ctx *ctx, struct s2c_home *home,
 	if (load(store, &desc, name, &image, err))
 		return S2C_FIND_FAILED;
 	if (s2c_image_check(store, image, why)) {
-		(void)s2c_wrap(why, "builder image '%s' must be pulled or built again",
-			image->name);
+		(void)s2c_wrap(
+			why, "image '%s' must be pulled or built again", image->name);
 		return S2C_BROKEN;
 	}
 	*out = TAKE(image);
@@ -59,15 +59,14 @@ static enum s2c_found store_find(struct s2c_ctx *ctx, struct s2c_home *home,
 }
 
 static int store_pull(struct s2c_ctx *ctx, struct s2c_home *home,
-	const struct s2c_reference *ref, const struct s2c_registry_opts *registry,
+	const struct s2c_reference *ref, const struct s2c_pull_opts *how,
 	struct s2c_image **out, struct s2c_error **err)
 {
 	CLEAN_DESCRIPTOR struct s2c_descriptor desc = {0};
-	struct s2c_pull_opts how = {.registry = registry};
 	char name[S2C_REFERENCE_MAX + 1];
 
 	s2c_reference_format(ref, name);
-	if (s2c_remote_pull(ctx, store_of(home), ref, &how, &desc, err))
+	if (s2c_remote_pull(ctx, store_of(home), ref, how, &desc, err))
 		return -1;
 	return load(store_of(home), &desc, name, out, err);
 }
@@ -84,6 +83,21 @@ static struct s2c_image *store_before(
 	return image;
 }
 
+/* Both may be NULL. */
+static bool same_annotations(const struct s2c_json *a, const struct s2c_json *b)
+{
+	if (s2c_json_len(a) != s2c_json_len(b))
+		return false;
+	s2c_json_foreach (one, a) {
+		const char *mine = s2c_json_str(one);
+		const char *theirs = s2c_json_str(s2c_json_get(b, s2c_json_key(one)));
+
+		if (!mine || !theirs || !streq(mine, theirs))
+			return false;
+	}
+	return true;
+}
+
 /*
  * Whether the build made nothing but what its name means already. Then that one stays, so
  * that its users see that nothing has changed, and nothing of it is pushed again.
@@ -92,6 +106,8 @@ static bool is_unchanged(const struct s2c_image *before, const struct s2c_image 
 {
 	if (!before || !streq(before->desc.media_type, image->desc.media_type) ||
 		before->manifest->n_layers != image->manifest->n_layers ||
+		!same_annotations(
+			before->manifest->annotations, image->manifest->annotations) ||
 		!s2c_config_same_but_times(before->config, image->config))
 		return false;
 	for (size_t i = 0; i < image->manifest->n_layers; i++)
@@ -192,7 +208,7 @@ struct s2c_home *s2c_home_store(struct s2c_store *store)
 		.before = store_before,
 		.made = store_made,
 		.name = store_name,
-	.drop = store_drop,
+		.drop = store_drop,
 		.save = store_save,
 		.may_push = store_may_push,
 		.push = store_push,

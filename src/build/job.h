@@ -52,6 +52,8 @@ struct s2c_build_job {
 	struct s2c_build_result result;
 };
 
+void s2c_build_job_release(struct s2c_build_job *job);
+
 /* How the job reaches registries. Borrows of the job. */
 struct s2c_registry_opts s2c_build_registry(const struct s2c_build_job *job);
 /* What history says of the new layer; caller frees. */
@@ -66,7 +68,11 @@ S2C_CHECK int s2c_build_check_options(struct s2c_build_job *job, struct s2c_erro
 S2C_CHECK int s2c_build_read_env_files(struct s2c_build_job *job, struct s2c_error **err);
 /* Secrets and volumes. */
 S2C_CHECK int s2c_build_read_mounts(struct s2c_build_job *job, struct s2c_error **err);
-/* The work directory, where images live, and the builder image. */
+/* The work directory, and where images live. */
+S2C_CHECK int s2c_build_open_home(struct s2c_build_job *job, struct s2c_error **err);
+/* Where containers run. */
+S2C_CHECK int s2c_build_open_runtime(struct s2c_build_job *job, struct s2c_error **err);
+/* The same as s2c_build_open_home(), and the builder image. */
 S2C_CHECK int s2c_build_resolve(struct s2c_build_job *job, struct s2c_error **err);
 S2C_CHECK int s2c_build_open_source(struct s2c_build_job *job, struct s2c_error **err);
 /* Runtime, scripts, users, and the plan; nothing when the builder image is not here. */

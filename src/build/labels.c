@@ -4,6 +4,8 @@
  */
 #include "build/labels.h"
 
+#include "util/escape.h"
+
 #define WISH(name)                                                                       \
 	{name, S2C_LABEL_PREFIX, "label '" S2C_LABEL_PREFIX name "'"},                   \
 	{                                                                                \
@@ -47,7 +49,11 @@ void s2c_labels_generate(struct s2c_config *config, const struct s2c_label_facts
 	const struct s2c_source_info *source = facts->source;
 
 	set_if(config, "io.openshift.s2i.build.image", facts->builder_name);
-	set_if(config, "io.k8s.display-name", facts->tag);
+	set_if(config, "io.k8s.display-name",
+		facts->application_name && *facts->application_name
+			? facts->application_name
+			: facts->tag);
+	set_if(config, "io.k8s.description", facts->description);
 	set_if(config, "io.openshift.s2i.build.source-location", source->location);
 	set_if(config, "io.openshift.s2i.build.source-context-dir", source->context_dir);
 	set_if(config, "io.openshift.s2i.build.commit.ref", source->ref);
@@ -56,6 +62,77 @@ void s2c_labels_generate(struct s2c_config *config, const struct s2c_label_facts
 	set_if(config, "io.openshift.s2i.build.commit.date", source->date);
 	set_if(config, "io.openshift.s2i.build.commit.message", source->message);
 }
+
+/* ---- those of the user ---- */
+
+static bool is_key(const char *text, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if ((unsigned char)text[i] <= ' ' || text[i] == 0x7f)
+			return false;
+	return len > 0;
+}
+
+/* Checks "KEY=VALUE"; *out_key is a copy of the key, owned by the caller. */
+static int split_pair(const char *option, const char *text, char **out_key,
+	const char **out_value, struct s2c_error **err)
+{
+	size_t len = strcspn(text, "=");
+
+	if (!s2c_utf8_valid(text, strlen(text)))
+		return s2c_fail(
+			err, S2C_EINVAL, "%s: what was given is not UTF-8", option);
+	if (!text[len] || !is_key(text, len))
+		return s2c_fail(err, S2C_EINVAL,
+			"%s '%s' is not KEY=VALUE with a key without blanks", option,
+			text);
+	*out_key = xstrndup(text, len);
+	*out_value = text + len + 1;
+	return 0;
+}
+
+int s2c_labels_add(
+	struct s2c_config *config, const char *const *labels, struct s2c_error **err)
+{
+	for (size_t i = 0; labels && labels[i]; i++) {
+		CLEAN_FREE char *key = NULL;
+		const char *value;
+
+		if (split_pair("--label", labels[i], &key, &value, err))
+			return -1;
+		if (config)
+			s2c_config_set_label(config, key, value);
+	}
+	return 0;
+}
+
+int s2c_annotations_make(
+	const char *const *annotations, struct s2c_json **out, struct s2c_error **err)
+{
+	CLEAN_JSON struct s2c_json *made = NULL;
+	size_t bytes = 0;
+
+	for (size_t i = 0; annotations && annotations[i]; i++) {
+		CLEAN_FREE char *key = NULL;
+		const char *value;
+
+		if (split_pair("--annotation", annotations[i], &key, &value, err))
+			return -1;
+		bytes += strlen(annotations[i]);
+		if (bytes > S2C_ANNOTATIONS_BYTES_MAX)
+			return s2c_fail(err, S2C_ELIMIT,
+				"the annotations have more than %d bytes; use fewer or "
+				"shorter ones",
+				S2C_ANNOTATIONS_BYTES_MAX);
+		if (!made)
+			made = s2c_json_new_object();
+		s2c_json_set_str(made, key, value);
+	}
+	*out = TAKE(made);
+	return 0;
+}
+
+/* ---- those of assemble ---- */
 
 static int merge_one(
 	struct s2c_config *config, const struct s2c_json *item, struct s2c_error **err)

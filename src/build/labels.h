@@ -18,6 +18,7 @@
 #define S2C_IMAGE_METADATA_DIR "/tmp/.s2i"
 #define S2C_IMAGE_METADATA_PATH S2C_IMAGE_METADATA_DIR "/image_metadata.json"
 #define S2C_IMAGE_METADATA_MAX (1024u * 1024) /* bytes */
+#define S2C_ANNOTATIONS_BYTES_MAX 65536       /* sum of key and value bytes */
 
 /*
  * A label of a builder image by its name behind the prefix: "io.openshift.s2i.<name>",
@@ -29,12 +30,29 @@ const char *s2c_builder_label(
 
 struct s2c_label_facts {
 	const char *builder_name;
-	const char *tag; /* as the user typed it; NULL: none */
+	const char *tag;              /* as the user typed it; NULL: none */
+	const char *application_name; /* for people, instead of it; NULL: none */
+	const char *description;      /* NULL: that of the builder image */
 	const struct s2c_source_info *source;
 };
 
-/* Sets io.openshift.s2i.build.* and io.k8s.display-name. */
+/* Sets io.openshift.s2i.build.*, io.k8s.display-name and io.k8s.description. */
 void s2c_labels_generate(struct s2c_config *config, const struct s2c_label_facts *facts);
+
+/*
+ * Sets labels that a user wrote as "KEY=VALUE" (NULL-terminated, or NULL); later ones
+ * win. S2C_EINVAL for one without "=" or key, for blanks and control characters in a key,
+ * and for what is not UTF-8. config may be NULL, then they are only checked.
+ */
+S2C_CHECK int s2c_labels_add(
+	struct s2c_config *config, const char *const *labels, struct s2c_error **err);
+
+/*
+ * Annotations of a manifest in the same form, with the same rules, as an object; NULL
+ * when there are none. S2C_ELIMIT beyond S2C_ANNOTATIONS_BYTES_MAX. Caller frees *out.
+ */
+S2C_CHECK int s2c_annotations_make(
+	const char *const *annotations, struct s2c_json **out, struct s2c_error **err);
 
 /*
  * Merges {"labels":[{"key":"value"},...]} of a script; S2C_EINVAL for another shape.

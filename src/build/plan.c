@@ -24,8 +24,10 @@ void s2c_plan_free(struct s2c_plan *plan)
 	s2c_strv_release(&plan->env);
 	s2c_strv_release(&plan->build_env);
 	s2c_strv_release(&plan->only_env);
+	s2c_strv_release(&plan->not_kept);
 	s2c_strv_release(&plan->excludes);
 	s2c_config_free(plan->config);
+	s2c_json_free(plan->annotations);
 	for (size_t i = 0; i < plan->n_outputs; i++)
 		s2c_archive_spec_release(&plan->outputs[i]);
 	free(plan);
@@ -141,9 +143,21 @@ static int parse_build_env(const struct s2c_build_options *options, struct s2c_s
 	return 0;
 }
 
+static int decide_annotations(
+	struct s2c_plan *plan, const struct s2c_build_options *o, struct s2c_error **err)
+{
+	/* Manifests of an engine are its own, and change with each push. */
+	if (o->engine && o->annotations)
+		return s2c_fail(err, S2C_EUNSUPPORTED,
+			"--annotation: an engine's images have no annotations; use "
+			"--label, or build without --engine");
+	return s2c_annotations_make(o->annotations, &plan->annotations, err);
+}
+
 int s2c_plan_check_options(const struct s2c_build_options *options, struct s2c_plan *plan,
 	struct s2c_error **err)
 {
+	struct s2c_platform platform;
 	CLEAN_STRV struct s2c_strv env = S2C_STRV_INIT;
 	CLEAN_UIDS struct s2c_uids uids = {0};
 
@@ -159,7 +173,11 @@ int s2c_plan_check_options(const struct s2c_build_options *options, struct s2c_p
 	if (s2c_compression_parse(options->compression ? options->compression : "gzip",
 		    &plan->compression, &plan->compression_level, err))
 		return s2c_wrap(err, "--compression");
-	if (decide_limits(plan, options, err))
+	if (options->platform && s2c_platform_parse(options->platform, &platform, err))
+		return s2c_wrap(err, "--platform");
+	if (s2c_labels_add(NULL, options->labels, err) ||
+		decide_annotations(plan, options, err) ||
+		decide_limits(plan, options, err))
 		return -1;
 	return decide_outputs(plan, options, err);
 }
@@ -223,6 +241,27 @@ static int decide_image_user(const struct making *m, struct s2c_error **err)
 	return 0;
 }
 
+/*
+ * Variables of an image that is built again. One that the builder image has too may have
+ * come from there, and be older than the builder is now: then the builder's is right.
+ */
+static void keep_env(const struct making *m)
+{
+	CLEAN_STRV struct s2c_strv own = S2C_STRV_INIT;
+	const char *const *kept = m->options->kept_env;
+
+	s2c_config_env(m->facts->builder, &own);
+	for (size_t i = 0; kept && kept[i]; i++) {
+		CLEAN_FREE char *name = xstrndup(kept[i], strcspn(kept[i], "="));
+		const char *builders = s2c_env_get(&own, name);
+
+		if (!builders)
+			s2c_env_put(&m->plan->env, kept[i]);
+		else if (!streq(builders, kept[i] + strlen(name) + 1))
+			s2c_strv_add(&m->plan->not_kept, name);
+	}
+}
+
 static int decide_env(const struct making *m, struct s2c_error **err)
 {
 	const struct s2c_plan_facts *facts = m->facts;
@@ -231,6 +270,7 @@ static int decide_env(const struct making *m, struct s2c_error **err)
 
 	if (parse_build_env(m->options, &only, err))
 		return -1;
+	keep_env(m);
 	if (facts->source_env &&
 		s2c_env_parse_file(facts->source_env, facts->source_env_len,
 			".s2i/environment", &plan->env, err))
@@ -287,6 +327,8 @@ static int decide_config(const struct making *m, struct s2c_error **err)
 	struct s2c_label_facts labels = {
 		.builder_name = m->facts->builder_name,
 		.tag = first_name(m->options),
+		.application_name = m->options->application_name,
+		.description = m->options->description,
 		.source = m->facts->source,
 	};
 
@@ -295,6 +337,8 @@ static int decide_config(const struct making *m, struct s2c_error **err)
 		return -1;
 	s2c_config_clear_onbuild(m->plan->config);
 	s2c_labels_generate(m->plan->config, &labels);
+	if (s2c_labels_add(m->plan->config, m->options->labels, err))
+		return -1;
 	return s2c_labels_check(m->plan->config, err);
 }
 

@@ -95,6 +95,17 @@ static void add_mounts(struct s2c_json *root, const struct s2c_mount_specs *spec
 	}
 }
 
+static void add_labels(struct s2c_json *image, const struct s2c_plan *plan)
+{
+	const struct s2c_json *labels = s2c_json_get(
+		s2c_json_get(plan->config->root, "config"), "Labels");
+
+	if (labels)
+		s2c_json_set(image, "labels", s2c_json_copy(labels));
+	if (plan->annotations)
+		s2c_json_set(image, "annotations", s2c_json_copy(plan->annotations));
+}
+
 static void add_result(struct s2c_json *root, const struct s2c_plan *plan)
 {
 	static const char *const kinds[] = {
@@ -124,6 +135,7 @@ static void add_result(struct s2c_json *root, const struct s2c_plan *plan)
 	s2c_json_set_strv(image, "cmd", &plan->run);
 	s2c_json_set_strv(image, "env", &plan->env);
 	s2c_json_set_strv(image, "leftOut", &plan->excludes);
+	add_labels(image, plan);
 	for (size_t i = 0; i < plan->n_outputs; i++) {
 		CLEAN_FREE char *text = xasprintf(
 			"%s:%s", kinds[plan->outputs[i].kind], plan->outputs[i].path);

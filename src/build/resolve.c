@@ -4,6 +4,7 @@
  */
 #include "build/resolve.h"
 
+#include "build/platform.h"
 #include "registry/places.h"
 
 static int pull(struct s2c_ctx *ctx, struct s2c_home *home,
@@ -11,8 +12,10 @@ static int pull(struct s2c_ctx *ctx, struct s2c_home *home,
 	struct s2c_image **out, struct s2c_error **err)
 {
 	CLEAN_ERROR struct s2c_error *cause = NULL;
+	struct s2c_pull_opts how = {
+		.registry = &opts->registry, .platform = opts->platform};
 
-	if (home->ops->pull(ctx, home, ref, &opts->registry, out, &cause) == 0)
+	if (home->ops->pull(ctx, home, ref, &how, out, &cause) == 0)
 		return 0;
 	if (s2c_error_code(cause) == S2C_ENET && opts->policy == S2C_PULL_ALWAYS)
 		(void)s2c_wrap(&cause,
@@ -56,7 +59,37 @@ static enum s2c_found from_alias(struct s2c_ctx *ctx, struct s2c_home *home,
 	return home->ops->find(ctx, home, full, out, why, err);
 }
 
-int s2c_resolve_image(struct s2c_ctx *ctx, struct s2c_home *home,
+/* Drops an image that was found for another platform than the one asked for. */
+static enum s2c_found check_platform(
+	const struct s2c_resolve_opts *opts, enum s2c_found found, struct s2c_image **out)
+{
+	if (found != S2C_FOUND || s2c_platform_serves(opts->platform, (*out)->config))
+		return found;
+	s2c_image_free(*out);
+	*out = NULL;
+	return S2C_ABSENT;
+}
+
+/* The registry's word, or the engine's, is taken for nothing. */
+static int check_pulled(const struct s2c_home *home, const struct s2c_resolve_opts *opts,
+	struct s2c_image **out, struct s2c_error **err)
+{
+	char asked[S2C_PLATFORM_TEXT], got[S2C_PLATFORM_TEXT];
+	struct s2c_platform is;
+
+	if (s2c_platform_serves(opts->platform, (*out)->config))
+		return 0;
+	s2c_config_platform((*out)->config, &is);
+	s2c_image_free(*out);
+	*out = NULL;
+	return s2c_fail(err, S2C_ENOENT,
+		"%s '%s' %s is for platform '%s', and '%s' was asked for "
+		"(--platform)",
+		opts->role, opts->name, home->ops->where, s2c_platform_text(&is, got),
+		s2c_platform_text(opts->platform, asked));
+}
+
+static int find_or_pull(struct s2c_ctx *ctx, struct s2c_home *home,
 	const struct s2c_resolve_opts *opts, struct s2c_image **out,
 	struct s2c_error **err)
 {
@@ -71,6 +104,7 @@ int s2c_resolve_image(struct s2c_ctx *ctx, struct s2c_home *home,
 	found = home->ops->find(ctx, home, opts->name, out, &why, err);
 	if (found == S2C_ABSENT && !*ref.registry)
 		found = from_alias(ctx, home, opts, &ref, out, &why, err);
+	found = check_platform(opts, found, out);
 	if (found == S2C_FOUND || found == S2C_FIND_FAILED)
 		return found == S2C_FOUND ? 0 : -1;
 	if (opts->policy != S2C_PULL_NEVER && *ref.registry)
@@ -79,4 +113,13 @@ int s2c_resolve_image(struct s2c_ctx *ctx, struct s2c_home *home,
 		return not_found(home, opts, &ref, err);
 	s2c_error_move(err, &why);
 	return -1;
+}
+
+int s2c_resolve_image(struct s2c_ctx *ctx, struct s2c_home *home,
+	const struct s2c_resolve_opts *opts, struct s2c_image **out,
+	struct s2c_error **err)
+{
+	if (find_or_pull(ctx, home, opts, out, err))
+		return -1;
+	return *out ? check_pulled(home, opts, out, err) : 0;
 }

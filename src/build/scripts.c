@@ -13,6 +13,7 @@ static const char *const names[S2C_SCRIPTS] = {
 	[S2C_SCRIPT_ASSEMBLE] = "assemble",
 	[S2C_SCRIPT_RUN] = "run",
 	[S2C_SCRIPT_SAVE_ARTIFACTS] = "save-artifacts",
+	[S2C_SCRIPT_USAGE] = "usage",
 };
 
 static const enum s2c_script required[] = {S2C_SCRIPT_ASSEMBLE, S2C_SCRIPT_RUN};
@@ -221,6 +222,20 @@ static int find_optional(struct search *search, enum s2c_script script,
 	return 0;
 }
 
+static int not_found(
+	const struct search *search, enum s2c_script script, struct s2c_error **err)
+{
+	return s2c_fail(err, S2C_ENOENT,
+		"there is no %s script: %sthe builder image %s; name a place with "
+		"--scripts-url, such as image:///usr/libexec/s2i",
+		names[script],
+		search->opts->source ? "not in '" ORIGIN_SOURCE "' of the source, and "
+				     : "",
+		*search->label ? "has none at its scripts URL"
+			       : "has no label '" S2C_LABEL_PREFIX S2C_LABEL_SCRIPTS_URL
+				 "'");
+}
+
 static int check_found(const struct search *search, const struct s2c_scripts *scripts,
 	struct s2c_error **err)
 {
@@ -229,19 +244,35 @@ static int check_found(const struct search *search, const struct s2c_scripts *sc
 			"--scripts-url '%s' has neither assemble nor run nor "
 			"save-artifacts",
 			search->flag);
-	for (size_t i = 0; i < ARRAY_SIZE(required); i++) {
-		if (scripts->items[required[i]].found)
-			continue;
-		return s2c_fail(err, S2C_ENOENT,
-			"there is no %s script: not in '" ORIGIN_SOURCE
-			"' of the source, and the builder image %s; name a place with "
-			"--scripts-url, such as image:///usr/libexec/s2i",
-			names[required[i]],
-			*search->label
-				? "has none at its scripts URL"
-				: "has no label '" S2C_LABEL_PREFIX S2C_LABEL_SCRIPTS_URL
-				  "'");
-	}
+	for (size_t i = 0; i < ARRAY_SIZE(required); i++)
+		if (!scripts->items[required[i]].found)
+			return not_found(search, required[i], err);
+	return 0;
+}
+
+static struct search search_new(struct s2c_ctx *ctx, const struct s2c_scripts_opts *opts)
+{
+	return (struct search){
+		.ctx = ctx,
+		.opts = opts,
+		.flag = opts->scripts_url && *opts->scripts_url ? opts->scripts_url
+								: NULL,
+		.label = s2c_builder_scripts_url(opts->builder),
+	};
+}
+
+int s2c_scripts_find_one(struct s2c_ctx *ctx, const struct s2c_scripts_opts *opts,
+	enum s2c_script script, struct s2c_scripts *out, struct s2c_error **err)
+{
+	CLEAN(s2c_scripts_release) struct s2c_scripts found = {0};
+	struct search search = search_new(ctx, opts);
+
+	if (find_one(&search, names[script], &found.items[script], err) < 0)
+		return -1;
+	if (!found.items[script].found)
+		return not_found(&search, script, err);
+	*out = found;
+	found = (struct s2c_scripts){0};
 	return 0;
 }
 
@@ -249,13 +280,7 @@ int s2c_scripts_find(struct s2c_ctx *ctx, const struct s2c_scripts_opts *opts,
 	struct s2c_scripts *out, struct s2c_error **err)
 {
 	CLEAN(s2c_scripts_release) struct s2c_scripts found = {0};
-	struct search search = {
-		.ctx = ctx,
-		.opts = opts,
-		.flag = opts->scripts_url && *opts->scripts_url ? opts->scripts_url
-								: NULL,
-		.label = s2c_builder_scripts_url(opts->builder),
-	};
+	struct search search = search_new(ctx, opts);
 
 	for (size_t i = 0; i < ARRAY_SIZE(required); i++)
 		if (find_one(&search, names[required[i]], &found.items[required[i]],

@@ -20,6 +20,7 @@ enum s2c_script {
 	S2C_SCRIPT_ASSEMBLE,
 	S2C_SCRIPT_RUN,
 	S2C_SCRIPT_SAVE_ARTIFACTS,
+	S2C_SCRIPT_USAGE, /* of `s2c usage` alone; no build looks for it */
 	S2C_SCRIPTS
 };
 const char *s2c_script_name(enum s2c_script script);
@@ -48,6 +49,11 @@ struct s2c_scripts_opts {
 
 /* Finds all; assemble and run not found is S2C_ENOENT naming where it was looked for. */
 S2C_CHECK int s2c_scripts_find(struct s2c_ctx *ctx, const struct s2c_scripts_opts *opts,
+	struct s2c_scripts *out, struct s2c_error **err);
+
+/* Finds this one alone, in the same places; not found is S2C_ENOENT. */
+S2C_CHECK int s2c_scripts_find_one(struct s2c_ctx *ctx,
+	const struct s2c_scripts_opts *opts, enum s2c_script script,
 	struct s2c_scripts *out, struct s2c_error **err);
 
 /* The scripts to copy to <destination>/scripts as entries (mode 0755); NULL: none. */

@@ -6,24 +6,12 @@
 #include <fcntl.h>
 #include <stdio.h>
 
-#include <s2c/build.h>
-
-#include "cli/remote.h"
+#include "cli/build_args.h"
 #include "util/fs.h"
 
-struct args {
-	struct s2c_build_options o;
-	struct s2c_strv env, env_files, build_env, outputs, tags;
-	struct s2c_strv volumes, injections, secrets, cache_mounts, add_hosts, cap_drops;
-	const char *pull_policy, *incremental_pull_policy;
-	const char *iidfile, *digest_file, *metadata_file;
-	struct s2c_remote_args remote;
-	bool dry_run;
-};
+#define ARG(field) offsetof(struct s2c_build_args, field)
 
-#define ARG(field) offsetof(struct args, field)
-
-static const struct s2c_option options[] = {
+const struct s2c_option s2c_build_option_table[] = {
 	{"env", 'e', S2C_OPT_LIST, ARG(env), "NAME=VALUE",
 		"set a variable for assemble and for the image", NULL},
 	{"environment-file", 'E', S2C_OPT_LIST, ARG(env_files), "FILE",
@@ -134,8 +122,8 @@ static const struct s2c_option options[] = {
 		NULL},
 	{"push", 0, S2C_OPT_FLAG, ARG(o.push), NULL, "push the image to TAG's registry",
 		NULL},
-	S2C_MIRROR_OPTION(struct args, remote),
-	S2C_REMOTE_OPTIONS(struct args, remote),
+	S2C_MIRROR_OPTION(struct s2c_build_args, remote),
+	S2C_REMOTE_OPTIONS(struct s2c_build_args, remote),
 	{"tag", 't', S2C_OPT_LIST, ARG(tags), "NAME",
 		"another name of the image; with --push it is pushed under it too if it "
 		"has a registry",
@@ -144,6 +132,17 @@ static const struct s2c_option options[] = {
 		"push in pieces of this size, such as 16m (default: only when the "
 		"registry does not take a blob otherwise)",
 		NULL},
+	{"label", 0, S2C_OPT_LIST, ARG(labels), "KEY=VALUE", "set a label of the image",
+		NULL},
+	{"annotation", 0, S2C_OPT_LIST, ARG(annotations), "KEY=VALUE",
+		"set an annotation of the image's manifest", NULL},
+	{"application-name", 'n', S2C_OPT_STR, ARG(o.application_name), "NAME",
+		"the image's name for people, label io.k8s.display-name (default: TAG)",
+		NULL},
+	{"description", 0, S2C_OPT_STR, ARG(o.description), "TEXT",
+		"what the image is, label io.k8s.description", NULL},
+	{"platform", 0, S2C_OPT_STR, ARG(o.platform), "OS/ARCH[/VARIANT]",
+		"which builder image of an index (default: this host's)", NULL},
 	{"iidfile", 0, S2C_OPT_STR, ARG(iidfile), "FILE", "write the image id to a file",
 		NULL},
 	{"digest-file", 0, S2C_OPT_STR, ARG(digest_file), "FILE",
@@ -192,15 +191,10 @@ static int dry_run(
 	return 0;
 }
 
-static int build(struct s2c_call *call, struct s2c_error **err)
+void s2c_build_args_settle(struct s2c_build_args *args)
 {
-	struct args *args = call->args;
 	struct s2c_build_options *o = &args->o;
-	CLEAN(s2c_build_result_release) struct s2c_build_result result = {0};
 
-	o->source = call->operands.items[0];
-	o->builder = call->operands.items[1];
-	o->tag = call->operands.len > 2 ? call->operands.items[2] : NULL;
 	o->env = list_of(&args->env);
 	o->env_files = list_of(&args->env_files);
 	o->build_env = list_of(&args->build_env);
@@ -212,22 +206,50 @@ static int build(struct s2c_call *call, struct s2c_error **err)
 	o->cap_drops = list_of(&args->cap_drops);
 	o->outputs = list_of(&args->outputs);
 	o->tags = list_of(&args->tags);
+	o->labels = list_of(&args->labels);
+	o->annotations = list_of(&args->annotations);
 	o->pull_policy = policy_of(args->pull_policy);
 	o->incremental_pull_policy = policy_of(args->incremental_pull_policy);
 	o->remote = s2c_remote_options_of(&args->remote);
 	if (!o->engine && getenv("S2C_ENGINE") && *getenv("S2C_ENGINE"))
 		o->engine = getenv("S2C_ENGINE");
+}
+
+static int record(const struct s2c_build_args *args,
+	const struct s2c_build_result *result, struct s2c_error **err)
+{
+	if (write_result(args->iidfile, result->image_id, "", err) ||
+		write_result(args->digest_file, result->digest, "", err))
+		return -1;
+	return result->metadata
+		       ? write_result(args->metadata_file, result->metadata, "\n", err)
+		       : 0;
+}
+
+int s2c_build_perform(
+	struct s2c_call *call, const struct s2c_build_options *o, struct s2c_error **err)
+{
+	const struct s2c_build_args *args = call->args;
+	CLEAN(s2c_build_result_release) struct s2c_build_result result = {0};
+
 	if (args->dry_run)
 		return dry_run(call, o, err);
-	if (s2c_build_run(call->ctx, call->store, o, &result, err))
-		return -1;
-	if (write_result(args->iidfile, result.image_id, "", err) ||
-		write_result(args->digest_file, result.digest, "", err) ||
-		(result.metadata &&
-			write_result(args->metadata_file, result.metadata, "\n", err)))
+	if (s2c_build_run(call->ctx, call->store, o, &result, err) ||
+		record(args, &result, err))
 		return -1;
 	puts(result.pushed ? result.pushed : result.image_id);
 	return 0;
+}
+
+static int build(struct s2c_call *call, struct s2c_error **err)
+{
+	struct s2c_build_args *args = call->args;
+
+	s2c_build_args_settle(args);
+	args->o.source = call->operands.items[0];
+	args->o.builder = call->operands.items[1];
+	args->o.tag = call->operands.len > 2 ? call->operands.items[2] : NULL;
+	return s2c_build_perform(call, &args->o, err);
 }
 
 const struct s2c_command s2c_cmd_build = {
@@ -250,8 +272,8 @@ const struct s2c_command s2c_cmd_build = {
 		    "  s2c build https://git.example/team/app.git#v1 builder/python \\\n"
 		    "      registry.example/team/app:v1 --push\n"
 		    "  tar c . | s2c build - builder/python myapp\n",
-	.options = options,
-	.args_size = sizeof(struct args),
+	.options = s2c_build_option_table,
+	.args_size = sizeof(struct s2c_build_args),
 	.min_operands = 2,
 	.max_operands = 3,
 	.needs = S2C_NEEDS_STORE,

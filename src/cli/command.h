@@ -73,6 +73,8 @@ struct s2c_command {
 	const char *description;          /* paragraphs separated by blank lines */
 	const char *examples;             /* lines, or NULL */
 	const struct s2c_option *options; /* ends with a NULL name; may be NULL */
+	/* More of them, which other commands with the same argument struct have too. */
+	const struct s2c_option *shared;
 	size_t args_size;
 	int min_operands, max_operands; /* max -1: any number */
 	enum s2c_needs needs;
@@ -99,11 +101,18 @@ const struct s2c_command *s2c_command_find(const char *name);
 const struct s2c_command *s2c_subcommand_find(
 	const struct s2c_command *command, const char *word);
 
-extern const struct s2c_command s2c_cmd_build, s2c_cmd_run, s2c_cmd_images,
-	s2c_cmd_inspect, s2c_cmd_history, s2c_cmd_tag, s2c_cmd_rmi, s2c_cmd_pull,
-	s2c_cmd_push, s2c_cmd_referrers, s2c_cmd_login, s2c_cmd_logout, s2c_cmd_import,
-	s2c_cmd_save, s2c_cmd_load, s2c_cmd_prune, s2c_cmd_gate, s2c_cmd_doctor,
-	s2c_cmd_completion, s2c_cmd_version, s2c_cmd_help;
+/* An option of a command by its name, or NULL; global ones do not count. */
+const struct s2c_option *s2c_option_find(
+	const struct s2c_command *command, const char *name);
+
+extern const struct s2c_command s2c_cmd_build, s2c_cmd_rebuild, s2c_cmd_usage,
+	s2c_cmd_run, s2c_cmd_images, s2c_cmd_inspect, s2c_cmd_history, s2c_cmd_tag,
+	s2c_cmd_rmi, s2c_cmd_pull, s2c_cmd_push, s2c_cmd_referrers, s2c_cmd_login,
+	s2c_cmd_logout, s2c_cmd_import, s2c_cmd_save, s2c_cmd_load, s2c_cmd_prune,
+	s2c_cmd_gate, s2c_cmd_doctor, s2c_cmd_completion, s2c_cmd_version, s2c_cmd_help;
+
+/* Takes the options that usage shares with build into its table: before anything else. */
+void s2c_cmd_usage_init(void);
 
 /* Frees the lists of an argument struct and the struct. */
 void s2c_args_free(const struct s2c_command *command, void *args);

@@ -23,12 +23,14 @@ static void words_of_subcommands(const struct s2c_command *c)
 	}
 }
 
-static void bash_choices(const struct s2c_option *table)
+/* What may stand behind options with a choice: of all commands, or (mark ":") of one. */
+static void bash_choices(
+	const char *before, const char *mark, const struct s2c_option *table)
 {
 	for (const struct s2c_option *o = table; o && o->name; o++) {
 		if (!o->choices)
 			continue;
-		printf("\t\t--%s) words='", o->name);
+		printf("\t\t%s%s--%s) words='", before, mark, o->name);
 		for (const char *c = o->choices; *c; c++)
 			putchar(*c == '|' ? ' ' : *c);
 		puts("' ;;");
@@ -45,19 +47,11 @@ static void bash(void)
 	     "esac\n"
 	     "\tdone\n"
 	     "\tcase $prev in");
-	bash_choices(s2c_global_options);
+	bash_choices("", "", s2c_global_options);
 	puts("\tesac\n\tcase $cmd:$prev in");
 	for (size_t i = 0; s2c_commands[i]; i++) {
-		const struct s2c_option *o = s2c_commands[i]->options;
-
-		for (; o && o->name; o++) {
-			if (!o->choices)
-				continue;
-			printf("\t\t%s:--%s) words='", s2c_commands[i]->name, o->name);
-			for (const char *c = o->choices; *c; c++)
-				putchar(*c == '|' ? ' ' : *c);
-			puts("' ;;");
-		}
+		bash_choices(s2c_commands[i]->name, ":", s2c_commands[i]->options);
+		bash_choices(s2c_commands[i]->name, ":", s2c_commands[i]->shared);
 	}
 	puts("\tesac\n\t[ -n \"$words\" ] || case $cmd in");
 	fputs("\t\t'') words='", stdout);
@@ -69,6 +63,7 @@ static void bash(void)
 		printf("\t\t%s) words='", s2c_commands[i]->name);
 		words_of_subcommands(s2c_commands[i]);
 		words_of(s2c_commands[i]->options);
+		words_of(s2c_commands[i]->shared);
 		words_of(s2c_global_options);
 		puts("' ;;");
 	}
@@ -137,6 +132,7 @@ static void zsh(void)
 	for (size_t i = 0; s2c_commands[i]; i++) {
 		printf("\t%s)\n\t\t_arguments \\\n", s2c_commands[i]->name);
 		zsh_options(s2c_commands[i]->options);
+		zsh_options(s2c_commands[i]->shared);
 		zsh_subcommands(s2c_commands[i]);
 		zsh_options(s2c_global_options);
 		puts("\t\t\t'*:file:_files' ;;");
@@ -191,6 +187,7 @@ static void fish(void)
 		(void)snprintf(condition, sizeof(condition),
 			"__fish_seen_subcommand_from %s", s2c_commands[i]->name);
 		fish_options(condition, s2c_commands[i]->options);
+		fish_options(condition, s2c_commands[i]->shared);
 		fish_subcommands(condition, s2c_commands[i]);
 	}
 	fish_options("", s2c_global_options);

@@ -104,6 +104,12 @@ static void print_options(FILE *out, const char *title, const struct s2c_option 
 		print_option(out, o);
 }
 
+static void print_more(FILE *out, const struct s2c_option *table)
+{
+	for (const struct s2c_option *o = table; o && o->name; o++)
+		print_option(out, o);
+}
+
 static void print_subcommands(FILE *out, const struct s2c_command *c)
 {
 	char head[128];
@@ -141,7 +147,9 @@ void s2c_help_command(FILE *out, const struct s2c_command *c)
 		c->operands);
 	print_wrapped(out, c->description, 0, 0);
 	print_subcommands(out, c);
-	print_options(out, "Options", c->options);
+	print_options(out, "Options", c->options ? c->options : c->shared);
+	if (c->options)
+		print_more(out, c->shared);
 	print_options(out, "Options of all commands", s2c_global_options);
 	if (c->examples)
 		fprintf(out, "\nExamples:\n%s", c->examples);
@@ -175,14 +183,11 @@ static void man_upper(FILE *out, const char *text)
 		putc(toupper((unsigned char)*text), out);
 }
 
-static void man_options(FILE *out, const char *title, const struct s2c_option *table)
+static void man_more(FILE *out, const struct s2c_option *table)
 {
 	char head[128];
 
-	if (!table || !table->name)
-		return;
-	fprintf(out, ".SH %s\n", title);
-	for (const struct s2c_option *o = table; o->name; o++) {
+	for (const struct s2c_option *o = table; o && o->name; o++) {
 		(void)format_option(o, head, sizeof(head));
 		fputs(".TP\n.B ", out);
 		man_text(out, head + strspn(head, " "));
@@ -195,6 +200,14 @@ static void man_options(FILE *out, const char *title, const struct s2c_option *t
 		fprintf(out, "%s.\n",
 			o->kind == S2C_OPT_LIST ? "; may be given again" : "");
 	}
+}
+
+static void man_options(FILE *out, const char *title, const struct s2c_option *table)
+{
+	if (!table || !table->name)
+		return;
+	fprintf(out, ".SH %s\n", title);
+	man_more(out, table);
 }
 
 static void man_rows(FILE *out, const char *title, const struct row *rows, size_t n)
@@ -260,7 +273,9 @@ static void man_command(FILE *out, const struct s2c_command *c)
 		c->name, c->operands);
 	man_text(out, c->description);
 	putc('\n', out);
-	man_options(out, "OPTIONS", c->options);
+	man_options(out, "OPTIONS", c->options ? c->options : c->shared);
+	if (c->options)
+		man_more(out, c->shared);
 	man_examples(out, c);
 	for (size_t i = 0; c->subcommands && c->subcommands[i]; i++)
 		man_subcommand(out, c->subcommands[i]);

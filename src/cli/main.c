@@ -36,6 +36,8 @@ const struct s2c_option s2c_global_options[] = {
 
 const struct s2c_command *const s2c_commands[] = {
 	&s2c_cmd_build,
+	&s2c_cmd_rebuild,
+	&s2c_cmd_usage,
 	&s2c_cmd_run,
 	&s2c_cmd_images,
 	&s2c_cmd_inspect,
@@ -221,6 +223,7 @@ int main(int argc, char **argv)
 	int status;
 
 	(void)argc;
+	s2c_cmd_usage_init();
 	if (s2c_options_parse_global(&global, argv + 1, &used, &err))
 		return refuse(err);
 	argv += 1 + used;

@@ -28,6 +28,14 @@ static const struct s2c_option *find_letter(const struct s2c_option *table, char
 	return NULL;
 }
 
+const struct s2c_option *s2c_option_find(
+	const struct s2c_command *command, const char *name)
+{
+	const struct s2c_option *o = find_long(command->options, name, strlen(name));
+
+	return o ? o : find_long(command->shared, name, strlen(name));
+}
+
 static bool is_choice(const char *choices, const char *value)
 {
 	size_t len = strlen(value);
@@ -114,15 +122,22 @@ struct match {
 
 static struct match lookup(const struct s2c_parse *p, const char *name, size_t len)
 {
-	const struct s2c_option *own = p->command ? p->command->options : NULL;
-	const struct s2c_option *all = s2c_global_options;
-	const struct s2c_option *o;
+	const struct s2c_option *const tables[] = {
+		p->command ? p->command->options : NULL,
+		p->command ? p->command->shared : NULL,
+		s2c_global_options,
+	};
 
-	o = len == 1 ? find_letter(own, *name) : find_long(own, name, len);
-	if (o)
-		return (struct match){o, p->args};
-	o = len == 1 ? find_letter(all, *name) : find_long(all, name, len);
-	return (struct match){o, p->global};
+	for (size_t i = 0; i < ARRAY_SIZE(tables); i++) {
+		const struct s2c_option *o = len == 1 ? find_letter(tables[i], *name)
+						      : find_long(tables[i], name, len);
+
+		if (o)
+			return (struct match){o, tables[i] == s2c_global_options
+							 ? (void *)p->global
+							 : p->args};
+	}
+	return (struct match){0};
 }
 
 static int unknown(const struct s2c_parse *p, const char *dashes, const char *name,
@@ -235,12 +250,18 @@ int s2c_options_parse(const struct s2c_parse *parse, char **argv, struct s2c_err
 	return check_count(parse, err);
 }
 
+static void free_lists(const struct s2c_option *table, void *args)
+{
+	for (const struct s2c_option *o = table; o && o->name; o++)
+		if (o->kind == S2C_OPT_LIST)
+			s2c_strv_release((void *)((char *)args + o->offset));
+}
+
 void s2c_args_free(const struct s2c_command *command, void *args)
 {
 	if (!args)
 		return;
-	for (const struct s2c_option *o = command->options; o && o->name; o++)
-		if (o->kind == S2C_OPT_LIST)
-			s2c_strv_release((void *)((char *)args + o->offset));
+	free_lists(command->options, args);
+	free_lists(command->shared, args);
 	free(args);
 }

@@ -152,6 +152,17 @@ static void add_layer(struct s2c_manifest *manifest, const struct s2c_layer_resu
 	memcpy(d->media_type, layer->media_type, strlen(layer->media_type) + 1);
 }
 
+static void annotate(struct s2c_manifest *manifest, const struct s2c_json *annotations)
+{
+	if (!annotations)
+		return;
+	if (!manifest->annotations)
+		manifest->annotations = s2c_json_new_object();
+	s2c_json_foreach (one, annotations)
+		s2c_json_set_str(
+			manifest->annotations, s2c_json_key(one), s2c_json_str(one));
+}
+
 int s2c_native_commit(struct s2c_ctx *ctx, struct s2c_container *container,
 	const struct s2c_commit_opts *opts, struct s2c_commit_result *out,
 	struct s2c_error **err)
@@ -174,6 +185,7 @@ int s2c_native_commit(struct s2c_ctx *ctx, struct s2c_container *container,
 		return s2c_wrap(err, "making the layer");
 	if (layer.entries > 0)
 		add_layer(manifest, &layer);
+	annotate(manifest, opts->annotations);
 	s2c_config_add_layer(config, layer.entries ? &layer.diff_id : NULL, &history);
 	if (s2c_image_put(c->native->store, manifest, config, &desc, err) < 0)
 		return -1;

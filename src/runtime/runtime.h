@@ -167,6 +167,8 @@ S2C_CHECK int s2c_container_run(struct s2c_ctx *ctx, struct s2c_container *conta
 struct s2c_commit_opts {
 	const struct s2c_config *config; /* complete new config but for the new layer */
 	const struct s2c_strv *excludes; /* absolute paths left out with all below */
+	/* Set in the manifest; an object of strings, or NULL. Only native has them. */
+	const struct s2c_json *annotations;
 	enum s2c_compression compression;
 	int level;           /* of the compression; 0: its default */
 	int64_t newest;      /* see struct s2c_layer_opts */

@@ -8,14 +8,13 @@
 #ifndef S2C_SOURCE_SOURCE_H
 #define S2C_SOURCE_SOURCE_H
 
-#include "codec/entry.h"
+#include "codec/walk.h"
 #include "util/ctx.h"
 #include "util/strv.h"
 
-#define S2C_SOURCE_SPEC_MAX 4096            /* bytes of a source argument */
-#define S2C_SOURCE_ENTRIES_MAX 4000000u     /* entries of a tree */
+#define S2C_SOURCE_SPEC_MAX 4096 /* bytes of a source argument */
+#define S2C_SOURCE_ENTRIES_MAX S2C_WALK_ENTRIES_MAX
 #define S2C_SOURCE_BYTES_MAX (256ull << 30) /* bytes of a staged tar */
-#define S2C_SOURCE_DEPTH_MAX 256            /* nested directories */
 
 struct s2c_source_opts {
 	const char *spec; /* path, git URL, scp-like, "file.tar[.gz|.zst]", "-" */

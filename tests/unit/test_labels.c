@@ -70,6 +70,67 @@ static void test_generated(void **state)
 		s2c_config_label(config, "io.openshift.s2i.build.source-context-dir"));
 }
 
+static void test_names_for_people(void **state)
+{
+	struct s2c_source_info info = {.location = (char *)"/a"};
+	struct s2c_label_facts facts = {.builder_name = "b:latest",
+		.tag = "app",
+		.application_name = "The App",
+		.description = "does things",
+		.source = &info};
+	CLEAN_CONFIG struct s2c_config *config = config_new();
+
+	s2c_labels_generate(config, &facts);
+	assert_string_equal(s2c_config_label(config, "io.k8s.display-name"), "The App");
+	assert_string_equal(
+		s2c_config_label(config, "io.k8s.description"), "does things");
+}
+
+static void test_of_the_user(void **state)
+{
+	static const char *const given[] = {"a=1", "b=x=y", "a=", NULL};
+	CLEAN_CONFIG struct s2c_config *config = config_new();
+	CLEAN_JSON struct s2c_json *object = NULL, *none = NULL;
+
+	assert_ok(s2c_labels_add(config, given, &terr));
+	assert_ok(s2c_labels_add(config, NULL, &terr));
+	assert_string_equal(s2c_config_label(config, "a"), "");
+	assert_string_equal(s2c_config_label(config, "b"), "x=y");
+	assert_ok(s2c_annotations_make(given, &object, &terr));
+	assert_int_equal(s2c_json_len(object), 2);
+	assert_string_equal(s2c_json_str(s2c_json_get(object, "b")), "x=y");
+	assert_ok(s2c_annotations_make(NULL, &none, &terr));
+	assert_null(none);
+}
+
+static void test_bad_pairs(void **state)
+{
+	static const char *const bad[] = {
+		"", "a", "=v", "a b=v", "a\n=v", "a=\xff", "\xc3=v"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		const char *given[] = {"fine=1", bad[i], NULL};
+		struct s2c_json *object = NULL;
+
+		assert_fails(s2c_labels_add(NULL, given, &terr), S2C_EINVAL, "--label");
+		assert_fails(s2c_annotations_make(given, &object, &terr), S2C_EINVAL,
+			"--annotation");
+		assert_null(object);
+	}
+}
+
+static void test_annotations_cap(void **state)
+{
+	CLEAN_FREE char *text = xmalloc(S2C_ANNOTATIONS_BYTES_MAX + 2);
+	const char *given[] = {text, NULL};
+	struct s2c_json *object = NULL;
+
+	memset(text, 'v', S2C_ANNOTATIONS_BYTES_MAX + 1);
+	text[1] = '=';
+	text[S2C_ANNOTATIONS_BYTES_MAX + 1] = '\0';
+	assert_fails(s2c_annotations_make(given, &object, &terr), S2C_ELIMIT, "65536");
+}
+
 static void test_metadata(void **state)
 {
 	static const struct {
@@ -152,6 +213,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_wishes),
 		cmocka_unit_test(test_generated),
+		cmocka_unit_test(test_names_for_people),
+		cmocka_unit_test(test_of_the_user),
+		cmocka_unit_test(test_bad_pairs),
+		cmocka_unit_test(test_annotations_cap),
 		cmocka_unit_test(test_metadata),
 		cmocka_unit_test(test_bad_metadata),
 		cmocka_unit_test(test_cap),

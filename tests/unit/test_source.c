@@ -542,14 +542,14 @@ static void test_deep(void **state)
 
 	tmp_write(tmp, "app/a", "1");
 	assert_ok(s2c_fs_open(tmp->fd, "app", O_RDONLY | O_DIRECTORY, 0, &at, &terr));
-	for (int i = 0; i < S2C_SOURCE_DEPTH_MAX + 1; i++) {
+	for (int i = 0; i < S2C_WALK_DEPTH_MAX + 1; i++) {
 		assert_int_equal(mkdirat(at, "d", 0755), 0);
 		int next = openat(at, "d", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
 		assert_true(next >= 0);
 		close(at);
 		at = next;
-		if (i == S2C_SOURCE_DEPTH_MAX - 1) {
+		if (i == S2C_WALK_DEPTH_MAX - 1) {
 			assert_ok(open_named(tmp, "app", NULL, &source, &terr));
 			assert_ok(walk(source, NULL, &text, &terr));
 			free(TAKE(text));

@@ -4,8 +4,8 @@
  * directory of 100,000 files costs a few MiB. What d_type says is kept, so that a walk
  * needs no stat before it opens a file.
  */
-#ifndef S2C_SOURCE_LISTING_H
-#define S2C_SOURCE_LISTING_H
+#ifndef S2C_CODEC_LISTING_H
+#define S2C_CODEC_LISTING_H
 
 #include <stdint.h>
 
@@ -23,6 +23,9 @@ struct s2c_listing {
 /* Reads what dir_fd lists. `path` is for messages. S2C_ELIMIT above the maximum. */
 S2C_CHECK int s2c_listing_read(
 	int dir_fd, const char *path, struct s2c_listing *out, struct s2c_error **err);
+/* A listing of this name alone, of an unknown type. */
+S2C_CHECK int s2c_listing_only(
+	const char *name, struct s2c_listing *out, struct s2c_error **err);
 void s2c_listing_release(struct s2c_listing *listing);
 #define CLEAN_LISTING CLEAN(s2c_listing_release)
 

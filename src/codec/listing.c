@@ -2,7 +2,7 @@
 /*
  * Reading a directory with getdents64 into one arena.
  */
-#include "source/listing.h"
+#include "codec/listing.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -53,7 +53,7 @@ int s2c_listing_read(
 	CLEAN_LISTING struct s2c_listing l = {0};
 	CLEAN_FREE char *dents = xmalloc(DENTS_BYTES);
 
-	if (s2c_fault_point("source.list", err) < 0)
+	if (s2c_fault_point("walk.list", err) < 0)
 		return s2c_wrap(err, "cannot list '%s'", path);
 	if (lseek(dir_fd, 0, SEEK_SET) < 0)
 		return s2c_fail_errno(err, errno, "cannot list '%s'", path);
@@ -87,4 +87,16 @@ void s2c_listing_release(struct s2c_listing *listing)
 	free(listing->bytes);
 	free(listing->offsets);
 	*listing = (struct s2c_listing){0};
+}
+
+int s2c_listing_only(const char *name, struct s2c_listing *out, struct s2c_error **err)
+{
+	CLEAN_FREE struct dirent64 *d = xcalloc(1, sizeof(*d));
+
+	if (strlen(name) >= sizeof(d->d_name))
+		return s2c_fail(err, S2C_EINVAL, "the name '%s' is too long", name);
+	memcpy(d->d_name, name, strlen(name));
+	d->d_type = DT_UNKNOWN;
+	*out = (struct s2c_listing){0};
+	return add_name(out, d, ".", err);
 }

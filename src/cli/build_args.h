@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the commands that build have in common: build, rebuild and usage parse into one
+ * struct, by one table.
+ */
+#ifndef S2C_CLI_BUILD_ARGS_H
+#define S2C_CLI_BUILD_ARGS_H
+
+#include <s2c/build.h>
+
+#include "cli/remote.h"
+
+struct s2c_build_args {
+	struct s2c_build_options o;
+	struct s2c_strv env, env_files, build_env, outputs, tags;
+	struct s2c_strv volumes, injections, secrets, cache_mounts, add_hosts, cap_drops;
+	struct s2c_strv labels, annotations;
+	const char *pull_policy, *incremental_pull_policy;
+	const char *iidfile, *digest_file, *metadata_file;
+	struct s2c_remote_args remote;
+	bool dry_run;
+	/* Of rebuild. */
+	struct s2c_rebuild_options again;
+	const char *again_source, *again_builder;
+};
+
+/* The options of s2c build, for a struct s2c_build_args. */
+extern const struct s2c_option s2c_build_option_table[];
+
+/* Brings what was parsed into args->o, but for source, builder and tag. */
+void s2c_build_args_settle(struct s2c_build_args *args);
+
+/*
+ * Builds with these options, or prints the plan, as the arguments of the call say, and
+ * writes the records they ask for. The status of a command.
+ */
+S2C_CHECK int s2c_build_perform(
+	struct s2c_call *call, const struct s2c_build_options *o, struct s2c_error **err);
+
+#endif

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * s2c usage: what a builder image says of itself.
+ */
+#include <unistd.h>
+
+#include "cli/build_args.h"
+
+/* Of the options of build: what a container without a source has a use for. */
+static const char *const names[] = {
+	"env",
+	"environment-file",
+	"scripts-url",
+	"destination",
+	"assemble-user",
+	"allowed-uids",
+	"pull-policy",
+	"platform",
+	"network",
+	"memory",
+	"cpus",
+	"pids-limit",
+	"timeout",
+	"oci-runtime",
+	"engine",
+	"url",
+	"tlsverify",
+	"ca",
+	"cert",
+	"key",
+	"ca-bundle",
+	"tls-verify",
+	"ca-file",
+	"cert-dir",
+	"authfile",
+	"retry",
+	"registries-conf",
+	"registry-mirror",
+};
+
+/* Their rows and the end; filled in by s2c_cmd_usage_init(). */
+static struct s2c_option options[ARRAY_SIZE(names) + 1];
+
+void s2c_cmd_usage_init(void)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		const struct s2c_option *o = s2c_option_find(&s2c_cmd_build, names[i]);
+
+		if (o)
+			options[n++] = *o;
+	}
+}
+
+static int usage(struct s2c_call *call, struct s2c_error **err)
+{
+	struct s2c_build_args *args = call->args;
+
+	s2c_build_args_settle(args);
+	args->o.builder = call->operands.items[0];
+	return s2c_builder_usage(call->ctx, call->store, &args->o, STDOUT_FILENO, err);
+}
+
+const struct s2c_command s2c_cmd_usage = {
+	.name = "usage",
+	.summary = "show how a builder image is used",
+	.operands = "BUILDER",
+	.description = "Runs the usage script of a builder image, as the user that would "
+		       "run its assemble, and shows what it prints. Nothing is kept.",
+	.examples = "  s2c usage builder/python\n",
+	.options = options,
+	.args_size = sizeof(struct s2c_build_args),
+	.min_operands = 1,
+	.max_operands = 1,
+	.needs = S2C_NEEDS_STORE,
+	.run = usage,
+};

@@ -1,0 +1,128 @@
+"""What S2I's command line has, and what its users asked for: labels, names, platforms."""
+import json
+
+import pytest
+
+from fixtures_registry import INDEX, Image, describe
+
+
+def labels(s2c, image):
+    return s2c.config(image)["config"]["Labels"]
+
+
+def test_labels(s2c, builder, app):
+    s2c.ok("build", app, "builder/test", "myapp", "--label", "a=1", "--label", "b=x=y", "--label", "a=2",
+           "--label", "empty=", "--label", "text=two words\nand a line")
+    found = labels(s2c, "myapp")
+    assert (found["a"], found["b"], found["empty"]) == ("2", "x=y", "")
+    assert found["text"] == "two words\nand a line"
+
+
+def test_label_order(s2c, builder, app):
+    """The builder's labels, then generated ones, then the user's, then those of assemble."""
+    metadata = json.dumps({"labels": [{"d": "assemble"}]})
+    builder.make("builder/order", "LABEL a=base", "LABEL b=base", "LABEL c=base", "LABEL d=base",
+                 "LABEL io.k8s.display-name=base", "LABEL io.openshift.s2i.build.image=base",
+                 assemble=f"#!/bin/sh\nmkdir -p /tmp/.s2i\necho '{metadata}' >/tmp/.s2i/image_metadata.json\n")
+    s2c.ok("build", app, "builder/order", "myapp", "--label", "b=user", "--label", "d=user",
+           "--label", "io.k8s.display-name=user")
+    found = labels(s2c, "myapp")
+    assert [found[k] for k in "abcd"] == ["base", "user", "base", "assemble"]
+    assert found["io.k8s.display-name"] == "user"
+    assert found["io.openshift.s2i.build.image"] == "builder/order:latest"
+
+
+@pytest.mark.parametrize("word", ["a", "=v", "a b=v", "a\tb=v", "", "a\x7f=v"])
+@pytest.mark.parametrize("option", ["--label", "--annotation"])
+def test_bad_pairs(s2c, builder, app, option, word):
+    s2c.fails("build", app, "builder/test", "myapp", option, word, status=2, match=f"{option} .*KEY=VALUE")
+    assert "myapp" not in s2c.ok("images")
+
+
+def test_label_limit(s2c, builder, app):
+    s2c.fails("build", app, "builder/test", "myapp", "--label", "k=" + "v" * 10240, status=1, match="10240")
+
+
+def test_name_and_description(s2c, builder, app):
+    s2c.ok("build", app, "builder/test", "myapp", "-n", "The App", "--description", "does things")
+    assert labels(s2c, "myapp")["io.k8s.display-name"] == "The App"
+    assert labels(s2c, "myapp")["io.k8s.description"] == "does things"
+    s2c.ok("build", app, "builder/test", "myapp", "--application-name=")
+    assert labels(s2c, "myapp")["io.k8s.display-name"] == "myapp"
+
+
+def test_annotations(s2c, builder, app):
+    def build(b):
+        return s2c.run("build", app, "builder/test", "myapp", "--annotation", f"b={b}",
+                       "--annotation", "org.example/a=1", env={"SOURCE_DATE_EPOCH": "1000000000"}).stderr
+
+    build("ü")
+    assert s2c.manifest("myapp")["annotations"] == {"org.example/a": "1", "b": "ü"}
+    assert "nothing has changed" in build("ü")
+    assert "nothing has changed" not in build("other")
+    assert s2c.manifest("myapp")["annotations"]["b"] == "other"
+
+
+def test_annotations_are_not_for_engines(s2c, engine, made, app):
+    s2c.fails("build", app, "builder/test", "myapp", "--annotation", "a=b", "--engine", engine.url,
+              status=1, match="--annotation: .*--label")
+
+
+def test_labels_in_engines(s2c, engine, made, app):
+    made.build(app, "builder/test", "labelled", "--label", "a=x=y", "-n", "The App", "--description", "text")
+    found = engine.config("labelled")["Labels"]
+    assert (found["a"], found["io.k8s.display-name"], found["io.k8s.description"]) == ("x=y", "The App", "text")
+    engine.remove("labelled")
+
+
+def test_plan_shows_labels(s2c, builder, app):
+    plan = json.loads(s2c.ok("build", app, "builder/test", "myapp", "--label", "a=1", "--annotation", "b=2", "--dry-run"))
+    assert plan["image"]["labels"]["a"] == "1"
+    assert plan["image"]["annotations"] == {"b": "2"}
+
+
+# ---- platforms ----
+
+
+
+@pytest.mark.parametrize("word,match", [("arm64", "OS/ARCH"), ("linux/", "OS/ARCH"), ("linux/a/b/c", "OS/ARCH")])
+def test_bad_platform(s2c, builder, app, word, match):
+    s2c.fails("build", app, "builder/test", "myapp", "--platform", word, status=2, match=f"--platform: .*{match}")
+
+
+def test_image_for_another_platform(s2c, builder, app):
+    s2c.fails("build", app, "builder/test", "myapp", "--platform", "linux/s390x", status=1,
+              match="builder image 'builder/test' is not in the store")
+
+
+def index_of(registry, name, *architectures):
+    """An index in the registry, with an image for each architecture."""
+    entries = []
+    for architecture in architectures:
+        digest = Image(layers=1, architecture=architecture).put(registry, name)
+        entries.append(describe(registry, name, digest, os="linux", architecture=architecture))
+    registry.state.put_manifest(name, "1", INDEX, {"schemaVersion": 2, "mediaType": INDEX, "manifests": entries})
+    return f"{registry.host}/{name}:1"
+
+
+def test_platform_is_chosen_from_an_index(remote, registry, app):
+    """Neither image has scripts; which of them it was shows in the store."""
+    name = index_of(registry, "a/b", "amd64", "riscv64")
+    remote.fails("build", app, name, "myapp", "--platform", "linux/amd64", status=1, match="no assemble script")
+    assert remote.config(name)["architecture"] == "amd64"
+    remote.fails("build", app, name, "myapp", "--platform", "linux/riscv64", status=1,
+                 match="is for 'linux/riscv64', whose programs this host .* not run: .*binfmt_misc")
+    assert remote.config(name)["architecture"] == "riscv64"
+    remote.fails("build", app, name, "myapp", "--platform", "linux/s390x", status=1, match="no image for platform")
+    # What is in the store now is for another host.
+    remote.fails("build", app, name, "myapp", status=1, match="is for 'linux/riscv64'")
+    done = remote.run("build", app, name, "myapp", "--dry-run")
+    assert "is for 'linux/riscv64'" in done.stderr
+    remote.fails("build", app, name, "myapp", "-p", "never", "--platform", "linux/amd64", status=1, match="not in the store")
+
+
+def test_platform_of_an_engines_image(s2c, engine, made, app):
+    made.build(app, "builder/test", "plat", "--platform", "linux/amd64")
+    engine.remove("plat")
+    s2c.fails("build", app, "builder/test", "plat", "--platform", "linux/s390x", "--engine", engine.url, status=1,
+              match="not in the engine")
