@@ -248,14 +248,12 @@ static int make_plan(struct s2c_build_job *job, struct s2c_error **err)
 	};
 	if (s2c_plan_make(job->options, &job->facts, &job->plan, err))
 		return -1;
-	if (s2c_build_mounts_place(&job->mounts, &place, job->plan, err))
-		return -1;
 	s2c_strv_foreach (name, &job->plan->not_kept)
 		s2c_emit_log(job->ctx, S2C_WARN,
 			"variable '%s' of the image is not kept, since the builder image "
 			"has it with another value: give it with --env, if it was yours",
 			name);
-	return 0;
+	return s2c_build_mounts_place(&job->mounts, &place, job->plan, err);
 }
 
 /* Decides, with what only the builder image knows. */

@@ -66,12 +66,12 @@ const char *s2c_build_bundle_path(const struct s2c_build_job *job);
 /* Options that are wrong whatever the images say. */
 S2C_CHECK int s2c_build_check_options(struct s2c_build_job *job, struct s2c_error **err);
 S2C_CHECK int s2c_build_read_env_files(struct s2c_build_job *job, struct s2c_error **err);
-/* Secrets and volumes. */
-S2C_CHECK int s2c_build_read_mounts(struct s2c_build_job *job, struct s2c_error **err);
 /* The work directory, and where images live. */
 S2C_CHECK int s2c_build_open_home(struct s2c_build_job *job, struct s2c_error **err);
 /* Where containers run. */
 S2C_CHECK int s2c_build_open_runtime(struct s2c_build_job *job, struct s2c_error **err);
+/* Secrets and volumes. */
+S2C_CHECK int s2c_build_read_mounts(struct s2c_build_job *job, struct s2c_error **err);
 /* The same as s2c_build_open_home(), and the builder image. */
 S2C_CHECK int s2c_build_resolve(struct s2c_build_job *job, struct s2c_error **err);
 S2C_CHECK int s2c_build_open_source(struct s2c_build_job *job, struct s2c_error **err);

@@ -23,8 +23,8 @@ void s2c_plan_free(struct s2c_plan *plan)
 	s2c_strv_release(&plan->run);
 	s2c_strv_release(&plan->env);
 	s2c_strv_release(&plan->build_env);
-	s2c_strv_release(&plan->only_env);
 	s2c_strv_release(&plan->not_kept);
+	s2c_strv_release(&plan->only_env);
 	s2c_strv_release(&plan->excludes);
 	s2c_config_free(plan->config);
 	s2c_json_free(plan->annotations);
@@ -132,17 +132,6 @@ static int decide_limits(
 	return s2c_limits_parse(&asked, &plan->network, &plan->limits, err);
 }
 
-static int parse_build_env(const struct s2c_build_options *options, struct s2c_strv *env,
-	struct s2c_error **err)
-{
-	const char *const *list = options->build_env;
-
-	for (size_t i = 0; list && list[i]; i++)
-		if (s2c_env_parse_option("--build-env", list[i], env, err))
-			return -1;
-	return 0;
-}
-
 static int decide_annotations(
 	struct s2c_plan *plan, const struct s2c_build_options *o, struct s2c_error **err)
 {
@@ -152,6 +141,17 @@ static int decide_annotations(
 			"--annotation: an engine's images have no annotations; use "
 			"--label, or build without --engine");
 	return s2c_annotations_make(o->annotations, &plan->annotations, err);
+}
+
+static int parse_build_env(const struct s2c_build_options *options, struct s2c_strv *env,
+	struct s2c_error **err)
+{
+	const char *const *list = options->build_env;
+
+	for (size_t i = 0; list && list[i]; i++)
+		if (s2c_env_parse_flag("--build-env", list[i], env, err))
+			return -1;
+	return 0;
 }
 
 int s2c_plan_check_options(const struct s2c_build_options *options, struct s2c_plan *plan,
@@ -164,7 +164,7 @@ int s2c_plan_check_options(const struct s2c_build_options *options, struct s2c_p
 	if (decide_names(plan, options, err) || decide_previous(plan, options, err))
 		return -1;
 	for (size_t i = 0; options->env && options->env[i]; i++)
-		if (s2c_env_parse_flag(options->env[i], &env, err))
+		if (s2c_env_parse_flag("--env", options->env[i], &env, err))
 			return -1;
 	if (parse_build_env(options, &env, err))
 		return -1;
@@ -268,15 +268,15 @@ static int decide_env(const struct making *m, struct s2c_error **err)
 	CLEAN_STRV struct s2c_strv only = S2C_STRV_INIT;
 	struct s2c_plan *plan = m->plan;
 
+	keep_env(m);
 	if (parse_build_env(m->options, &only, err))
 		return -1;
-	keep_env(m);
 	if (facts->source_env &&
 		s2c_env_parse_file(facts->source_env, facts->source_env_len,
 			".s2i/environment", &plan->env, err))
 		return -1;
 	for (size_t i = 0; m->options->env && m->options->env[i]; i++)
-		if (s2c_env_parse_flag(m->options->env[i], &plan->env, err))
+		if (s2c_env_parse_flag("--env", m->options->env[i], &plan->env, err))
 			return -1;
 	for (size_t i = 0; i < facts->n_env_files; i++)
 		if (s2c_env_parse_file(facts->env_files[i].text, facts->env_files[i].len,

@@ -59,9 +59,9 @@ struct s2c_plan {
 	struct s2c_strv run;       /* Cmd of the result */
 	struct s2c_strv env;       /* S2I variables: they stay in the image */
 	struct s2c_strv build_env; /* whole environment of assemble */
-	struct s2c_strv only_env;  /* of these, what assemble alone gets */
 	struct s2c_strv not_kept;  /* names of the image that is built again, which the
 				      builder image has with other values */
+	struct s2c_strv only_env;  /* of these, what assemble alone gets */
 	struct s2c_strv excludes;  /* paths that never enter the layer */
 	enum s2c_network network;
 	bool network_asked;

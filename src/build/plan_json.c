@@ -78,6 +78,17 @@ static void add_only_env(struct s2c_json *root, const struct s2c_strv *only_env)
 	}
 }
 
+static void add_labels(struct s2c_json *image, const struct s2c_plan *plan)
+{
+	const struct s2c_json *labels = s2c_json_get(
+		s2c_json_get(plan->config->root, "config"), "Labels");
+
+	if (labels)
+		s2c_json_set(image, "labels", s2c_json_copy(labels));
+	if (plan->annotations)
+		s2c_json_set(image, "annotations", s2c_json_copy(plan->annotations));
+}
+
 /* What the build gets besides; of secrets where they come from, not what they are. */
 static void add_mounts(struct s2c_json *root, const struct s2c_mount_specs *specs)
 {
@@ -93,17 +104,6 @@ static void add_mounts(struct s2c_json *root, const struct s2c_mount_specs *spec
 		s2c_json_set_bool(one, "readOnly", spec->read_only);
 		s2c_json_add(list, one);
 	}
-}
-
-static void add_labels(struct s2c_json *image, const struct s2c_plan *plan)
-{
-	const struct s2c_json *labels = s2c_json_get(
-		s2c_json_get(plan->config->root, "config"), "Labels");
-
-	if (labels)
-		s2c_json_set(image, "labels", s2c_json_copy(labels));
-	if (plan->annotations)
-		s2c_json_set(image, "annotations", s2c_json_copy(plan->annotations));
 }
 
 static void add_result(struct s2c_json *root, const struct s2c_plan *plan)

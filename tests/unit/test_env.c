@@ -86,7 +86,7 @@ static void test_values_are_not_quoted(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
 		CLEAN_STRV struct s2c_strv env = S2C_STRV_INIT;
 
-		assert_int_equal(s2c_env_parse_flag(texts[i], &env, &terr), -1);
+		assert_int_equal(s2c_env_parse_flag("--env", texts[i], &env, &terr), -1);
 		assert_null(strstr(s2c_error_message(terr), "hunter2"));
 		s2c_error_free(TAKE(terr));
 	}
@@ -104,10 +104,10 @@ static void test_limits(void **state)
 		S2C_ELIMIT, "'f' is larger than");
 	big[1] = '=';
 	big[S2C_ENV_VAR_MAX - 1] = '\0';
-	assert_ok(s2c_env_parse_flag(big, &env, &terr));
+	assert_ok(s2c_env_parse_flag("--env", big, &env, &terr));
 	big[S2C_ENV_VAR_MAX - 1] = 'x';
 	big[S2C_ENV_VAR_MAX] = '\0';
-	assert_fails(s2c_env_parse_flag(big, &env, &terr), S2C_ELIMIT,
+	assert_fails(s2c_env_parse_flag("--env", big, &env, &terr), S2C_ELIMIT,
 		"--env: variable 'x' is larger");
 
 	for (int i = 0; i < S2C_ENV_VARS_MAX; i++)
@@ -121,14 +121,15 @@ static void test_flags(void **state)
 {
 	CLEAN_STRV struct s2c_strv env = S2C_STRV_INIT;
 
-	assert_ok(s2c_env_parse_flag(" A = b,c=d ", &env, &terr));
-	assert_ok(s2c_env_parse_flag("B=", &env, &terr));
-	assert_ok(s2c_env_parse_flag("C=two\nlines", &env, &terr));
-	assert_ok(s2c_env_parse_flag("A=last", &env, &terr));
+	assert_ok(s2c_env_parse_flag("--env", " A = b,c=d ", &env, &terr));
+	assert_ok(s2c_env_parse_flag("--env", "B=", &env, &terr));
+	assert_ok(s2c_env_parse_flag("--env", "C=two\nlines", &env, &terr));
+	assert_ok(s2c_env_parse_flag("--env", "A=last", &env, &terr));
 	CLEAN_FREE char *text = joined(&env);
 	assert_string_equal(text, "A=last|B=|C=two\nlines");
-	assert_fails(s2c_env_parse_flag("", &env, &terr), S2C_EINVAL, "--env");
-	assert_fails(s2c_env_parse_flag("NAME", &env, &terr), S2C_EINVAL, "NAME=VALUE");
+	assert_fails(s2c_env_parse_flag("--env", "", &env, &terr), S2C_EINVAL, "--env");
+	assert_fails(s2c_env_parse_flag("--env", "NAME", &env, &terr), S2C_EINVAL,
+		"NAME=VALUE");
 }
 
 int main(void)
