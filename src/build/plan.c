@@ -149,7 +149,7 @@ static int parse_build_env(const struct s2c_build_options *options, struct s2c_s
 	const char *const *list = options->build_env;
 
 	for (size_t i = 0; list && list[i]; i++)
-		if (s2c_env_parse_flag("--build-env", list[i], env, err))
+		if (s2c_env_parse_option("--build-env", list[i], env, err))
 			return -1;
 	return 0;
 }
@@ -164,7 +164,7 @@ int s2c_plan_check_options(const struct s2c_build_options *options, struct s2c_p
 	if (decide_names(plan, options, err) || decide_previous(plan, options, err))
 		return -1;
 	for (size_t i = 0; options->env && options->env[i]; i++)
-		if (s2c_env_parse_flag("--env", options->env[i], &env, err))
+		if (s2c_env_parse_flag(options->env[i], &env, err))
 			return -1;
 	if (parse_build_env(options, &env, err))
 		return -1;
@@ -276,7 +276,7 @@ static int decide_env(const struct making *m, struct s2c_error **err)
 			".s2i/environment", &plan->env, err))
 		return -1;
 	for (size_t i = 0; m->options->env && m->options->env[i]; i++)
-		if (s2c_env_parse_flag("--env", m->options->env[i], &plan->env, err))
+		if (s2c_env_parse_flag(m->options->env[i], &plan->env, err))
 			return -1;
 	for (size_t i = 0; i < facts->n_env_files; i++)
 		if (s2c_env_parse_file(facts->env_files[i].text, facts->env_files[i].len,

@@ -9,8 +9,8 @@
 #include <fcntl.h>
 #include <string.h>
 
-#include "codec/listing.h"
 #include "source/backend.h"
+#include "codec/listing.h"
 #include "util/fs.h"
 
 static const struct s2c_source_ops *const backends[] = {
