@@ -462,6 +462,7 @@ void s2c_engine_rt_destroy(struct s2c_container *container)
 	s2c_strv_release(&c->excludes);
 	s2c_strv_release(&c->own);
 	s2c_strv_release(&c->left);
+	s2c_engine_secrets_release(&c->secrets);
 	free(c->kept.path);
 	s2c_buf_release(&c->kept.text);
 	for (size_t i = 0; i < S2C_ENGINE_ACCOUNTS; i++)
@@ -548,8 +549,11 @@ int s2c_engine_rt_create(struct s2c_ctx *ctx, struct s2c_runtime *runtime,
 	if (!c->runtime->engine->own_gate && check_made(ctx, c, opts, body, err) < 0)
 		return -1;
 	for (size_t i = 0; i < opts->n_mounts; i++)
-		if (copy_mount(ctx, c, &opts->mounts[i], err) < 0)
+		if (opts->mounts[i].kind != S2C_MOUNT_SECRET &&
+			copy_mount(ctx, c, &opts->mounts[i], err) < 0)
 			return -1;
+	if (s2c_engine_secrets_place(ctx, c, opts, err) < 0)
+		return -1;
 	*out = &TAKE(c)->base;
 	return 0;
 }
