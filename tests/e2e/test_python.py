@@ -9,21 +9,14 @@ import urllib.request
 
 import pytest
 
-from support import S2C, TOP, PROGRAM, clean_env
+from builders import shipped
+from support import TOP
 
 
 @pytest.fixture(scope="module")
 def python(session_dir):
     """builder/python in a store of this module."""
-    s2c = S2C(session_dir / "python-store")
-    wrapper = session_dir / "s2c"
-    wrapper.write_text(f'#!/bin/sh\nexec {PROGRAM} --root {s2c.root} "$@"\n')
-    wrapper.chmod(0o755)
-    env = clean_env(S2C=str(wrapper), HOME="/root")
-    for _ in range(2):
-        done = subprocess.run([TOP / "builders/make", "python"], env=env, capture_output=True, text=True, timeout=600)
-        assert done.returncode == 0, done.stderr
-    assert "up to date" in done.stdout, "made from the same inputs it is reused"
+    s2c = shipped(session_dir, "python")
     yield s2c
     s2c.assert_clean()
 
