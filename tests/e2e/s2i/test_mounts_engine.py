@@ -1,0 +1,70 @@
+"""Secrets, volumes, caches and hosts for builds by engines, through a gate of their own."""
+import pytest
+
+SECRET = "s3cr3t-0123456789-of-nobody"
+
+
+def script(text):
+    return "#!/bin/sh\nset -e\n" + text
+
+
+def build(made, *args, **kwargs):
+    return made.s2c.run("build", *args, "--engine", made.engine.url, **kwargs)
+
+
+def ok(done):
+    assert done.returncode == 0, done.stderr
+    return done.stderr
+
+
+@pytest.fixture
+def token(tmp_path):
+    path = tmp_path / "token"
+    path.write_text(SECRET + "\n")
+    return path
+
+
+def test_secrets(made, app, token, tmp_path):
+    conf = tmp_path / "conf"
+    conf.mkdir()
+    (conf / "odd").write_bytes(b"a'b\\c\n.\n%s $HOME \x00\xff\n")
+    made.make("builder/test", assemble=script("""cat /run/app/token /srv/creds token
+od -An -tx1 /etc/x/odd
+stat -L -c 'mode %u %a' token
+echo x > x
+"""))
+    err = ok(build(made, app, "builder/test", "out", "-i", f"{token}:/run/app/token;{token}:", "--secret",
+                   f"id=npm,src={token}", "-i", f"{token}:/srv/creds;{conf}:/etc/x"))
+    assert err.count(SECRET) == 3 and "mode 1001 400" in err
+    assert "61 27 62 5c 63 0a 2e 0a 25 73 20 24 48 4f 4d 45\n" in err.replace("  ", "")
+    assert "20 00 ff 0a" in err
+    names = made.engine.names_in_layer("out")
+    assert "srv/x" in names and not [n for n in names if "token" in n or "creds" in n], names
+    assert SECRET not in str(made.engine.image("out"))
+
+
+def test_a_leak_ends_the_build(made, app, token):
+    before = made.engine.images()
+    for leak, where in (("cp /run/token leak", "'/srv/leak'"),
+                        ("touch x$(cat /run/token)", "a name below '/srv'"),
+                        ("mkdir -p /tmp/.s2i; echo '{\"labels\":[{\"x\":\"'$(cat /run/token)'\"}]}' "
+                         "> /tmp/.s2i/image_metadata.json", "configuration")):
+        made.make("builder/leaky", assemble=script(leak + "\n"))
+        here = made.engine.images()
+        done = build(made, app, "builder/leaky", "leaked", "--inject", f"{token}:/run/token")
+        last = done.stderr.rstrip("\n").split("\n")[-1]
+        assert done.returncode == 4 and where in last and "--inject" in last and SECRET not in last, last
+        assert made.engine.images() == here, "the image stays"
+    assert made.engine.ask("GET", "/v1.41/images/leaked/json").status == 404
+    assert before <= made.engine.images()
+
+
+def test_what_an_engine_cannot(made, app, token):
+    made.make("builder/test", assemble=script("true\n"))
+    big = token.parent / "big"
+    big.write_bytes(b"0123456789abcdef" * 20000)
+    for args, match in ((("-i", f"{token}:/etc/passwd"), "cannot hide"),
+                        (("-i", f"{big}:/srv/big"), "secrets of 262144 bytes"),
+                        (("--ssh", "/none"), "none")):
+        done = build(made, app, "builder/test", "out", *args)
+        assert done.returncode != 0 and match in done.stderr.rstrip("\n").split("\n")[-1], done.stderr
