@@ -106,6 +106,7 @@ static int create(struct s2c_build_job *job, struct s2c_error **err)
 		memcpy(mounts, given->items, given->n * sizeof(*mounts));
 	if (job->ca_file)
 		mounts[opts.n_mounts++] = (struct s2c_mount){.source = job->ca_file,
+			.copy = true,
 			.destination = s2c_build_bundle_path(job)};
 	return s2c_container_create(job->ctx, job->runtime, &opts, &job->container, err);
 }

@@ -129,6 +129,17 @@ int s2c_build_mounts_read(struct s2c_ctx *ctx, struct s2c_build_mounts *m,
 	return 0;
 }
 
+void s2c_build_mounts_volumes(const struct s2c_build_mounts *m, struct s2c_strv *out)
+{
+	for (size_t i = 0; i < m->specs.n; i++) {
+		const struct s2c_mount_spec *spec = &m->specs.items[i];
+
+		if (spec->kind == S2C_SPEC_VOLUME)
+			s2c_strv_addf(
+				out, "%s:%s", spec->from, spec->read_only ? "ro" : "rw");
+	}
+}
+
 /* ---- placing ---- */
 
 static const char *keep(struct s2c_build_mounts *m, char *text)

@@ -257,7 +257,7 @@ static void hosts_have_addresses(void **state)
 
 	opts.hosts = hosts;
 	opts.n_hosts = 2;
-	opts.network = f->engine ? S2C_NETWORK_ISOLATED : S2C_NETWORK_NONE;
+	opts.network = S2C_NETWORK_NONE;
 	assert_ok(s2c_container_create(f->ctx, f->runtime, &opts, &c, &terr));
 	expect_script(f, c, "cat /etc/hosts", 0);
 	assert_non_null(strstr(s2c_buf_str(&f->output), "192.0.2.7\tdb.example"));

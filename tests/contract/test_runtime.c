@@ -1015,6 +1015,8 @@ int main(int argc, char **argv)
 		engine_test(no_image_holds_a_secret),
 		engine_test(no_config_holds_a_secret),
 		engine_test(secrets_are_on_no_disk),
+		engine_test(volumes_can_be_written),
+		engine_test(hosts_have_addresses),
 	};
 	const char *who = argc > 1 ? argv[1] : "root";
 	int failed;

@@ -52,7 +52,7 @@ static int set_up(void **state)
 
 	stage->ctx = quiet_ctx();
 	stage->zygote = (struct s2c_zygote)S2C_ZYGOTE_INIT;
-	if (s2c_zygote_start(&stage->zygote, &terr) < 0)
+	if (s2c_zygote_start(false, &stage->zygote, &terr) < 0)
 		return -1;
 	connect_client(stage);
 	*state = stage;

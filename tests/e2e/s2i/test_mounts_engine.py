@@ -68,3 +68,39 @@ def test_what_an_engine_cannot(made, app, token):
                         (("--ssh", "/none"), "none")):
         done = build(made, app, "builder/test", "out", *args)
         assert done.returncode != 0 and match in done.stderr.rstrip("\n").split("\n")[-1], done.stderr
+
+
+def test_volumes(made, app, tmp_path):
+    ro, rw = tmp_path / "ro", tmp_path / "rw"
+    ro.mkdir()
+    rw.mkdir()
+    (ro / "f").write_text("from the host\n")
+    rw.chmod(0o777)
+    made.make("builder/test", assemble=script("""cat /opt/ro/f
+{ echo x > /opt/ro/x; } 2>/dev/null || echo read-only
+echo new > /srv/rw/new
+echo x > x
+"""))
+    err = ok(build(made, app, "builder/test", "out", "-v", f"{ro}:/opt/ro:ro", "-v", f"{rw}:/srv/rw:Z"))
+    assert "from the host" in err and "read-only" in err
+    assert (rw / "new").read_text() == "new\n" and not (ro / "x").exists()
+    names = made.engine.names_in_layer("out")
+    assert "srv/x" in names and not [n for n in names if n.endswith("/new") or n.endswith("/f")], names
+
+
+def test_hosts(made, app):
+    made.make("builder/test", assemble=script("cat /etc/hosts\necho x > x\n"))
+    err = ok(build(made, app, "builder/test", "out", "--network", "none", "--add-host", "db.example:192.0.2.7",
+                   "--cap-drop", "all"))
+    assert "192.0.2.7\tdb.example" in err
+
+
+def test_caches_are_empty_and_go(made, app):
+    made.make("builder/test", "LABEL io.s2c.cache-mounts=npm:/srv/.npm", assemble=script(
+        "ls -A /srv/.npm; echo kept > /srv/.npm/f; echo x > x\n"))
+    for _ in range(2):
+        err = ok(build(made, app, "builder/test", "out"))
+        assert "cache 'npm' is empty" in err and "\nf\n" not in err
+    names = made.engine.names_in_layer("out")
+    assert "srv/x" in names and not [n for n in names if "npm" in n], names
+
