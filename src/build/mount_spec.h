@@ -24,7 +24,7 @@ enum s2c_mount_spec_kind {
 	/* SRC:DST of S2I, several with ";" between: the last ":" divides, quotes around
 	 * either go, either is cleaned as Go's filepath.Clean does, "" becomes ".". */
 	S2C_SPEC_INJECTION,
-	/* id=NAME[,src=FILE|,env=VAR]: from is the file or variable, to the path. */
+	/* id=NAME[,src=FILE|,env=VAR][,dst=PATH]: from is the file or variable. */
 	S2C_SPEC_SECRET,
 	/* [ID=]SOCKET or a word: from is the socket, or NULL for SSH_AUTH_SOCK. */
 	S2C_SPEC_AGENT,

@@ -1,5 +1,13 @@
 """Secrets, volumes, caches and hosts for builds by engines, through a gate of their own."""
+import os
+import pathlib
+import re
+import shutil
+
 import pytest
+
+from gates import ALICE, BUILDER
+from support import S2C
 
 SECRET = "s3cr3t-0123456789-of-nobody"
 
@@ -104,3 +112,38 @@ def test_caches_are_empty_and_go(made, app):
     names = made.engine.names_in_layer("out")
     assert "srv/x" in names and not [n for n in names if "npm" in n], names
 
+
+
+@pytest.fixture
+def alice(tmp_path_factory):
+    """s2c of a user whom a platform's gate knows, with an application of hers."""
+    base = pathlib.Path("/tmp") / f"s2c-alice-{os.getpid()}"
+    base.mkdir(mode=0o755)
+    s2c = S2C(base / "store", prefix=["setpriv", f"--reuid={ALICE}", f"--regid={ALICE}", "--clear-groups"])
+    (base / "app/.s2i/bin").mkdir(parents=True)
+    (base / "token").write_text(SECRET)
+    yield s2c, base
+    shutil.rmtree(base, ignore_errors=True)
+
+
+def test_a_platforms_gate(gate, alice):
+    """Secrets need nothing of it; volumes and hosts it does not give."""
+    s2c, base = alice
+    (base / "app/.s2i/bin/run").write_text(script("true\n"))
+    (base / "app/.s2i/bin/assemble").write_text(script("cat creds\necho x > x\n[ ! -f /tmp/src/leak ] || "
+                                                       "cp creds copy\n"))
+    for path in [base, *base.rglob("*")]:
+        os.chown(path, ALICE, ALICE)
+    args = ("build", base / "app", BUILDER, "--engine", f"gate://{gate.socket}", "--network", "none",
+            "--keep-build-files")
+    err = ok(s2c.run(*args, "--secret", f"id=creds,src={base}/token,dst=creds"))
+    assert SECRET in err
+    for extra, match in (
+            (("--secret", f"id=creds,src={base}/token"), "choose a destination"),
+            (("-v", f"{base}/app:/opt/app"), "field_denied|Binds"),
+            (("--add-host", "a:192.0.2.1"), "field_denied|ExtraHosts")):
+        done = s2c.run(*args, *extra)
+        assert done.returncode != 0 and re.search(match, done.stderr.rstrip("\n").split("\n")[-1]), done.stderr
+    (base / "app/leak").write_text("")
+    done = s2c.run(*args, "--secret", f"id=creds,src={base}/token,dst=creds")
+    assert done.returncode == 4 and "'/srv/copy'" in done.stderr, done.stderr
