@@ -86,6 +86,9 @@ struct s2c_build_options {
 	const char *const *kept_env;
 
 	int stdin_fd; /* for source "-" */
+
+	/* Of s2c_build_as_dockerfile(): where scripts are that an image has not told. */
+	const char *image_scripts_url;
 };
 #define S2C_BUILD_OPTIONS_INIT                                                           \
 	{                                                                                \
@@ -144,5 +147,16 @@ int s2c_builder_usage(struct s2c_ctx *ctx, struct s2c_store *store,
  */
 int s2c_build_plan(struct s2c_ctx *ctx, struct s2c_store *store,
 	const struct s2c_build_options *options, char **out_json, struct s2c_error **err);
+
+/*
+ * Writes the build down as a Dockerfile at `path` ("dir/" for dir/Dockerfile) with its
+ * context beside it, for docker or podman to build; carries nothing out. Without
+ * options->source any source is meant, which goes to "upload/src". Of the builder image
+ * only its labels are looked at: in the store or engine, else at its registry, else the
+ * usual ones are taken with a warning. *out_path is the file; caller frees.
+ */
+int s2c_build_as_dockerfile(struct s2c_ctx *ctx, struct s2c_store *store,
+	const struct s2c_build_options *options, const char *path, char **out_path,
+	struct s2c_error **err);
 
 #endif

@@ -76,10 +76,31 @@ char *s2c_build_created_by(const struct s2c_build_job *job)
 		"s2c build %s %s", job->source->info.location, job->builder->name);
 }
 
-static int create(struct s2c_build_job *job, struct s2c_error **err)
+void s2c_build_container_opts(const struct s2c_build_job *job, struct s2c_mount *mounts,
+	struct s2c_container_opts *out)
 {
 	const struct s2c_build_mounts *given = &job->mounts;
-	CLEAN_FREE struct s2c_mount *mounts = xcalloc(given->n + 1, sizeof(*mounts));
+
+	*out = (struct s2c_container_opts){
+		.network = job->plan->network,
+		.network_required = job->plan->network_asked,
+		.limits = job->plan->limits,
+		.mounts = mounts,
+		.n_mounts = given->n,
+		.hosts = given->hosts,
+		.n_hosts = given->n_hosts,
+	};
+	if (given->n)
+		memcpy(mounts, given->items, given->n * sizeof(*mounts));
+	if (job->ca_file)
+		mounts[out->n_mounts++] = (struct s2c_mount){.source = job->ca_file,
+			.copy = true,
+			.destination = s2c_build_bundle_path(job)};
+}
+
+static int create(struct s2c_build_job *job, struct s2c_error **err)
+{
+	CLEAN_FREE struct s2c_mount *mounts = xcalloc(job->mounts.n + 1, sizeof(*mounts));
 	struct s2c_exec_opts first = assemble_opts(job);
 	CLEAN_FREE char *by = s2c_build_created_by(job);
 	struct s2c_container_foresight foresight = {
@@ -88,26 +109,13 @@ static int create(struct s2c_build_job *job, struct s2c_error **err)
 		.read_after = S2C_IMAGE_METADATA_PATH,
 		.created_by = by,
 	};
-	struct s2c_container_opts opts = {
-		.image = job->builder,
-		.network = job->plan->network,
-		.network_required = job->plan->network_asked,
-		.limits = job->plan->limits,
-		.uid = job->plan->user.uid,
-		.gid = job->plan->user.gid,
-		.mounts = mounts,
-		.n_mounts = given->n,
-		.hosts = given->hosts,
-		.n_hosts = given->n_hosts,
-		.foresight = &foresight,
-	};
+	struct s2c_container_opts opts;
 
-	if (given->n)
-		memcpy(mounts, given->items, given->n * sizeof(*mounts));
-	if (job->ca_file)
-		mounts[opts.n_mounts++] = (struct s2c_mount){.source = job->ca_file,
-			.copy = true,
-			.destination = s2c_build_bundle_path(job)};
+	s2c_build_container_opts(job, mounts, &opts);
+	opts.image = job->builder;
+	opts.uid = job->plan->user.uid;
+	opts.gid = job->plan->user.gid;
+	opts.foresight = &foresight;
 	return s2c_container_create(job->ctx, job->runtime, &opts, &job->container, err);
 }
 

@@ -7,7 +7,21 @@
 #include <s2c/build.h>
 
 #include "build/job.h"
+#include "build/onbuild.h"
 #include "util/clock.h"
+
+#define CLEANUP_SECONDS 20
+
+/* With it go the images below it that nobody names: those are of the same build. */
+static void drop_step(const struct s2c_build_job *job)
+{
+	CLEAN_CTX struct s2c_ctx *own = s2c_ctx_detached(job->ctx, CLEANUP_SECONDS);
+	CLEAN_ERROR struct s2c_error *cause = NULL;
+
+	if (job->home->ops->drop(own, job->home, job->step, &cause))
+		s2c_emit_log(own, S2C_WARN, "an unfinished image may be left: %s",
+			s2c_error_message(cause));
+}
 
 void s2c_build_job_release(struct s2c_build_job *job)
 {
@@ -15,6 +29,9 @@ void s2c_build_job_release(struct s2c_build_job *job)
 	s2c_plan_free(job->plan);
 	s2c_scripts_release(&job->scripts);
 	s2c_runtime_close(job->runtime);
+	if (job->step && job->gate)
+		drop_step(job);
+	s2c_image_free(job->step);
 	s2c_home_close(job->home);
 	s2c_engine_gate_end(job->gate);
 	s2c_ignore_free(job->ignore);
@@ -32,6 +49,7 @@ void s2c_build_job_release(struct s2c_build_job *job)
 	s2c_descriptor_release(&job->commit.desc);
 	s2c_json_free(job->timings);
 	s2c_build_result_release(&job->result);
+	free(job->dockerfile_path);
 	s2c_engine_gate_close(job->gate);
 }
 
@@ -85,6 +103,21 @@ static int run_phases(struct s2c_build_job *job, const struct phase *phases, siz
 	return 0;
 }
 
+static bool without_triggers(const struct s2c_build_job *job)
+{
+	return !s2c_onbuild_wanted(job);
+}
+
+static bool restores(const struct s2c_build_job *job)
+{
+	return without_triggers(job) && s2c_build_is_incremental(job);
+}
+
+static bool has_plan(const struct s2c_build_job *job)
+{
+	return job->plan && s2c_onbuild_wanted(job);
+}
+
 int s2c_build_run(struct s2c_ctx *ctx, struct s2c_store *store,
 	const struct s2c_build_options *options, struct s2c_build_result *out,
 	struct s2c_error **err)
@@ -96,9 +129,11 @@ int s2c_build_run(struct s2c_ctx *ctx, struct s2c_store *store,
 		{NULL, s2c_build_read_mounts},
 		{"resolve", s2c_build_resolve},
 		{"source", s2c_build_open_source},
-		{"prepare", s2c_build_prepare},
-		{"restore", s2c_build_restore, s2c_build_is_incremental},
-		{"assemble", s2c_build_assemble},
+		{"prepare", s2c_build_prepare, without_triggers},
+		{"restore", s2c_build_restore, restores},
+		{"assemble", s2c_build_assemble, without_triggers},
+		{"prepare", s2c_onbuild_prepare, s2c_onbuild_wanted},
+		{"assemble", s2c_onbuild_run, s2c_onbuild_wanted},
 		{"commit", s2c_build_commit},
 		{NULL, s2c_build_finish},
 	};
@@ -112,6 +147,8 @@ int s2c_build_run(struct s2c_ctx *ctx, struct s2c_store *store,
 
 	if (run_phases(&job, phases, ARRAY_SIZE(phases), err))
 		return -1;
+	/* The result is on top of it. */
+	s2c_image_free(TAKE(job.step));
 	*out = job.result;
 	job.result = (struct s2c_build_result){0};
 	return 0;
@@ -141,6 +178,7 @@ int s2c_build_plan(struct s2c_ctx *ctx, struct s2c_store *store,
 		{"resolve", s2c_build_resolve},
 		{"source", s2c_build_open_source},
 		{"prepare", s2c_build_decide},
+		{NULL, s2c_onbuild_check, has_plan},
 	};
 	CLEAN_CTX struct s2c_ctx *child = s2c_ctx_child(ctx, options->timeout);
 	CLEAN(s2c_build_job_release)
@@ -154,5 +192,39 @@ int s2c_build_plan(struct s2c_ctx *ctx, struct s2c_store *store,
 	if (run_phases(&job, phases, ARRAY_SIZE(phases), err))
 		return -1;
 	*out_json = job.plan ? s2c_plan_json(job.plan, &job.facts) : short_plan(&job);
+	return 0;
+}
+
+static bool has_source(const struct s2c_build_job *job)
+{
+	return job->options->source != NULL;
+}
+
+int s2c_build_as_dockerfile(struct s2c_ctx *ctx, struct s2c_store *store,
+	const struct s2c_build_options *options, const char *path, char **out_path,
+	struct s2c_error **err)
+{
+	static const struct phase phases[] = {
+		{NULL, s2c_build_check_options},
+		{NULL, s2c_build_read_env_files},
+		{NULL, s2c_build_read_mounts},
+		{"resolve", s2c_build_describe},
+		{"source", s2c_build_open_source, has_source},
+		{"prepare", s2c_build_decide_described},
+		{"write", s2c_build_write_dockerfile},
+	};
+	CLEAN_CTX struct s2c_ctx *child = s2c_ctx_child(ctx, options->timeout);
+	CLEAN(s2c_build_job_release)
+	struct s2c_build_job job = {
+		.ctx = child,
+		.store = store,
+		.options = options,
+		.describing = true,
+		.dockerfile = path,
+	};
+
+	if (run_phases(&job, phases, ARRAY_SIZE(phases), err))
+		return -1;
+	*out_path = TAKE(job.dockerfile_path);
 	return 0;
 }

@@ -59,7 +59,7 @@ static int merge_metadata(struct s2c_build_job *job, struct s2c_error **err)
 
 int s2c_build_commit(struct s2c_build_job *job, struct s2c_error **err)
 {
-	const char *run = job->plan->run.items[0];
+	const char *run = job->plan->run.len ? job->plan->run.items[0] : NULL;
 	char created[S2C_TIME_TEXT];
 	CLEAN_FREE char *by = s2c_build_created_by(job);
 	struct s2c_commit_opts opts = {
@@ -73,7 +73,7 @@ int s2c_build_commit(struct s2c_build_job *job, struct s2c_error **err)
 		.forbidden = job->mounts.needles,
 	};
 
-	if (!s2c_container_has_program(job->container, run))
+	if (run && !s2c_container_has_program(job->container, run))
 		s2c_emit_log(job->ctx, S2C_WARN,
 			"the image's command '%s' is no executable file in it", run);
 	if (s2c_creation_time(created, &opts.newest, err) || merge_metadata(job, err))

@@ -103,7 +103,7 @@ int s2c_env_parse_file(const char *text, size_t len, const char *what,
 	return 0;
 }
 
-int s2c_env_parse_option(const char *option, const char *text, struct s2c_strv *env,
+int s2c_env_parse_flag(const char *option, const char *text, struct s2c_strv *env,
 	struct s2c_error **err)
 {
 	size_t len = strlen(text);
@@ -112,11 +112,6 @@ int s2c_env_parse_option(const char *option, const char *text, struct s2c_strv *
 	if (put(text, len, env, err) < 0)
 		return s2c_wrap(err, "%s", option);
 	return 0;
-}
-
-int s2c_env_parse_flag(const char *text, struct s2c_strv *env, struct s2c_error **err)
-{
-	return s2c_env_parse_option("--env", text, env, err);
 }
 
 void s2c_env_default(struct s2c_strv *env, const char *home)

@@ -22,11 +22,11 @@
 S2C_CHECK int s2c_env_parse_file(const char *text, size_t len, const char *what,
 	struct s2c_strv *env, struct s2c_error **err);
 
-/* One -e value "NAME=VALUE"; both sides trimmed as S2I does; S2C_EINVAL names it. */
-S2C_CHECK int s2c_env_parse_flag(
-	const char *text, struct s2c_strv *env, struct s2c_error **err);
-/* The same for another option, which messages name. */
-S2C_CHECK int s2c_env_parse_option(const char *option, const char *text,
+/*
+ * One value "NAME=VALUE" of an option such as --env; both sides trimmed as S2I does;
+ * S2C_EINVAL names option and variable.
+ */
+S2C_CHECK int s2c_env_parse_flag(const char *option, const char *text,
 	struct s2c_strv *env, struct s2c_error **err);
 
 /* Gives PATH and HOME (`home`, or "/" when that is "") to who has none. */

@@ -11,6 +11,7 @@
 #include "build/env.h"
 #include "build/host_env.h"
 #include "build/labels.h"
+#include "build/onbuild.h"
 #include "build/platform.h"
 #include "build/remote.h"
 #include "build/resolve.h"
@@ -103,7 +104,7 @@ static int check_host(struct s2c_build_job *job, struct s2c_error **err)
 	if (s2c_platform_check_host(job->builder->config, job->builder->name, &cause) ==
 		0)
 		return 0;
-	if (job->dry_run) {
+	if (job->dry_run || job->describing) {
 		s2c_emit_log(job->ctx, S2C_WARN, "%s", s2c_error_message(cause));
 		return 0;
 	}
@@ -121,7 +122,7 @@ int s2c_build_resolve(struct s2c_build_job *job, struct s2c_error **err)
 		.flag = "--pull-policy",
 		.policy = job->options->pull_policy,
 		.registry = s2c_build_registry(job),
-		.dry_run = job->dry_run,
+		.dry_run = job->dry_run || job->describing,
 	};
 
 	if (asked) {
@@ -198,7 +199,8 @@ int s2c_build_open_runtime(struct s2c_build_job *job, struct s2c_error **err)
 	if (s2c_runtime_open(job->ctx, &opts, &job->runtime, &cause) == 0)
 		return 0;
 	/* A plan can be made on a machine that could not build it. */
-	if (job->dry_run && s2c_error_code(cause) == S2C_EUNSUPPORTED) {
+	if ((job->dry_run || job->describing) &&
+		s2c_error_code(cause) == S2C_EUNSUPPORTED) {
 		s2c_emit_log(job->ctx, S2C_WARN, "%s", s2c_error_message(cause));
 		return 0;
 	}
@@ -215,6 +217,7 @@ static int find_scripts(struct s2c_build_job *job, struct s2c_error **err)
 		.source = job->source,
 		.ca_file = job->ca_file,
 		.dry_run = job->dry_run,
+		.optional = s2c_onbuild_wanted(job),
 	};
 
 	if (s2c_builder_destination(
@@ -223,6 +226,17 @@ static int find_scripts(struct s2c_build_job *job, struct s2c_error **err)
 	opts.destination = destination;
 	return s2c_scripts_find(job->ctx, &opts, &job->scripts, err);
 }
+
+/* Of a plan that is made for any source (generate). */
+static const struct s2c_source_info no_source = {
+	.location = "",
+	.context_dir = "",
+	.ref = "",
+	.commit_id = "",
+	.author = "",
+	.date = "",
+	.message = "",
+};
 
 static int make_plan(struct s2c_build_job *job, struct s2c_error **err)
 {
@@ -236,11 +250,12 @@ static int make_plan(struct s2c_build_job *job, struct s2c_error **err)
 		.builder = job->builder->config,
 		.builder_name = job->builder->name,
 		.builder_digest = job->builder->desc.digest.str,
-		.source = &job->source->info,
-		.source_kind = job->source->kind,
+		.source = job->source ? &job->source->info : &no_source,
+		.source_kind = job->source ? job->source->kind : "none",
 		.source_env = job->source_env.len ? job->source_env.data : NULL,
 		.source_env_len = job->source_env.len,
 		.scripts = &job->scripts,
+		.run_triggers = s2c_onbuild_wanted(job),
 		.passwd = s2c_buf_str(&job->users.passwd),
 		.group = s2c_buf_str(&job->users.group),
 		.env_files = job->env_file_texts,
@@ -265,7 +280,7 @@ int s2c_build_decide(struct s2c_build_job *job, struct s2c_error **err)
 		return 0;
 	if (s2c_build_open_runtime(job, err) || find_scripts(job, err))
 		return -1;
-	if (job->runtime &&
+	if (job->runtime && !job->without_layers &&
 		s2c_users_read(job->ctx, job->runtime, job->builder, &job->users, err))
 		return -1;
 	return make_plan(job, err);

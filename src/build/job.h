@@ -24,6 +24,8 @@ struct s2c_build_job {
 	struct s2c_store *store;
 	const struct s2c_build_options *options;
 	bool dry_run;
+	bool describing;     /* nothing is pulled or run (--as-dockerfile) */
+	bool without_layers; /* all that is here of the builder image is its config */
 
 	struct s2c_engine_gate *gate; /* to an engine; NULL: s2c builds by itself */
 	struct s2c_home *home;
@@ -50,6 +52,9 @@ struct s2c_build_job {
 	bool replaces;            /* its artifacts were asked for: --rm may remove it */
 	struct s2c_json *timings; /* milliseconds of each phase */
 	struct s2c_build_result result;
+	struct s2c_image *step; /* made on the way; goes with a build that fails */
+	const char *dockerfile; /* where it goes, as asked for */
+	char *dockerfile_path;  /* where it is */
 };
 
 void s2c_build_job_release(struct s2c_build_job *job);
@@ -84,6 +89,12 @@ S2C_CHECK int s2c_build_decide(struct s2c_build_job *job, struct s2c_error **err
 S2C_CHECK int s2c_build_prepare(struct s2c_build_job *job, struct s2c_error **err);
 /* The same with another container, when what the first one got is of no use. */
 S2C_CHECK int s2c_build_refill(struct s2c_build_job *job, struct s2c_error **err);
+/*
+ * What every container of the build is made with: network, limits, mounts, hosts; the
+ * user and the image are the caller's. `mounts` has room for job->mounts.n + 1.
+ */
+void s2c_build_container_opts(const struct s2c_build_job *job, struct s2c_mount *mounts,
+	struct s2c_container_opts *out);
 /* Runs assemble; S2C_ECHILD with its status when it fails. */
 S2C_CHECK int s2c_build_assemble(struct s2c_build_job *job, struct s2c_error **err);
 
@@ -101,5 +112,20 @@ S2C_CHECK int s2c_build_check_push(struct s2c_build_job *job, struct s2c_error *
 S2C_CHECK int s2c_build_commit(struct s2c_build_job *job, struct s2c_error **err);
 /* Names, outputs, pushes, the record. */
 S2C_CHECK int s2c_build_finish(struct s2c_build_job *job, struct s2c_error **err);
+
+/* ---- as_dockerfile.c: the same build for others to carry out ---- */
+
+/*
+ * Instead of s2c_build_resolve(): what the builder image says of itself, from where
+ * images live, else from its registry without its layers, else (with a warning) what
+ * builder images usually say.
+ */
+S2C_CHECK int s2c_build_describe(struct s2c_build_job *job, struct s2c_error **err);
+/* s2c_build_decide() with what is known then. */
+S2C_CHECK int s2c_build_decide_described(
+	struct s2c_build_job *job, struct s2c_error **err);
+/* Writes the plan as a Dockerfile with its context; job->result.name is not touched. */
+S2C_CHECK int s2c_build_write_dockerfile(
+	struct s2c_build_job *job, struct s2c_error **err);
 
 #endif

@@ -63,6 +63,29 @@ void s2c_labels_generate(struct s2c_config *config, const struct s2c_label_facts
 	set_if(config, "io.openshift.s2i.build.commit.message", source->message);
 }
 
+void s2c_labels_new(const struct s2c_config *config, const struct s2c_config *base,
+	struct s2c_strv *out)
+{
+	s2c_json_foreach (
+		label, s2c_json_get(s2c_json_get(config->root, "config"), "Labels")) {
+		const char *key = s2c_json_key(label), *value = s2c_json_str(label);
+		const char *was = s2c_config_label(base, key);
+
+		if (!was || !streq(was, value))
+			s2c_strv_addf(out, "%s=%s", key, value);
+	}
+}
+
+void s2c_labels_put(struct s2c_config *config, const struct s2c_strv *labels)
+{
+	s2c_strv_foreach (label, labels) {
+		const char *equals = strchr(label, '=');
+		CLEAN_FREE char *key = xstrndup(label, (size_t)(equals - label));
+
+		s2c_config_set_label(config, key, equals + 1);
+	}
+}
+
 /* ---- those of the user ---- */
 
 static bool is_key(const char *text, size_t len)

@@ -39,6 +39,12 @@ struct s2c_label_facts {
 /* Sets io.openshift.s2i.build.*, io.k8s.display-name and io.k8s.description. */
 void s2c_labels_generate(struct s2c_config *config, const struct s2c_label_facts *facts);
 
+/* Labels that `config` has and `base` has not, or not so, as KEY=VALUE; appended. */
+void s2c_labels_new(const struct s2c_config *config, const struct s2c_config *base,
+	struct s2c_strv *out);
+/* Sets KEY=VALUE labels. */
+void s2c_labels_put(struct s2c_config *config, const struct s2c_strv *labels);
+
 /*
  * Sets labels that a user wrote as "KEY=VALUE" (NULL-terminated, or NULL); later ones
  * win. S2C_EINVAL for one without "=" or key, for blanks and control characters in a key,

@@ -24,6 +24,38 @@ int s2c_inner_path(const char *text, char **out, struct s2c_error **err)
 	return 0;
 }
 
+/* Appends the parts of `path` to an absolute one; *len is its length so far. */
+static void append_parts(char *out, size_t *len, const char *path)
+{
+	while (*path) {
+		size_t n = strcspn(path, "/");
+
+		if (n == 2 && memcmp(path, "..", 2) == 0) {
+			while (*len > 0 && out[--*len] != '/')
+				;
+		} else if (n > 0 && !(n == 1 && *path == '.')) {
+			out[(*len)++] = '/';
+			memcpy(out + *len, path, n);
+			*len += n;
+		}
+		path += n + (path[n] == '/');
+	}
+}
+
+char *s2c_inner_join(const char *base, const char *path)
+{
+	char *out = xmalloc(strlen(base) + strlen(path) + 3);
+	size_t len = 0;
+
+	if (*path != '/')
+		append_parts(out, &len, base);
+	append_parts(out, &len, path);
+	if (len == 0)
+		out[len++] = '/';
+	out[len] = '\0';
+	return out;
+}
+
 bool s2c_inner_path_is_kernels(const char *path)
 {
 	static const char *const tops[] = {"/proc", "/sys", "/dev"};

@@ -19,6 +19,13 @@
  */
 S2C_CHECK int s2c_inner_path(const char *text, char **out, struct s2c_error **err);
 
+/*
+ * `path`, which counts from `base` (absolute) unless it begins with "/", as an absolute
+ * path without "", "." and "..": what a Dockerfile's WORKDIR makes of it. Names no link
+ * and never fails. Caller frees.
+ */
+char *s2c_inner_join(const char *base, const char *path);
+
 /* True for a path in /proc, /sys or /dev, where no image can keep files. */
 bool s2c_inner_path_is_kernels(const char *path);
 

@@ -26,6 +26,7 @@ void s2c_plan_free(struct s2c_plan *plan)
 	s2c_strv_release(&plan->not_kept);
 	s2c_strv_release(&plan->only_env);
 	s2c_strv_release(&plan->excludes);
+	s2c_strv_release(&plan->triggers);
 	s2c_config_free(plan->config);
 	s2c_json_free(plan->annotations);
 	for (size_t i = 0; i < plan->n_outputs; i++)
@@ -149,7 +150,7 @@ static int parse_build_env(const struct s2c_build_options *options, struct s2c_s
 	const char *const *list = options->build_env;
 
 	for (size_t i = 0; list && list[i]; i++)
-		if (s2c_env_parse_option("--build-env", list[i], env, err))
+		if (s2c_env_parse_flag("--build-env", list[i], env, err))
 			return -1;
 	return 0;
 }
@@ -164,7 +165,7 @@ int s2c_plan_check_options(const struct s2c_build_options *options, struct s2c_p
 	if (decide_names(plan, options, err) || decide_previous(plan, options, err))
 		return -1;
 	for (size_t i = 0; options->env && options->env[i]; i++)
-		if (s2c_env_parse_flag(options->env[i], &env, err))
+		if (s2c_env_parse_flag("--env", options->env[i], &env, err))
 			return -1;
 	if (parse_build_env(options, &env, err))
 		return -1;
@@ -276,7 +277,7 @@ static int decide_env(const struct making *m, struct s2c_error **err)
 			".s2i/environment", &plan->env, err))
 		return -1;
 	for (size_t i = 0; m->options->env && m->options->env[i]; i++)
-		if (s2c_env_parse_flag(m->options->env[i], &plan->env, err))
+		if (s2c_env_parse_flag("--env", m->options->env[i], &plan->env, err))
 			return -1;
 	for (size_t i = 0; i < facts->n_env_files; i++)
 		if (s2c_env_parse_file(facts->env_files[i].text, facts->env_files[i].len,
@@ -306,9 +307,15 @@ static void decide_scripts(const struct making *m)
 	const struct s2c_script_source *scripts = m->facts->scripts->items;
 	struct s2c_plan *plan = m->plan;
 	const char *dir = streq(plan->destination, "/") ? "" : plan->destination;
-	bool run_is_copied = !starts_with(
-		scripts[S2C_SCRIPT_RUN].url, S2C_SCRIPT_URL_IMAGE);
+	bool run_is_copied;
 
+	if (plan->triggers.len) {
+		/* The source goes where they say. */
+		if (!m->options->keep_build_files)
+			s2c_strv_add(&plan->excludes, S2C_IMAGE_METADATA_DIR);
+		return;
+	}
+	run_is_copied = !starts_with(scripts[S2C_SCRIPT_RUN].url, S2C_SCRIPT_URL_IMAGE);
 	s2c_strv_add(&plan->assemble, scripts[S2C_SCRIPT_ASSEMBLE].path);
 	s2c_strv_add(&plan->run, scripts[S2C_SCRIPT_RUN].path);
 	s2c_config_set_cmd(plan->config, &plan->run);
@@ -345,19 +352,14 @@ static int decide_config(const struct making *m, struct s2c_error **err)
 static int make(const struct making *m, struct s2c_error **err)
 {
 	struct s2c_plan *plan = m->plan;
-	CLEAN_STRV struct s2c_strv triggers = S2C_STRV_INIT;
 
-	s2c_config_onbuild(m->facts->builder, &triggers);
+	if (m->facts->run_triggers)
+		s2c_config_onbuild(m->facts->builder, &plan->triggers);
 	if (m->facts->builder->n_diff_ids >= S2C_LAYERS_MAX)
 		return s2c_fail(err, S2C_ELIMIT,
 			"the builder image has %zu layers, and %d is the most that an "
 			"image can have; flatten it",
 			m->facts->builder->n_diff_ids, S2C_LAYERS_MAX);
-	if (triggers.len)
-		return s2c_fail(err, S2C_EUNSUPPORTED,
-			"the builder image has ONBUILD triggers, which this s2c does not "
-			"run; "
-			"use a builder image without them");
 	plan->config = s2c_config_copy(m->facts->builder);
 	if (s2c_builder_destination(m->facts->builder, m->options->destination,
 		    &plan->destination, err) ||

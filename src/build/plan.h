@@ -35,6 +35,7 @@ struct s2c_plan_facts {
 	const char *source_env; /* text of .s2i/environment, or NULL */
 	size_t source_env_len;
 	const struct s2c_scripts *scripts;
+	bool run_triggers; /* ONBUILD of the builder image is what the build does */
 	const char *passwd, *group;            /* of the builder image; NULL: none */
 	const struct s2c_plan_file *env_files; /* of -E, in order */
 	size_t n_env_files;
@@ -70,6 +71,8 @@ struct s2c_plan {
 	struct s2c_json *annotations; /* of its manifest; NULL: none */
 	struct s2c_archive_spec outputs[S2C_OUTPUTS_MAX];
 	size_t n_outputs;
+	/* ONBUILD of the builder image: then there is neither `assemble` nor `run`. */
+	struct s2c_strv triggers;
 	bool push;
 	enum s2c_compression compression; /* of the layer */
 	int compression_level;            /* 0: the method's default */

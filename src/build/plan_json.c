@@ -63,6 +63,7 @@ static void add_container(struct s2c_json *root, const struct s2c_plan *plan)
 	s2c_json_set_str(root, "destination", plan->destination);
 	s2c_json_set_str(root, "workdir", plan->workdir);
 	s2c_json_set_strv(root, "assemble", &plan->assemble);
+	s2c_json_set_strv(root, "triggers", &plan->triggers);
 	if (plan->previous)
 		s2c_json_set_str(root, "artifactsOf", plan->previous);
 }

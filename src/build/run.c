@@ -149,7 +149,7 @@ static int decide_process(struct trial *t, struct s2c_error **err)
 			err, S2C_EINVAL, "the image has no command; name one after '--'");
 	s2c_config_env(config, &t->env);
 	for (size_t i = 0; t->options->env && t->options->env[i]; i++)
-		if (s2c_env_parse_flag(t->options->env[i], &t->env, err))
+		if (s2c_env_parse_flag("--env", t->options->env[i], &t->env, err))
 			return -1;
 	s2c_env_default(&t->env, t->user.home);
 	return 0;

@@ -245,7 +245,7 @@ static int check_found(const struct search *search, const struct s2c_scripts *sc
 			"save-artifacts",
 			search->flag);
 	for (size_t i = 0; i < ARRAY_SIZE(required); i++)
-		if (!scripts->items[required[i]].found)
+		if (!scripts->items[required[i]].found && !search->opts->optional)
 			return not_found(search, required[i], err);
 	return 0;
 }
@@ -286,8 +286,9 @@ int s2c_scripts_find(struct s2c_ctx *ctx, const struct s2c_scripts_opts *opts,
 		if (find_one(&search, names[required[i]], &found.items[required[i]],
 			    err) < 0)
 			return -1;
-	if (find_optional(&search, S2C_SCRIPT_SAVE_ARTIFACTS,
-		    &found.items[S2C_SCRIPT_SAVE_ARTIFACTS], err) < 0 ||
+	if ((!opts->optional &&
+		    find_optional(&search, S2C_SCRIPT_SAVE_ARTIFACTS,
+			    &found.items[S2C_SCRIPT_SAVE_ARTIFACTS], err) < 0) ||
 		check_found(&search, &found, err) < 0)
 		return -1;
 	*out = found;

@@ -44,7 +44,8 @@ struct s2c_scripts_opts {
 	const struct s2c_config *builder;
 	struct s2c_source *source;
 	const char *ca_file;
-	bool dry_run; /* find out without downloading */
+	bool dry_run;  /* find out without downloading */
+	bool optional; /* no script has to be there (ONBUILD) */
 };
 
 /* Finds all; assemble and run not found is S2C_ENOENT naming where it was looked for. */

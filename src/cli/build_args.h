@@ -19,6 +19,7 @@ struct s2c_build_args {
 	const char *iidfile, *digest_file, *metadata_file;
 	struct s2c_remote_args remote;
 	bool dry_run;
+	const char *as_dockerfile;
 	/* Of rebuild. */
 	struct s2c_rebuild_options again;
 	const char *again_source, *again_builder;

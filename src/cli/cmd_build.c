@@ -149,6 +149,15 @@ const struct s2c_option s2c_build_option_table[] = {
 		"write the manifest digest to a file", NULL},
 	{"metadata-file", 0, S2C_OPT_STR, ARG(metadata_file), "FILE",
 		"write names, digests and layers as JSON to a file", NULL},
+	{"as-dockerfile", 0, S2C_OPT_STR, ARG(as_dockerfile), "PATH",
+		"build nothing, but write a Dockerfile that does it, with its context "
+		"beside it; PATH/ means PATH/Dockerfile",
+		NULL},
+	{"image-scripts-url", 0, S2C_OPT_STR, ARG(o.image_scripts_url), "URL",
+		"with --as-dockerfile: where the scripts of a builder image are that "
+		"does "
+		"not say it (default: image:///usr/libexec/s2i)",
+		NULL},
 	{"dry-run", 0, S2C_OPT_FLAG, ARG(dry_run), NULL,
 		"print the plan as JSON and do nothing", NULL},
 	{0},
@@ -226,12 +235,48 @@ static int record(const struct s2c_build_args *args,
 		       : 0;
 }
 
+/* Nothing is built, so nothing can be pushed or recorded. */
+static int as_dockerfile(
+	struct s2c_call *call, const struct s2c_build_options *o, struct s2c_error **err)
+{
+	const struct s2c_build_args *args = call->args;
+	const struct {
+		const char *name;
+		bool given;
+	} without[] = {
+		{"--push", o->push},
+		{"--output", o->outputs != NULL},
+		{"--iidfile", args->iidfile != NULL},
+		{"--digest-file", args->digest_file != NULL},
+		{"--metadata-file", args->metadata_file != NULL},
+		{"--dry-run", args->dry_run},
+	};
+	CLEAN_FREE char *path = NULL;
+
+	for (size_t i = 0; i < ARRAY_SIZE(without); i++)
+		if (without[i].given)
+			return s2c_fail(err, S2C_EINVAL,
+				"--as-dockerfile builds no image: leave out %s",
+				without[i].name);
+	if (s2c_build_as_dockerfile(
+		    call->ctx, call->store, o, args->as_dockerfile, &path, err))
+		return -1;
+	puts(path);
+	return 0;
+}
+
 int s2c_build_perform(
 	struct s2c_call *call, const struct s2c_build_options *o, struct s2c_error **err)
 {
 	const struct s2c_build_args *args = call->args;
 	CLEAN(s2c_build_result_release) struct s2c_build_result result = {0};
 
+	if (args->as_dockerfile)
+		return as_dockerfile(call, o, err);
+	if (o->image_scripts_url)
+		return s2c_fail(err, S2C_EINVAL,
+			"--image-scripts-url is for --as-dockerfile; a build takes "
+			"--scripts-url");
 	if (args->dry_run)
 		return dry_run(call, o, err);
 	if (s2c_build_run(call->ctx, call->store, o, &result, err) ||
@@ -271,7 +316,8 @@ const struct s2c_command s2c_cmd_build = {
 	.examples = "  s2c build ./app builder/python myapp\n"
 		    "  s2c build https://git.example/team/app.git#v1 builder/python \\\n"
 		    "      registry.example/team/app:v1 --push\n"
-		    "  tar c . | s2c build - builder/python myapp\n",
+		    "  tar c . | s2c build - builder/python myapp\n"
+		    "  s2c build ./app builder/python --as-dockerfile out/\n",
 	.options = s2c_build_option_table,
 	.args_size = sizeof(struct s2c_build_args),
 	.min_operands = 2,

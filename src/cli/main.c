@@ -39,6 +39,7 @@ const struct s2c_command *const s2c_commands[] = {
 	&s2c_cmd_rebuild,
 	&s2c_cmd_usage,
 	&s2c_cmd_create,
+	&s2c_cmd_generate,
 	&s2c_cmd_run,
 	&s2c_cmd_images,
 	&s2c_cmd_inspect,

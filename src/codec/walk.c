@@ -235,7 +235,7 @@ static int send_file(struct walk *w, int at, const char *name, struct s2c_error 
 	if (check_readable(w, &w->opened, S_IRUSR, err) < 0)
 		return -1;
 	fill_entry(w, S2C_ENTRY_FILE, &w->opened);
-	if (w->opened.st_nlink > 1) {
+	if (w->opened.st_nlink > 1 && !w->opts.links_apart) {
 		w->link = first_name(w, &w->opened);
 		if (w->link) {
 			w->entry.type = S2C_ENTRY_HARDLINK;

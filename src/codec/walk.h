@@ -26,6 +26,7 @@ struct s2c_walk_opts {
 	void (*adjust)(const void *by, struct s2c_entry *entry);
 	const void *adjust_by;
 	bool check_readable; /* refuse what its owner cannot read, by its mode */
+	bool links_apart;    /* files of several names come as files of their own */
 	bool skip_special;   /* leave out devices, fifos and sockets */
 };
 

@@ -14,7 +14,8 @@
 
 /* Members of "config" by type; all are optional and may be null. */
 static const char *const string_members[] = {"User", "WorkingDir", "StopSignal"};
-static const char *const array_members[] = {"Env", "Entrypoint", "Cmd", "OnBuild"};
+static const char *const array_members[] = {
+	"Env", "Entrypoint", "Cmd", "OnBuild", "Shell"};
 static const char *const set_members[] = {"Volumes", "ExposedPorts"};
 
 /* Keys that must be spelt like this: Go would read them in any case, and s2c would not.
@@ -23,7 +24,8 @@ static const char *const root_keys[] = {
 	"created", "os", "architecture", "variant", "config", "history", "rootfs", NULL};
 static const char *const rootfs_keys[] = {"type", "diff_ids", NULL};
 static const char *const run_config_keys[] = {"User", "WorkingDir", "StopSignal", "Env",
-	"Entrypoint", "Cmd", "OnBuild", "Volumes", "ExposedPorts", "Labels", NULL};
+	"Entrypoint", "Cmd", "OnBuild", "Shell", "Volumes", "ExposedPorts", "Labels",
+	NULL};
 static const char *const history_keys[] = {"empty_layer", NULL};
 
 static int check_strings(const struct s2c_json *object, const char *const *keys, size_t n,
@@ -465,6 +467,43 @@ void s2c_config_set_entrypoint(struct s2c_config *config, const struct s2c_strv 
 void s2c_config_set_cmd(struct s2c_config *config, const struct s2c_strv *argv)
 {
 	set_argv(config, "Cmd", argv);
+}
+
+void s2c_config_shell(const struct s2c_config *config, struct s2c_strv *out)
+{
+	add_strings(config, "Shell", out);
+}
+
+void s2c_config_set_shell(struct s2c_config *config, const struct s2c_strv *argv)
+{
+	set_argv(config, "Shell", argv);
+}
+
+void s2c_config_set_author(struct s2c_config *config, const char *author)
+{
+	s2c_json_set_str(config->root, "author", author);
+}
+
+void s2c_config_set_healthcheck(
+	struct s2c_config *config, const struct s2c_healthcheck *check)
+{
+	const struct {
+		const char *key;
+		int64_t value;
+	} numbers[] = {
+		{"Interval", check->interval},
+		{"Timeout", check->timeout},
+		{"StartPeriod", check->start_period},
+		{"StartInterval", check->start_interval},
+		{"Retries", check->retries},
+	};
+	struct s2c_json *node = s2c_json_new_object();
+
+	s2c_json_set_strv(node, "Test", &check->test);
+	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++)
+		if (numbers[i].value)
+			s2c_json_set_int(node, numbers[i].key, numbers[i].value);
+	s2c_json_set(run_config(config), "Healthcheck", node);
 }
 
 void s2c_config_add_port(struct s2c_config *config, const char *port)

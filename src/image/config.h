@@ -79,6 +79,19 @@ void s2c_config_set_cmd(struct s2c_config *config, const struct s2c_strv *argv);
 void s2c_config_add_port(struct s2c_config *config, const char *port);
 void s2c_config_add_volume(struct s2c_config *config, const char *path);
 void s2c_config_set_stop_signal(struct s2c_config *config, const char *signal);
+/* The shell of shell forms ("SHELL"), an appended copy; nothing when absent. */
+void s2c_config_shell(const struct s2c_config *config, struct s2c_strv *out);
+void s2c_config_set_shell(struct s2c_config *config, const struct s2c_strv *argv);
+void s2c_config_set_author(struct s2c_config *config, const char *author);
+
+/* How an engine finds out whether a container is well; times in nanoseconds, 0: none. */
+struct s2c_healthcheck {
+	struct s2c_strv test; /* "NONE", or "CMD" or "CMD-SHELL" and what follows */
+	int64_t interval, timeout, start_period, start_interval;
+	int64_t retries;
+};
+void s2c_config_set_healthcheck(
+	struct s2c_config *config, const struct s2c_healthcheck *check);
 void s2c_config_set_created(struct s2c_config *config, const char *rfc3339);
 /* Removes OnBuild: triggers are not inherited by an application image. */
 void s2c_config_clear_onbuild(struct s2c_config *config);

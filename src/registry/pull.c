@@ -368,26 +368,54 @@ static int pull_image(struct s2c_ctx *ctx, struct pull *pull,
 	return s2c_store_tag(ctx, pull->store, ref, desc, err);
 }
 
+static int open_pull(struct s2c_ctx *ctx, const struct s2c_reference *ref,
+	const struct s2c_pull_opts *opts, struct pull *out, struct s2c_error **err)
+{
+	out->sink = opts->sink;
+	out->platform_asked = opts->platform != NULL;
+	if (opts->platform)
+		out->platform = *opts->platform;
+	else
+		s2c_platform_host(&out->platform);
+	return s2c_places_open(ctx, ref, S2C_PULLING, opts->registry, &out->places, err);
+}
+
+static void pull_release(struct pull *pull)
+{
+	s2c_places_close(pull->places);
+}
+
 int s2c_registry_pull(struct s2c_ctx *ctx, struct s2c_store *store,
 	const struct s2c_reference *ref, const struct s2c_pull_opts *opts,
 	struct s2c_descriptor *out, struct s2c_error **err)
 {
-	CLEAN_PLACES struct s2c_places *places = NULL;
 	CLEAN_DESCRIPTOR struct s2c_descriptor desc = {0};
+	CLEAN(pull_release) struct pull pull = {.store = store};
 
-	if (s2c_places_open(ctx, ref, S2C_PULLING, opts->registry, &places, err) < 0)
-		return -1;
-	struct pull pull = {.store = store,
-		.places = places,
-		.sink = opts->sink,
-		.platform_asked = opts->platform != NULL};
-	if (opts->platform)
-		pull.platform = *opts->platform;
-	else
-		s2c_platform_host(&pull.platform);
-	if (pull_image(ctx, &pull, ref, &desc, err) < 0)
+	if (open_pull(ctx, ref, opts, &pull, err) < 0 ||
+		pull_image(ctx, &pull, ref, &desc, err) < 0)
 		return -1;
 	*out = desc;
 	desc = (struct s2c_descriptor){0};
+	return 0;
+}
+
+int s2c_registry_describe(struct s2c_ctx *ctx, struct s2c_store *store,
+	const struct s2c_reference *ref, const struct s2c_pull_opts *opts,
+	struct s2c_image **out, struct s2c_error **err)
+{
+	CLEAN_BUF struct s2c_buf body = S2C_BUF_INIT(S2C_MANIFEST_MAX);
+	CLEAN_IMAGE struct s2c_image *image = xcalloc(1, sizeof(*image));
+	CLEAN(pull_release) struct pull pull = {.store = store};
+
+	if (open_pull(ctx, ref, opts, &pull, err) < 0 ||
+		fetch_root(ctx, &pull, ref, &image->desc, &body, err) < 0 ||
+		s2c_manifest_parse(s2c_buf_str(&body), body.len, image->desc.media_type,
+			&image->manifest, err) < 0 ||
+		check_parts(image->manifest, err) < 0 ||
+		fetch_config(ctx, &pull, &image->manifest->config, err) < 0 ||
+		read_config(store, image->manifest, &image->config, err) < 0)
+		return -1;
+	*out = TAKE(image);
 	return 0;
 }

@@ -52,4 +52,12 @@ S2C_CHECK int s2c_registry_pull(struct s2c_ctx *ctx, struct s2c_store *store,
 	const struct s2c_reference *ref, const struct s2c_pull_opts *opts,
 	struct s2c_descriptor *out, struct s2c_error **err);
 
+/*
+ * Manifest and config of `ref` alone: what an image says of itself, without its layers.
+ * Names nothing. opts->sink is not looked at. *out has no name.
+ */
+S2C_CHECK int s2c_registry_describe(struct s2c_ctx *ctx, struct s2c_store *store,
+	const struct s2c_reference *ref, const struct s2c_pull_opts *opts,
+	struct s2c_image **out, struct s2c_error **err);
+
 #endif

@@ -16,6 +16,7 @@ struct s2c_runtime_ops {
 	S2C_CHECK int (*open)(struct s2c_ctx *ctx, const struct s2c_runtime_opts *opts,
 		struct s2c_runtime **out, struct s2c_error **err);
 	void (*close)(struct s2c_runtime *runtime);
+	struct s2c_runtime_traits (*traits)(const struct s2c_runtime *runtime);
 	S2C_CHECK int (*read_image_file)(struct s2c_ctx *ctx, struct s2c_runtime *runtime,
 		const struct s2c_image *image, const char *path, struct s2c_buf *buf,
 		struct s2c_error **err);
@@ -24,7 +25,9 @@ struct s2c_runtime_ops {
 		const struct s2c_container_opts *opts, struct s2c_container **out,
 		struct s2c_error **err);
 	S2C_CHECK int (*copy_in)(struct s2c_ctx *ctx, struct s2c_container *container,
-		const char *path, struct s2c_entries *entries, struct s2c_error **err);
+		const char *path, struct s2c_entries *entries,
+		const struct s2c_owner *owner, struct s2c_error **err);
+	bool (*is_dir)(struct s2c_container *container, const char *path);
 	S2C_CHECK int (*read_file)(struct s2c_container *container, const char *path,
 		struct s2c_buf *buf, struct s2c_error **err);
 	S2C_CHECK int (*copy_out)(struct s2c_ctx *ctx, struct s2c_container *container,

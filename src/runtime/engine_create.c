@@ -659,12 +659,18 @@ static int fill_mount(struct s2c_ctx *ctx, struct s2c_engine_container *c,
 }
 
 int s2c_engine_rt_copy_in(struct s2c_ctx *ctx, struct s2c_container *container,
-	const char *path, struct s2c_entries *entries, struct s2c_error **err)
+	const char *path, struct s2c_entries *entries, const struct s2c_owner *owner,
+	struct s2c_error **err)
 {
 	struct s2c_engine_container *c = s2c_engine_container_of(container);
 	struct s2c_engine_put put = {
-		.path = path, .entries = entries, .uid = c->uid, .gid = c->gid};
+		.path = path,
+		.entries = entries,
+		.uid = owner ? owner->uid : c->uid,
+		.gid = owner ? owner->gid : c->gid,
+	};
 
+	put.others = put.uid != c->uid || put.gid != c->gid;
 	if (c->started)
 		return s2c_fail(err, S2C_EINVAL,
 			"files can be copied into a container before its first run only");

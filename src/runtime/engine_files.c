@@ -595,7 +595,7 @@ int s2c_engine_put(struct s2c_ctx *ctx, struct s2c_engine_files *files,
 		placed.prefix = missing.items[missing.len - 1];
 	else if (!put->entries)
 		return 0;
-	wait = put->entries && can_wait(ctx, files, &st, missing.len);
+	wait = put->entries && !put->others && can_wait(ctx, files, &st, missing.len);
 	placed.dir = st.path;
 	tar = s2c_tar_stream(ctx, &placed.base);
 	/* Also if it fails halfway. */

@@ -233,6 +233,7 @@ struct s2c_engine_put {
 	const char *path;
 	struct s2c_entries *entries; /* NULL: the directory alone */
 	uint32_t uid, gid;
+	bool others; /* they are not the container's, whose processes cannot give them */
 };
 S2C_CHECK int s2c_engine_put(struct s2c_ctx *ctx, struct s2c_engine_files *files,
 	const struct s2c_engine_put *put, struct s2c_error **err);
@@ -302,7 +303,8 @@ S2C_CHECK int s2c_engine_rt_create(struct s2c_ctx *ctx, struct s2c_runtime *runt
 	const struct s2c_container_opts *opts, struct s2c_container **out,
 	struct s2c_error **err);
 S2C_CHECK int s2c_engine_rt_copy_in(struct s2c_ctx *ctx, struct s2c_container *container,
-	const char *path, struct s2c_entries *entries, struct s2c_error **err);
+	const char *path, struct s2c_entries *entries, const struct s2c_owner *owner,
+	struct s2c_error **err);
 S2C_CHECK int s2c_engine_rt_run(struct s2c_ctx *ctx, struct s2c_container *container,
 	const struct s2c_exec_opts *opts, int *out_status, struct s2c_error **err);
 S2C_CHECK int s2c_engine_rt_commit(struct s2c_ctx *ctx, struct s2c_container *container,

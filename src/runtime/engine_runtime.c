@@ -78,6 +78,25 @@ static bool engine_has_program(struct s2c_container *container, const char *path
 	return s2c_engine_is_program(c->runtime->ctx, c, path);
 }
 
+static bool engine_is_dir(struct s2c_container *container, const char *path)
+{
+	struct s2c_engine_container *c = s2c_engine_container_of(container);
+	CLEAN_ENGINE_STAT struct s2c_engine_stat st = {.kind = S2C_ENGINE_MISSING};
+	CLEAN_ERROR struct s2c_error *ignored = NULL;
+
+	return s2c_engine_stat(c->runtime->ctx, &c->files, path, &st, &ignored) == 0 &&
+	       st.kind == S2C_ENGINE_DIR;
+}
+
+/* A gate of somebody else makes the container's user the owner of all. */
+static struct s2c_runtime_traits engine_traits(const struct s2c_runtime *runtime)
+{
+	const struct s2c_engine_runtime *rt = (const struct s2c_engine_runtime *)runtime;
+
+	return (struct s2c_runtime_traits){
+		.owners = rt->engine->own_gate || !rt->engine->gate};
+}
+
 const struct s2c_runtime_ops s2c_runtime_engine = {
 	.name = "engine",
 	.open = engine_open,
@@ -88,6 +107,8 @@ const struct s2c_runtime_ops s2c_runtime_engine = {
 	.read_file = engine_read_file,
 	.copy_out = engine_copy_out,
 	.has_program = engine_has_program,
+	.is_dir = engine_is_dir,
+	.traits = engine_traits,
 	.run = s2c_engine_rt_run,
 	.commit = s2c_engine_rt_commit,
 	.destroy = s2c_engine_rt_destroy,

@@ -102,6 +102,16 @@ static int native_open(struct s2c_ctx *ctx, const struct s2c_runtime_opts *opts,
 	return 0;
 }
 
+static struct s2c_runtime_traits native_traits(const struct s2c_runtime *runtime)
+{
+	const struct s2c_native *native = (const struct s2c_native *)runtime;
+
+	return (struct s2c_runtime_traits){
+		.owners = native->userns.kind != S2C_USERNS_SINGLE,
+		.mixes = true,
+	};
+}
+
 const struct s2c_runtime_ops s2c_runtime_native = {
 	.name = "native",
 	.open = native_open,
@@ -112,6 +122,8 @@ const struct s2c_runtime_ops s2c_runtime_native = {
 	.read_file = s2c_native_read_file,
 	.copy_out = s2c_native_copy_out,
 	.has_program = s2c_native_has_program,
+	.is_dir = s2c_native_is_dir,
+	.traits = native_traits,
 	.run = s2c_native_run,
 	.commit = s2c_native_commit,
 	.destroy = s2c_native_destroy,

@@ -92,7 +92,9 @@ S2C_CHECK int s2c_native_create(struct s2c_ctx *ctx, struct s2c_runtime *runtime
 	const struct s2c_container_opts *opts, struct s2c_container **out,
 	struct s2c_error **err);
 S2C_CHECK int s2c_native_copy_in(struct s2c_ctx *ctx, struct s2c_container *container,
-	const char *path, struct s2c_entries *entries, struct s2c_error **err);
+	const char *path, struct s2c_entries *entries, const struct s2c_owner *owner,
+	struct s2c_error **err);
+bool s2c_native_is_dir(struct s2c_container *container, const char *path);
 S2C_CHECK int s2c_native_read_file(struct s2c_container *container, const char *path,
 	struct s2c_buf *buf, struct s2c_error **err);
 S2C_CHECK int s2c_native_copy_out(struct s2c_ctx *ctx, struct s2c_container *container,

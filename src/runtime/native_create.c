@@ -132,7 +132,8 @@ int s2c_native_copy_out(struct s2c_ctx *ctx, struct s2c_container *container,
 	return s2c_tar_write_all(ctx, entries, out, err);
 }
 
-bool s2c_native_has_program(struct s2c_container *container, const char *path)
+/* What a path leads to; mode 0: nothing. */
+static mode_t mode_in(struct s2c_container *container, const char *path)
 {
 	struct s2c_native_container *c = s2c_native_container_of(container);
 	CLEAN_ERROR struct s2c_error *ignored = NULL;
@@ -142,8 +143,20 @@ bool s2c_native_has_program(struct s2c_container *container, const char *path)
 
 	if (s2c_overlay_view(&c->overlay, &view, &ignored) < 0 ||
 		s2c_fs_open_in(view, path, O_PATH, 0, &fd, &ignored) < 0)
-		return false;
-	return fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_mode & 0111;
+		return 0;
+	return fstat(fd, &st) == 0 ? st.st_mode : 0;
+}
+
+bool s2c_native_has_program(struct s2c_container *container, const char *path)
+{
+	mode_t mode = mode_in(container, path);
+
+	return S_ISREG(mode) && mode & 0111;
+}
+
+bool s2c_native_is_dir(struct s2c_container *container, const char *path)
+{
+	return S_ISDIR(mode_in(container, path));
 }
 
 /*
@@ -168,14 +181,15 @@ static int go_below(struct s2c_native_container *c, const char *resolved, int *d
 }
 
 int s2c_native_copy_in(struct s2c_ctx *ctx, struct s2c_container *container,
-	const char *path, struct s2c_entries *entries, struct s2c_error **err)
+	const char *path, struct s2c_entries *entries, const struct s2c_owner *owner,
+	struct s2c_error **err)
 {
 	struct s2c_native_container *c = s2c_native_container_of(container);
 	bool single = c->native->userns.kind == S2C_USERNS_SINGLE;
 	struct s2c_extract_opts opts = {
 		.force_owner = !single,
-		.uid = c->uid,
-		.gid = c->gid,
+		.uid = owner ? owner->uid : c->uid,
+		.gid = owner ? owner->gid : c->gid,
 		.no_owner = single,
 		.no_special = true,
 	};
@@ -184,6 +198,9 @@ int s2c_native_copy_in(struct s2c_ctx *ctx, struct s2c_container *container,
 	bool exists;
 	int view;
 
+	/* What has run is mounted in there as long as it lasts. */
+	if (c->keeper_spent)
+		s2c_keeper_stop(&c->keeper);
 	if (s2c_overlay_view(&c->overlay, &view, err) < 0 ||
 		s2c_rootpath_resolve(view, path, &resolved, &exists, err) < 0)
 		return -1;
@@ -194,7 +211,8 @@ int s2c_native_copy_in(struct s2c_ctx *ctx, struct s2c_container *container,
 			path, resolved);
 	if (s2c_fs_mkdir_in(view, resolved, 0755, &dir, err) < 0)
 		return s2c_wrap(err, "cannot make '%s' in the container", path);
-	if (!exists && !single && fchownat(dir, "", c->uid, c->gid, AT_EMPTY_PATH) < 0)
+	if (!exists && !single &&
+		fchownat(dir, "", opts.uid, opts.gid, AT_EMPTY_PATH) < 0)
 		return s2c_fail_errno(err, errno, "cannot set the owner of '%s'", path);
 	if (!exists && go_below(c, resolved, &dir, err) < 0)
 		return -1;

@@ -50,6 +50,11 @@ const char *s2c_runtime_name(const struct s2c_runtime *runtime)
 	return runtime->ops->name;
 }
 
+struct s2c_runtime_traits s2c_runtime_traits(const struct s2c_runtime *runtime)
+{
+	return runtime->ops->traits(runtime);
+}
+
 /* A path of the inside that a build may use: absolute and not mounted over. */
 static int check_path(const char *what, const char *path, struct s2c_error **err)
 {
@@ -170,13 +175,26 @@ int s2c_container_create(struct s2c_ctx *ctx, struct s2c_runtime *runtime,
 	return runtime->ops->create(ctx, runtime, opts, out, err);
 }
 
-int s2c_container_copy_in(struct s2c_ctx *ctx, struct s2c_container *container,
-	const char *path, struct s2c_entries *entries, struct s2c_error **err)
+int s2c_container_copy_as(struct s2c_ctx *ctx, struct s2c_container *container,
+	const char *path, struct s2c_entries *entries, const struct s2c_owner *owner,
+	struct s2c_error **err)
 {
 	trace(ctx, "copy into", path);
 	if (check_path("directory", path, err) < 0)
 		return -1;
-	return container->runtime->ops->copy_in(ctx, container, path, entries, err);
+	return container->runtime->ops->copy_in(
+		ctx, container, path, entries, owner, err);
+}
+
+int s2c_container_copy_in(struct s2c_ctx *ctx, struct s2c_container *container,
+	const char *path, struct s2c_entries *entries, struct s2c_error **err)
+{
+	return s2c_container_copy_as(ctx, container, path, entries, NULL, err);
+}
+
+bool s2c_container_is_dir(struct s2c_container *container, const char *path)
+{
+	return container->runtime->ops->is_dir(container, path);
 }
 
 int s2c_container_read_file(struct s2c_container *container, const char *path,

@@ -31,6 +31,13 @@ void s2c_runtime_close(struct s2c_runtime *runtime);
 S2C_DEFINE_CLEAN(runtime, struct s2c_runtime *, s2c_runtime_close)
 const char *s2c_runtime_name(const struct s2c_runtime *runtime);
 
+/* What not every runtime can do. */
+struct s2c_runtime_traits {
+	bool owners; /* files of a container can belong to others than its user */
+	bool mixes;  /* files can be copied in after a run, too */
+};
+struct s2c_runtime_traits s2c_runtime_traits(const struct s2c_runtime *runtime);
+
 /* A file that is nowhere on a disk. */
 struct s2c_secret_file {
 	const char *path; /* below the destination: "a/b"; "": the destination itself */
@@ -138,6 +145,20 @@ S2C_CHECK int s2c_container_create(struct s2c_ctx *ctx, struct s2c_runtime *runt
  */
 S2C_CHECK int s2c_container_copy_in(struct s2c_ctx *ctx, struct s2c_container *container,
 	const char *path, struct s2c_entries *entries, struct s2c_error **err);
+
+/*
+ * The same with another owner for everything new, where the runtime can do that (else the
+ * container's user is the owner), and after a run where it can do that.
+ */
+struct s2c_owner {
+	uint32_t uid, gid;
+};
+S2C_CHECK int s2c_container_copy_as(struct s2c_ctx *ctx, struct s2c_container *container,
+	const char *path, struct s2c_entries *entries, const struct s2c_owner *owner,
+	struct s2c_error **err);
+
+/* True if the path is a directory (resolved inside). */
+bool s2c_container_is_dir(struct s2c_container *container, const char *path);
 
 /* Reads a regular file, resolved inside the container's root; buf's maximum holds. */
 S2C_CHECK int s2c_container_read_file(struct s2c_container *container, const char *path,

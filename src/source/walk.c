@@ -35,6 +35,7 @@ int s2c_source_walk(struct s2c_source *source, const struct s2c_ignore *ignore,
 		/* assemble gets files with the mode they have here, as their owner, and
 		 * without the rights of whoever reads them now. */
 		.check_readable = !source->from_commit,
+		.links_apart = source->links_apart,
 	};
 
 	return s2c_walk(source->fd, &opts, out, err);

@@ -182,12 +182,32 @@ static bool fake_has_program(struct s2c_container *container, const char *path)
 	       fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_mode & 0111;
 }
 
-static int fake_copy_in(struct s2c_ctx *ctx, struct s2c_container *container,
-	const char *path, struct s2c_entries *entries, struct s2c_error **err)
+static bool fake_is_dir(struct s2c_container *container, const char *path)
 {
 	struct fake_container *c = (struct fake_container *)container;
-	struct s2c_extract_opts opts = {
-		.force_owner = true, .uid = c->uid, .gid = c->gid, .no_special = true};
+	CLEAN_ERROR struct s2c_error *ignored = NULL;
+	CLEAN_FD int fd = -1;
+	struct stat st;
+
+	return s2c_fs_open_in(c->root, path, O_PATH, 0, &fd, &ignored) == 0 &&
+	       fstat(fd, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+static struct s2c_runtime_traits fake_traits(const struct s2c_runtime *runtime)
+{
+	(void)runtime;
+	return (struct s2c_runtime_traits){.owners = true, .mixes = true};
+}
+
+static int fake_copy_in(struct s2c_ctx *ctx, struct s2c_container *container,
+	const char *path, struct s2c_entries *entries, const struct s2c_owner *owner,
+	struct s2c_error **err)
+{
+	struct fake_container *c = (struct fake_container *)container;
+	struct s2c_extract_opts opts = {.force_owner = true,
+		.uid = owner ? owner->uid : c->uid,
+		.gid = owner ? owner->gid : c->gid,
+		.no_special = true};
 	CLEAN_ERROR struct s2c_error *missing = NULL;
 	CLEAN_FD int dir = -1;
 	bool fresh = s2c_fs_open_in(c->root, path, O_PATH, 0, &dir, &missing) < 0;
@@ -195,7 +215,7 @@ static int fake_copy_in(struct s2c_ctx *ctx, struct s2c_container *container,
 	s2c_clean_fd(&dir);
 	if (s2c_fs_mkdir_in(c->root, path, 0755, &dir, err) < 0)
 		return -1;
-	if (fresh && fchownat(dir, "", c->uid, c->gid, AT_EMPTY_PATH) < 0)
+	if (fresh && fchownat(dir, "", opts.uid, opts.gid, AT_EMPTY_PATH) < 0)
 		return s2c_fail_errno(err, errno, "cannot set the owner of '%s'", path);
 	return s2c_extract_all(ctx, entries, dir, &opts, NULL, err);
 }
@@ -381,6 +401,8 @@ const struct s2c_runtime_ops s2c_runtime_fake = {
 	.read_file = fake_read_file,
 	.copy_out = fake_copy_out,
 	.has_program = fake_has_program,
+	.is_dir = fake_is_dir,
+	.traits = fake_traits,
 	.run = fake_run,
 	.commit = fake_commit,
 	.destroy = fake_destroy,

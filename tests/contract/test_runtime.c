@@ -161,6 +161,34 @@ static void files_come_out(void **state)
 	s2c_container_destroy(c);
 }
 
+/* What not every runtime can do is done by those that say so, and is no surprise else. */
+static void others_own_files_and_copies_follow_runs(void **state)
+{
+	struct fixture *f = *state;
+	struct s2c_runtime_traits traits = s2c_runtime_traits(f->runtime);
+	struct s2c_container *c = make_container(f);
+	struct s2c_entries *e = files_entries(f, app_source, ARRAY_SIZE(app_source));
+	struct s2c_owner owner = {7, 8};
+
+	assert_ok(s2c_container_copy_as(f->ctx, c, "/app/theirs", e, &owner, &terr));
+	s2c_entries_free(e);
+	assert_true(s2c_container_is_dir(c, "/app/theirs/d"));
+	assert_false(s2c_container_is_dir(c, "/app/theirs/a"));
+	assert_false(s2c_container_is_dir(c, "/app/none"));
+	expect_script(f, c, "stat -c '%u %g' /app/theirs /app/theirs/a", 0);
+	assert_string_equal(s2c_buf_str(&f->output),
+		traits.owners ? "7 8\n7 8\n" : "1001 0\n1001 0\n");
+	if (traits.mixes) {
+		e = files_entries(f, app_source, ARRAY_SIZE(app_source));
+		assert_ok(s2c_container_copy_in(f->ctx, c, "/app/later", e, &terr));
+		s2c_entries_free(e);
+		s2c_buf_clear(&f->output);
+		expect_script(f, c, "cat /app/theirs/a /app/later/a", 0);
+		assert_string_equal(s2c_buf_str(&f->output), "alphaalpha\n");
+	}
+	s2c_container_destroy(c);
+}
+
 /* Over what the image has, and over what an earlier copy brought. */
 static void copies_merge(void **state)
 {
@@ -989,6 +1017,7 @@ int main(int argc, char **argv)
 		native_test(files_go_in_and_can_be_read),
 		native_test(files_come_out),
 		native_test(copies_merge),
+		native_test(others_own_files_and_copies_follow_runs),
 		native_test(commit_holds_what_changed_and_nothing_else),
 		native_test(committed_image_runs),
 		native_test(commit_of_nothing_adds_no_layer),
@@ -1035,6 +1064,7 @@ int main(int argc, char **argv)
 		fake_test(files_go_in_and_can_be_read),
 		fake_test(files_come_out),
 		fake_test(copies_merge),
+		fake_test(others_own_files_and_copies_follow_runs),
 		fake_test(commit_holds_what_changed_and_nothing_else),
 		fake_test(committed_image_runs),
 		fake_test(commit_of_nothing_adds_no_layer),
@@ -1056,6 +1086,7 @@ int main(int argc, char **argv)
 		engine_test(files_go_in_and_can_be_read),
 		engine_test(files_come_out),
 		engine_test(copies_merge),
+		engine_test(others_own_files_and_copies_follow_runs),
 		engine_test(commit_holds_what_changed_and_nothing_else),
 		engine_test(committed_image_runs),
 		engine_test(deadline_ends_a_run),
