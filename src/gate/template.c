@@ -8,6 +8,7 @@
 #include "image/config.h"
 
 #define SHM_BYTES (64 * 1024 * 1024)
+#define HOSTS "/etc/hosts"
 
 /* ---- create ---- */
 
@@ -54,14 +55,25 @@ static void put_list(struct s2c_json *host, const char *key, const struct s2c_st
 		s2c_json_add_str(array, list->items[i]);
 }
 
+static void add_hosts(struct s2c_json *host, const char *path)
+{
+	struct s2c_json *mount = s2c_json_new_object();
+
+	s2c_json_set_str(mount, "Type", "bind");
+	s2c_json_set_str(mount, "Source", path);
+	s2c_json_set_str(mount, "Target", HOSTS);
+	s2c_json_set_bool(mount, "ReadOnly", true);
+	s2c_json_add(s2c_json_array_at(host, "Mounts"), mount);
+}
+
 static struct s2c_json *host_config(const struct s2c_gate_spec *spec)
 {
 	struct s2c_json *host = s2c_json_new_object();
 	struct s2c_json *restart = s2c_json_object_at(host, "RestartPolicy");
 
 	put_list(host, "Binds", spec->binds);
-	if (spec->hosts && spec->hosts->len)
-		put_list(host, "ExtraHosts", spec->hosts);
+	if (spec->extra_hosts && spec->extra_hosts->len)
+		put_list(host, "ExtraHosts", spec->extra_hosts);
 	s2c_json_set_str(host, "NetworkMode", spec->network);
 	s2c_json_set_bool(host, "Privileged", false);
 	(void)s2c_json_array_at(host, "CapAdd");
@@ -83,6 +95,8 @@ static struct s2c_json *host_config(const struct s2c_gate_spec *spec)
 	set_null(host, "ReadonlyPaths");
 	set_limits(host, &spec->limits);
 	set_logs(host, spec->log_bytes);
+	if (spec->hosts)
+		add_hosts(host, spec->hosts);
 	return host;
 }
 
@@ -109,6 +123,8 @@ struct s2c_json *s2c_gate_template_create(const struct s2c_gate_spec *spec)
 	if (spec->entrypoint)
 		s2c_json_set_strv(root, "Entrypoint", spec->entrypoint);
 	s2c_json_set_str(root, "WorkingDir", spec->workdir);
+	if (spec->hosts)
+		s2c_json_set_bool(root, "NetworkDisabled", true);
 	s2c_json_set_bool(root, "Tty", false);
 	s2c_json_set_bool(root, "OpenStdin", true);
 	s2c_json_set_bool(root, "StdinOnce", true);
@@ -253,27 +269,55 @@ static bool has_own_binds(const struct s2c_gate_spec *spec, const struct s2c_jso
 	return found == asked;
 }
 
+static bool has_hosts(const struct s2c_gate_spec *spec, const struct s2c_json *hosts)
+{
+	return spec->extra_hosts && spec->extra_hosts->len
+		       ? same_list(hosts, spec->extra_hosts)
+		       : is_empty(hosts);
+}
+
+/* The one mount of the host's: what it is of, and where, by the name of that member. */
+static bool is_hosts(
+	const struct s2c_json *mount, const char *path, const char *target_member)
+{
+	return path && same_text(s2c_json_get(mount, "Type"), "bind") &&
+	       same_text(s2c_json_get(mount, "Source"), path) &&
+	       same_text(s2c_json_get(mount, target_member), HOSTS);
+}
+
+/* What was asked for: it and nothing else, and no writing to it. */
+static bool has_asked_mounts(const struct s2c_json *mounts, const char *hosts)
+{
+	const struct s2c_json *first = s2c_json_first(mounts);
+	bool read_only = false;
+
+	if (!hosts)
+		return is_empty(mounts);
+	return s2c_json_len(mounts) == 1 && is_hosts(first, hosts, "Target") &&
+	       s2c_json_is_bool(s2c_json_get(first, "ReadOnly"), &read_only) && read_only;
+}
+
 static bool has_own_mounts(
 	const struct s2c_gate_spec *spec, const struct s2c_json *mounts)
 {
+	const char *hosts = spec->hosts;
+
 	s2c_json_foreach (mount, mounts) {
 		const char *type = s2c_json_str(s2c_json_get(mount, "Type"));
 		const char *at = s2c_json_str(s2c_json_get(mount, "Destination"));
-		bool volume = type && streq(type, "volume");
+		bool writable = true;
 
-		if (volume && at && spec->volumes &&
+		if (is_hosts(mount, hosts, "Destination") &&
+			s2c_json_is_bool(s2c_json_get(mount, "RW"), &writable) &&
+			!writable)
+			continue;
+		if (type && streq(type, "volume") && at && spec->volumes &&
 			s2c_strv_find(spec->volumes, at) >= 0)
 			continue;
 		if (!spec->binds || !s2c_mount_is_one_of(spec->binds, mount))
 			return false;
 	}
 	return true;
-}
-
-static bool has_hosts(const struct s2c_gate_spec *spec, const struct s2c_json *hosts)
-{
-	return spec->hosts && spec->hosts->len ? same_list(hosts, spec->hosts)
-					       : is_empty(hosts);
 }
 
 /* A namespace of the container's own; podman calls that of IPC shareable. */
@@ -301,7 +345,7 @@ int s2c_gate_template_check(const struct s2c_gate_spec *spec,
 	static const char *const nothing[] = {"CapAdd", "Privileged", "Devices",
 		"DeviceCgroupRules", "GroupAdd", "VolumesFrom", "PortBindings",
 		"PublishAllPorts", "AutoRemove", "Sysctls", "Cgroup", "CgroupParent",
-		"Links", "Tmpfs", "Mounts", "DeviceRequests", "Annotations"};
+		"Links", "Tmpfs", "DeviceRequests", "Annotations"};
 	static const char *const own[] = {"PidMode", "IpcMode", "UTSMode", "UsernsMode"};
 	const struct s2c_json *host = s2c_json_get(inspect, "HostConfig");
 	const struct s2c_json *config = s2c_json_get(inspect, "Config");
@@ -322,7 +366,8 @@ int s2c_gate_template_check(const struct s2c_gate_spec *spec,
 		return differs("ExtraHosts", err);
 	if (!has_own_binds(spec, s2c_json_get(host, "Binds")))
 		return differs("Binds", err);
-	if (!has_own_mounts(spec, s2c_json_get(inspect, "Mounts")))
+	if (!has_asked_mounts(s2c_json_get(host, "Mounts"), spec->hosts) ||
+		!has_own_mounts(spec, s2c_json_get(inspect, "Mounts")))
 		return differs("Mounts", err);
 	/* podman says what docker leaves out. */
 	for (size_t i = 0; i < ARRAY_SIZE(own); i++)

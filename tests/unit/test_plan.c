@@ -472,7 +472,9 @@ static void test_onbuild(void **state)
 	s2c_config_free(s.builder);
 	assert_ok(s2c_config_parse(text, sizeof(text) - 1, &s.builder, &terr));
 	s.facts.builder = s.builder;
-	assert_fails(plan(&s), S2C_EUNSUPPORTED, "ONBUILD");
+	assert_ok(plan(&s));
+	assert_int_equal(s.plan->triggers.len, 1);
+	assert_string_equal(s.plan->triggers.items[0], "RUN id");
 }
 
 /* ---- options ---- */
@@ -625,7 +627,7 @@ static void test_json(void **state)
 	CLEAN_JSON struct s2c_json *root = NULL;
 	static const char *const keys[] = {"assemble", "buildOnlyEnv", "builder",
 		"compression", "destination", "image", "limits", "mounts", "network",
-		"outputs", "push", "scripts", "source", "user", "workdir"};
+		"outputs", "push", "scripts", "source", "triggers", "user", "workdir"};
 	size_t i = 0;
 
 	setup_init(&s);
