@@ -472,6 +472,7 @@ static void test_onbuild(void **state)
 	s2c_config_free(s.builder);
 	assert_ok(s2c_config_parse(text, sizeof(text) - 1, &s.builder, &terr));
 	s.facts.builder = s.builder;
+	s.facts.run_triggers = true;
 	assert_ok(plan(&s));
 	assert_int_equal(s.plan->triggers.len, 1);
 	assert_string_equal(s.plan->triggers.items[0], "RUN id");
