@@ -238,6 +238,18 @@ static bool is_own_ipc(const struct s2c_json *mode)
 	return false;
 }
 
+/* Nothing is published. podman lists the ports that an image exposes, with null for each.
+ */
+static bool publishes_nothing(const struct s2c_json *bindings)
+{
+	if (!s2c_json_is_object(bindings))
+		return is_empty(bindings);
+	s2c_json_foreach (list, bindings)
+		if (!s2c_json_is_null(list))
+			return false;
+	return true;
+}
+
 /* podman lists capabilities by name instead of "ALL". */
 static bool drops_all(const struct s2c_json *host, const struct s2c_json *inspect)
 {
@@ -343,9 +355,9 @@ int s2c_gate_template_check(const struct s2c_gate_spec *spec,
 	static const char *const nnp[] = {"no-new-privileges", "no-new-privileges=true",
 		"no-new-privileges:true", NULL};
 	static const char *const nothing[] = {"CapAdd", "Privileged", "Devices",
-		"DeviceCgroupRules", "GroupAdd", "VolumesFrom", "PortBindings",
-		"PublishAllPorts", "AutoRemove", "Sysctls", "Cgroup", "CgroupParent",
-		"Links", "Tmpfs", "DeviceRequests", "Annotations"};
+		"DeviceCgroupRules", "GroupAdd", "VolumesFrom", "PublishAllPorts",
+		"AutoRemove", "Sysctls", "Cgroup", "CgroupParent", "Links", "Tmpfs",
+		"DeviceRequests", "Annotations"};
 	static const char *const own[] = {"PidMode", "IpcMode", "UTSMode", "UsernsMode"};
 	const struct s2c_json *host = s2c_json_get(inspect, "HostConfig");
 	const struct s2c_json *config = s2c_json_get(inspect, "Config");
@@ -357,6 +369,8 @@ int s2c_gate_template_check(const struct s2c_gate_spec *spec,
 	for (size_t i = 0; i < ARRAY_SIZE(nothing); i++)
 		if (!is_empty(s2c_json_get(host, nothing[i])))
 			return differs(nothing[i], err);
+	if (!publishes_nothing(s2c_json_get(host, "PortBindings")))
+		return differs("PortBindings", err);
 	if (is_uncovered(s2c_json_get(host, "MaskedPaths")) ||
 		is_uncovered(s2c_json_get(host, "ReadonlyPaths")))
 		return differs("MaskedPaths", err);

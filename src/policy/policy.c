@@ -34,8 +34,8 @@ int s2c_network_parse(const char *text, enum s2c_network *out, struct s2c_error 
 			"isolated, none or host",
 			text);
 	return s2c_fail(err, S2C_EINVAL,
-		"network '%s' is not known: use isolated, none or host (bridge and "
-		"default are isolated)",
+		"network '%s' is not known: use isolated (or bridge, default), none or "
+		"host",
 		text);
 }
 

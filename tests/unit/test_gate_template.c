@@ -111,7 +111,7 @@ static const char podman[] =
 	"'Cmd':['/usr/libexec/s2i/assemble','it`s'],'Entrypoint':[],"
 	"'WorkingDir':'/w'},'HostConfig':{'Binds':[],'NetworkMode':'none',"
 	"'Privileged':false,'CapAdd':[],'CapDrop':['CAP_CHOWN','CAP_KILL'],"
-	"'SecurityOpt':['no-new-privileges']}}";
+	"'SecurityOpt':['no-new-privileges'],'PortBindings':{'80/tcp':null}}}";
 
 static struct s2c_json *inspect(const char *text)
 {
@@ -167,7 +167,10 @@ static void test_check_finds(void **state)
 		{"HostConfig", "DeviceRequests", "[{}]"},
 		{"HostConfig", "DeviceCgroupRules", "['a']"},
 		{"HostConfig", "VolumesFrom", "['x']"},
-		{"HostConfig", "PortBindings", "{'80/tcp':null}"},
+		{"HostConfig", "PortBindings", "{'80/tcp':[]}"},
+		{"HostConfig", "PortBindings", "{'80/tcp':null,'81/tcp':[{}]}"},
+		{"HostConfig", "PortBindings", "[null]"},
+		{"HostConfig", "PortBindings", "'80/tcp'"},
 		{"HostConfig", "PublishAllPorts", "true"},
 		{"HostConfig", "AutoRemove", "true"},
 		{"HostConfig", "Sysctls", "{'a':'b'}"},

@@ -473,9 +473,12 @@ static void test_onbuild(void **state)
 	assert_ok(s2c_config_parse(text, sizeof(text) - 1, &s.builder, &terr));
 	s.facts.builder = s.builder;
 	s.facts.run_triggers = true;
+	/* They are run, and the image that comes of it has none. */
 	assert_ok(plan(&s));
 	assert_int_equal(s.plan->triggers.len, 1);
 	assert_string_equal(s.plan->triggers.items[0], "RUN id");
+	assert_null(
+		s2c_json_get(s2c_json_get(s.plan->config->root, "config"), "OnBuild"));
 }
 
 /* ---- options ---- */
