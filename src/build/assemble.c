@@ -95,6 +95,7 @@ void s2c_build_container_opts(const struct s2c_build_job *job, struct s2c_mount 
 		memcpy(mounts, given->items, given->n * sizeof(*mounts));
 	if (job->ca_file)
 		mounts[out->n_mounts++] = (struct s2c_mount){.source = job->ca_file,
+			.copy = true,
 			.destination = s2c_build_bundle_path(job)};
 }
 

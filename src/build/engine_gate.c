@@ -79,9 +79,10 @@ static int find_remote(struct s2c_ctx *ctx, const char *url,
 }
 
 static int start(struct s2c_store *store, struct s2c_work *work,
-	const struct s2c_build_options *options, struct s2c_engine_gate *gate,
+	const struct s2c_engine_gate_opts *asked, struct s2c_engine_gate *gate,
 	struct s2c_error **err)
 {
+	const struct s2c_build_options *options = asked->build;
 	CLEAN_FREE char *state = xasprintf("%s/gate", s2c_store_path(store));
 	CLEAN_UIDS struct s2c_uids uids = {.n = 0};
 	CLEAN_STRV struct s2c_strv networks = S2C_STRV_INIT;
@@ -92,6 +93,7 @@ static int start(struct s2c_store *store, struct s2c_work *work,
 		.dir = s2c_work_fd(work),
 		.uids = &uids,
 		.networks = &networks,
+		.volumes = asked->volumes,
 		.deadline = options->timeout && options->timeout < DEADLINE
 				    ? options->timeout + GRACE
 				    : DEADLINE,
@@ -105,17 +107,23 @@ static int start(struct s2c_store *store, struct s2c_work *work,
 }
 
 int s2c_engine_gate_open(struct s2c_ctx *ctx, struct s2c_store *store,
-	struct s2c_work *work, const struct s2c_build_options *options,
+	struct s2c_work *work, const struct s2c_engine_gate_opts *opts,
 	struct s2c_engine_gate **out, struct s2c_error **err)
 {
+	const struct s2c_build_options *options = opts->build;
 	struct s2c_engine_gate *gate = xcalloc(1, sizeof(*gate));
 	bool is_gate = false;
 	int rc = s2c_engine_place(options->engine, &gate->socket, &is_gate, err);
 
 	if (rc == 0 && starts_with(gate->socket, TCP))
 		rc = find_remote(ctx, gate->socket, options, gate, err);
+	if (rc == 0 && gate->url && opts->volumes && opts->volumes->len)
+		rc = s2c_fail(err, S2C_EUNSUPPORTED,
+			"'%s' is another host, which has its own files: build without "
+			"--volume",
+			gate->socket);
 	if (rc == 0 && !is_gate)
-		rc = start(store, work, options, gate, err);
+		rc = start(store, work, opts, gate, err);
 	if (rc < 0) {
 		s2c_engine_gate_close(gate);
 		return s2c_wrap(err, "--engine");

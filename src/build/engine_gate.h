@@ -16,8 +16,13 @@ struct s2c_engine_gate;
  * Finds the engine that the options name and, unless they name a gate, starts a gate for
  * it, whose socket is in the work directory. The process must have one thread.
  */
+struct s2c_engine_gate_opts {
+	const struct s2c_build_options *build;
+	/* Paths of this host that the build may show, "PATH:ro" or ":rw"; NULL: none. */
+	const struct s2c_strv *volumes;
+};
 S2C_CHECK int s2c_engine_gate_open(struct s2c_ctx *ctx, struct s2c_store *store,
-	struct s2c_work *work, const struct s2c_build_options *options,
+	struct s2c_work *work, const struct s2c_engine_gate_opts *opts,
 	struct s2c_engine_gate **out, struct s2c_error **err);
 /*
  * A gate of the build's own may still be starting: 0 when it has, else what it fails

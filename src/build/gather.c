@@ -96,6 +96,8 @@ int s2c_build_read_mounts(struct s2c_build_job *job, struct s2c_error **err)
 int s2c_build_open_home(struct s2c_build_job *job, struct s2c_error **err)
 {
 	const char *with = job->options->push_with;
+	CLEAN_STRV struct s2c_strv volumes = S2C_STRV_INIT;
+	struct s2c_engine_gate_opts opts = {.build = job->options, .volumes = &volumes};
 
 	if (s2c_work_create(job->store, "build", &job->work, err))
 		return -1;
@@ -103,8 +105,8 @@ int s2c_build_open_home(struct s2c_build_job *job, struct s2c_error **err)
 		job->home = s2c_home_store(job->store);
 		return 0;
 	}
-	if (s2c_engine_gate_open(
-		    job->ctx, job->store, job->work, job->options, &job->gate, err))
+	s2c_build_mounts_volumes(&job->mounts, &volumes);
+	if (s2c_engine_gate_open(job->ctx, job->store, job->work, &opts, &job->gate, err))
 		return -1;
 	return s2c_home_engine(job->ctx, job->store, job->gate,
 		with && streq(with, "s2c"), &job->home, err);

@@ -192,6 +192,7 @@ static int set_once(char **slot, const char *value, struct s2c_error **err)
 static int parse_secret(struct s2c_mount_spec *spec, struct s2c_error **err)
 {
 	CLEAN_FREE char *id = NULL;
+	CLEAN_FREE char *to = NULL;
 	const char *at = spec->text;
 
 	while (*at) {
@@ -208,6 +209,8 @@ static int parse_secret(struct s2c_mount_spec *spec, struct s2c_error **err)
 			rc = set_once(&id, value, err);
 		else if (streq(field, "src") || streq(field, "source"))
 			rc = set_once(&spec->from, value, err);
+		else if (streq(field, "dst") || streq(field, "target"))
+			rc = set_once(&to, value, err);
 		else if (streq(field, "env")) {
 			rc = set_once(&spec->from, value, err);
 			spec->variable = true;
@@ -229,7 +232,7 @@ static int parse_secret(struct s2c_mount_spec *spec, struct s2c_error **err)
 		spec->from = xstrdup(id);
 		spec->variable = true;
 	}
-	spec->to = xasprintf(S2C_SECRETS_DIR "/%s", id);
+	spec->to = to ? clean(to) : xasprintf(S2C_SECRETS_DIR "/%s", id);
 	return 0;
 }
 

@@ -27,7 +27,7 @@ enum s2c_mount_spec_kind {
 	/* SRC:DST as an injection: from a path of the build container to a directory
 	 * relative to WORKDIR, "." without it. */
 	S2C_SPEC_ARTIFACT,
-	/* id=NAME[,src=FILE|,env=VAR]: from is the file or variable, to the path. */
+	/* id=NAME[,src=FILE|,env=VAR][,dst=PATH]: from is the file or variable. */
 	S2C_SPEC_SECRET,
 	/* [ID=]SOCKET or a word: from is the socket, or NULL for SSH_AUTH_SOCK. */
 	S2C_SPEC_AGENT,

@@ -102,8 +102,8 @@ static int find_agent(struct s2c_mount_spec *spec, struct s2c_error **err)
 int s2c_build_mounts_read(struct s2c_ctx *ctx, struct s2c_build_mounts *m,
 	const char *store, struct s2c_error **err)
 {
-	CLEAN_NEEDLES struct s2c_needles *needles = s2c_needles_new();
-	struct s2c_secret_total total = {.needles = needles};
+	CLEAN_NEEDLES struct s2c_needles *needles = NULL;
+	struct s2c_secret_total total = {.needles = NULL};
 
 	m->secrets = xcalloc(m->specs.n, sizeof(*m->secrets));
 	m->n_secrets = m->specs.n;
@@ -116,14 +116,28 @@ int s2c_build_mounts_read(struct s2c_ctx *ctx, struct s2c_build_mounts *m,
 		else if (spec->kind == S2C_SPEC_AGENT)
 			rc = find_agent(spec, err);
 		else if (spec->kind == S2C_SPEC_INJECTION ||
-			 spec->kind == S2C_SPEC_SECRET)
+			 spec->kind == S2C_SPEC_SECRET) {
+			if (!needles)
+				total.needles = needles = s2c_needles_new();
 			rc = s2c_secret_read(ctx, spec, &total, &m->secrets[i], err);
+		}
 		if (rc < 0)
 			return -1;
 	}
-	if (s2c_needles_count(needles))
+	if (needles && s2c_needles_count(needles))
 		m->needles = TAKE(needles);
 	return 0;
+}
+
+void s2c_build_mounts_volumes(const struct s2c_build_mounts *m, struct s2c_strv *out)
+{
+	for (size_t i = 0; i < m->specs.n; i++) {
+		const struct s2c_mount_spec *spec = &m->specs.items[i];
+
+		if (spec->kind == S2C_SPEC_VOLUME)
+			s2c_strv_addf(
+				out, "%s:%s", spec->from, spec->read_only ? "ro" : "rw");
+	}
 }
 
 /* ---- placing ---- */

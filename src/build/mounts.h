@@ -38,6 +38,10 @@ S2C_CHECK int s2c_build_mounts_parse(struct s2c_build_mounts *mounts,
 S2C_CHECK int s2c_build_mounts_read(struct s2c_ctx *ctx, struct s2c_build_mounts *mounts,
 	const char *store, struct s2c_error **err);
 
+/* The volumes that were found, as "PATH:ro" and "PATH:rw". */
+void s2c_build_mounts_volumes(
+	const struct s2c_build_mounts *mounts, struct s2c_strv *out);
+
 /*
  * Adds what the builder image's label asks for, and places everything. plan->build_env
  * gets SSH_AUTH_SOCK.

@@ -16,7 +16,8 @@
 #define BLOCK 4
 #define SHIFT_MAX (WINDOW - BLOCK + 1)
 #define SHIFT_BITS 17
-#define BUCKET_BITS 14
+#define BUCKET_BITS 16
+#define PLACES_MAX 16 /* where a window is tried */
 #define NONE UINT32_MAX
 #define VARIETY_MIN 4        /* distinct bytes of anything */
 #define LINE_VARIETY_MIN 6   /* of a line or token */
@@ -26,8 +27,10 @@
 struct needle {
 	char *bytes;
 	uint32_t len;
-	uint32_t next;    /* with the same hash of the window */
-	const char *what; /* borrowed from names */
+	uint32_t at;        /* of the window that it is found by */
+	uint32_t next;      /* with the same hash of the window, */
+	uint32_t next_same; /* and with the same hash of all of it */
+	const char *what;   /* borrowed from names */
 };
 
 struct s2c_needles {
@@ -37,7 +40,8 @@ struct s2c_needles {
 	char **names;
 	size_t n_names;
 	uint8_t shift[1u << SHIFT_BITS];
-	uint32_t buckets[1u << BUCKET_BITS];
+	uint32_t buckets[1u << BUCKET_BITS]; /* by window, */
+	uint32_t same[1u << BUCKET_BITS];    /* and by content */
 };
 
 static uint32_t hash_block(const unsigned char *p)
@@ -56,13 +60,23 @@ static uint32_t hash_window(const unsigned char *p)
 	return (uint32_t)(window * 0x9e3779b97f4a7c15u >> (64 - BUCKET_BITS));
 }
 
+/* FNV-1a, folded. */
+static uint32_t hash_content(const char *bytes, size_t len)
+{
+	uint64_t hash = 0xcbf29ce484222325u;
+
+	for (size_t i = 0; i < len; i++)
+		hash = (hash ^ (unsigned char)bytes[i]) * 0x100000001b3u;
+	return (uint32_t)((hash ^ hash >> 32) & ((1u << BUCKET_BITS) - 1));
+}
+
 struct s2c_needles *s2c_needles_new(void)
 {
 	struct s2c_needles *n = xcalloc(1, sizeof(*n));
 
 	memset(n->shift, SHIFT_MAX, sizeof(n->shift));
 	for (size_t i = 0; i < ARRAY_SIZE(n->buckets); i++)
-		n->buckets[i] = NONE;
+		n->buckets[i] = n->same[i] = NONE;
 	return n;
 }
 
@@ -103,12 +117,43 @@ static unsigned variety(const char *bytes, size_t len)
 
 static bool is_there(const struct s2c_needles *n, const char *bytes, size_t len)
 {
-	uint32_t i = n->buckets[hash_window((const unsigned char *)bytes)];
+	uint32_t i = n->same[hash_content(bytes, len)];
 
-	for (; i != NONE; i = n->items[i].next)
+	for (; i != NONE; i = n->items[i].next_same)
 		if (n->items[i].len == len && !memcmp(n->items[i].bytes, bytes, len))
 			return true;
 	return false;
+}
+
+/* How many are found by this window, up to a few. */
+static unsigned crowd(const struct s2c_needles *n, const unsigned char *window)
+{
+	uint32_t i = n->buckets[hash_window(window)];
+	unsigned count = 0;
+
+	for (; i != NONE && count < PLACES_MAX; i = n->items[i].next)
+		count++;
+	return count;
+}
+
+/* Lines often begin alike: a window that few others have, from the end on. */
+static size_t choose_window(
+	const struct s2c_needles *n, const unsigned char *bytes, size_t len)
+{
+	size_t last = len - WINDOW, best = last;
+	size_t step = last / PLACES_MAX + 1;
+	unsigned least = crowd(n, bytes + last);
+
+	for (size_t at = last; least > 0 && at >= step;) {
+		at -= step;
+		unsigned here = crowd(n, bytes + at);
+
+		if (here < least) {
+			least = here;
+			best = at;
+		}
+	}
+	return best;
 }
 
 static int add(struct s2c_needles *n, const char *what, const char *bytes, size_t len,
@@ -116,7 +161,7 @@ static int add(struct s2c_needles *n, const char *what, const char *bytes, size_
 {
 	const unsigned char *u = (const unsigned char *)bytes;
 	struct needle *item;
-	uint32_t bucket;
+	uint32_t *bucket, *same;
 
 	if (len > S2C_NEEDLE_MAX)
 		len = S2C_NEEDLE_MAX;
@@ -131,14 +176,18 @@ static int add(struct s2c_needles *n, const char *what, const char *bytes, size_
 		n->cap = n->cap ? 2 * n->cap : 64;
 		n->items = xreallocarray(n->items, n->cap, sizeof(*n->items));
 	}
-	bucket = hash_window(u);
 	item = &n->items[n->n];
 	*item = (struct needle){.bytes = xmalloc(len),
 		.len = (uint32_t)len,
-		.next = n->buckets[bucket],
+		.at = (uint32_t)choose_window(n, u, len),
 		.what = what};
 	memcpy(item->bytes, bytes, len);
-	n->buckets[bucket] = (uint32_t)n->n++;
+	u += item->at;
+	bucket = &n->buckets[hash_window(u)];
+	same = &n->same[hash_content(bytes, len)];
+	item->next = *bucket;
+	item->next_same = *same;
+	*bucket = *same = (uint32_t)n->n++;
 	if (len > n->longest)
 		n->longest = len;
 	for (unsigned at = 0; at < SHIFT_MAX; at++) {
@@ -317,15 +366,23 @@ int s2c_needles_add(struct s2c_needles *needles, const char *what, const void *s
 
 /* ---- looking ---- */
 
+/* What is looked through. */
+struct span {
+	const unsigned char *begin, *end;
+};
+
 static const char *compare(
-	const struct s2c_needles *n, const unsigned char *at, size_t len)
+	const struct s2c_needles *n, const struct span *span, const unsigned char *window)
 {
-	uint32_t i = n->buckets[hash_window(at)];
+	uint32_t i = n->buckets[hash_window(window)];
 
 	for (; i != NONE; i = n->items[i].next) {
 		const struct needle *item = &n->items[i];
+		const unsigned char *from = window - item->at;
 
-		if (item->len <= len && memcmp(item->bytes, at, item->len) == 0)
+		if ((size_t)(window - span->begin) >= item->at &&
+			(size_t)(span->end - from) >= item->len &&
+			memcmp(item->bytes, from, item->len) == 0)
 			return item->what;
 	}
 	return NULL;
@@ -334,15 +391,16 @@ static const char *compare(
 const char *s2c_needles_find(
 	const struct s2c_needles *needles, const void *data, size_t len)
 {
-	const unsigned char *p = data, *end = p + len;
+	const unsigned char *p = data;
+	const struct span span = {p, p + len};
 
 	if (!needles->n || len < WINDOW)
 		return NULL;
-	while (p <= end - WINDOW) {
+	while (p <= span.end - WINDOW) {
 		unsigned far = needles->shift[hash_block(p + WINDOW - BLOCK)];
 
 		if (far == 0) {
-			const char *what = compare(needles, p, (size_t)(end - p));
+			const char *what = compare(needles, &span, p);
 
 			if (what)
 				return what;

@@ -67,6 +67,8 @@ static const struct s2c_gate_field fields[] = {
 	S2C_GATE_FIELD(LIST, struct s2c_gate_ask, labels),
 	S2C_GATE_FIELD(LIST, struct s2c_gate_ask, ports),
 	S2C_GATE_FIELD(LIST, struct s2c_gate_ask, volumes),
+	S2C_GATE_FIELD(LIST, struct s2c_gate_ask, binds),
+	S2C_GATE_FIELD(LIST, struct s2c_gate_ask, hosts),
 	S2C_GATE_FIELD(TEXT, struct s2c_gate_ask, stop_signal),
 	S2C_GATE_FIELD(NUMBER, struct s2c_gate_ask, memory),
 	S2C_GATE_FIELD(NUMBER, struct s2c_gate_ask, nano_cpus),

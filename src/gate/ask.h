@@ -61,6 +61,8 @@ struct s2c_gate_ask {
 	struct s2c_strv env, cmd, entrypoint, labels; /* labels: key, value, key, ... */
 	struct s2c_strv ports;                        /* "8080/tcp" */
 	struct s2c_strv volumes;                      /* of a commit: as the builder's */
+	/* Of a build's own gate: "FROM:TO:ro" or ":rw", and "NAME:ADDRESS". */
+	struct s2c_strv binds, hosts;
 	char *stop_signal;
 	uint64_t memory, nano_cpus, pids; /* 0: not given */
 };

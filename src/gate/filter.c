@@ -9,7 +9,7 @@
 struct host {
 	char *network, *ipc, *cgroupns;
 	int64_t memory, nano_cpus, pids;
-	struct s2c_strv security;
+	struct s2c_strv security, binds, hosts;
 };
 
 /* A container's Config with its HostConfig; a commit has no HostConfig. */
@@ -21,88 +21,101 @@ struct body {
 	struct host host;
 };
 
+/* clang-format off */
+#define HOST_FIELDS                                                                     \
+	S2C_SCHEMA_STRING("NetworkMode", struct host, network),                         \
+	S2C_SCHEMA_STRING("IpcMode", struct host, ipc),                                 \
+	S2C_SCHEMA_STRING("CgroupnsMode", struct host, cgroupns),                       \
+	S2C_SCHEMA_INT("Memory", struct host, memory),                                  \
+	S2C_SCHEMA_INT("NanoCpus", struct host, nano_cpus),                             \
+	S2C_SCHEMA_INT("PidsLimit", struct host, pids),                                 \
+	S2C_SCHEMA_STRINGS("SecurityOpt", struct host, security),                       \
+	/* The template says more than these can. */                                    \
+	S2C_SCHEMA_IGNORE("CapDrop"),                                                   \
+	S2C_SCHEMA_IGNORE("RestartPolicy"),                                             \
+	S2C_SCHEMA_IGNORE("LogConfig"),                                                 \
+	S2C_SCHEMA_IGNORE("AutoRemove"),                                                \
+	S2C_SCHEMA_IGNORE("MemorySwap"),                                                \
+	S2C_SCHEMA_IGNORE("MemorySwappiness"),                                          \
+	S2C_SCHEMA_IGNORE("ShmSize"),                                                   \
+	S2C_SCHEMA_IGNORE("ConsoleSize"),                                               \
+	S2C_SCHEMA_IGNORE("ContainerIDFile"),                                           \
+	S2C_SCHEMA_IGNORE("Init"),                                                      \
+	S2C_SCHEMA_IGNORE("ReadonlyRootfs"),                                            \
+	/* Files of the host, of other containers, of drivers. */                       \
+	S2C_SCHEMA_ZERO("Mounts"),                                                      \
+	S2C_SCHEMA_ZERO("VolumesFrom"),                                                 \
+	S2C_SCHEMA_ZERO("VolumeDriver"),                                                \
+	S2C_SCHEMA_ZERO("Tmpfs"),                                                       \
+	S2C_SCHEMA_ZERO("StorageOpt"),                                                  \
+	/* Privileges. */                                                               \
+	S2C_SCHEMA_ZERO("Privileged"),                                                  \
+	S2C_SCHEMA_ZERO("CapAdd"),                                                      \
+	S2C_SCHEMA_ZERO("Capabilities"),                                                \
+	S2C_SCHEMA_ZERO("Devices"),                                                     \
+	S2C_SCHEMA_ZERO("DeviceRequests"),                                              \
+	S2C_SCHEMA_ZERO("DeviceCgroupRules"),                                           \
+	S2C_SCHEMA_ZERO("GroupAdd"),                                                    \
+	S2C_SCHEMA_ZERO("Runtime"),                                                     \
+	S2C_SCHEMA_ZERO("Isolation"),                                                   \
+	S2C_SCHEMA_ZERO("Annotations"),                                                 \
+	S2C_SCHEMA_ZERO("Sysctls"),                                                     \
+	/* An empty list uncovers what engines mask. */                                 \
+	S2C_SCHEMA_NULL("MaskedPaths"),                                                 \
+	S2C_SCHEMA_NULL("ReadonlyPaths"),                                               \
+	/* Namespaces of the host or of others. */                                      \
+	S2C_SCHEMA_ZERO("PidMode"),                                                     \
+	S2C_SCHEMA_ZERO("UTSMode"),                                                     \
+	S2C_SCHEMA_ZERO("UsernsMode"),                                                  \
+	S2C_SCHEMA_ZERO("Cgroup"),                                                      \
+	S2C_SCHEMA_ZERO("CgroupParent"),                                                \
+	/* The network. */                                                              \
+	S2C_SCHEMA_ZERO("PortBindings"),                                                \
+	S2C_SCHEMA_ZERO("PublishAllPorts"),                                             \
+	S2C_SCHEMA_ZERO("Links"),                                                       \
+	S2C_SCHEMA_ZERO("Dns"),                                                         \
+	S2C_SCHEMA_ZERO("DnsOptions"),                                                  \
+	S2C_SCHEMA_ZERO("DnsSearch"),                                                   \
+	/* Shares of the host that the policy does not know. */                         \
+	S2C_SCHEMA_ZERO("BlkioWeight"),                                                 \
+	S2C_SCHEMA_ZERO("BlkioWeightDevice"),                                           \
+	S2C_SCHEMA_ZERO("BlkioDeviceReadBps"),                                          \
+	S2C_SCHEMA_ZERO("BlkioDeviceWriteBps"),                                         \
+	S2C_SCHEMA_ZERO("BlkioDeviceReadIOps"),                                         \
+	S2C_SCHEMA_ZERO("BlkioDeviceWriteIOps"),                                        \
+	S2C_SCHEMA_ZERO("CpuShares"),                                                   \
+	S2C_SCHEMA_ZERO("CpuPeriod"),                                                   \
+	S2C_SCHEMA_ZERO("CpuQuota"),                                                    \
+	S2C_SCHEMA_ZERO("CpuRealtimePeriod"),                                           \
+	S2C_SCHEMA_ZERO("CpuRealtimeRuntime"),                                          \
+	S2C_SCHEMA_ZERO("CpusetCpus"),                                                  \
+	S2C_SCHEMA_ZERO("CpusetMems"),                                                  \
+	S2C_SCHEMA_ZERO("CpuCount"),                                                    \
+	S2C_SCHEMA_ZERO("CpuPercent"),                                                  \
+	S2C_SCHEMA_ZERO("IOMaximumIOps"),                                               \
+	S2C_SCHEMA_ZERO("IOMaximumBandwidth"),                                          \
+	S2C_SCHEMA_ZERO("KernelMemory"),                                                \
+	S2C_SCHEMA_ZERO("KernelMemoryTCP"),                                             \
+	S2C_SCHEMA_ZERO("MemoryReservation"),                                           \
+	S2C_SCHEMA_ZERO("OomKillDisable"),                                              \
+	S2C_SCHEMA_ZERO("OomScoreAdj"),                                                 \
+	S2C_SCHEMA_ZERO("Ulimits")
+/* clang-format on */
+
 static const struct s2c_schema_field host_fields[] = {
-	S2C_SCHEMA_STRING("NetworkMode", struct host, network),
-	S2C_SCHEMA_STRING("IpcMode", struct host, ipc),
-	S2C_SCHEMA_STRING("CgroupnsMode", struct host, cgroupns),
-	S2C_SCHEMA_INT("Memory", struct host, memory),
-	S2C_SCHEMA_INT("NanoCpus", struct host, nano_cpus),
-	S2C_SCHEMA_INT("PidsLimit", struct host, pids),
-	S2C_SCHEMA_STRINGS("SecurityOpt", struct host, security),
-	/* The template says more than these can. */
-	S2C_SCHEMA_IGNORE("CapDrop"),
-	S2C_SCHEMA_IGNORE("RestartPolicy"),
-	S2C_SCHEMA_IGNORE("LogConfig"),
-	S2C_SCHEMA_IGNORE("AutoRemove"),
-	S2C_SCHEMA_IGNORE("MemorySwap"),
-	S2C_SCHEMA_IGNORE("MemorySwappiness"),
-	S2C_SCHEMA_IGNORE("ShmSize"),
-	S2C_SCHEMA_IGNORE("ConsoleSize"),
-	S2C_SCHEMA_IGNORE("ContainerIDFile"),
-	S2C_SCHEMA_IGNORE("Init"),
-	S2C_SCHEMA_IGNORE("ReadonlyRootfs"),
-	/* Files of the host, of other containers, of drivers. */
+	HOST_FIELDS,
 	S2C_SCHEMA_ZERO("Binds"),
-	S2C_SCHEMA_ZERO("Mounts"),
-	S2C_SCHEMA_ZERO("VolumesFrom"),
-	S2C_SCHEMA_ZERO("VolumeDriver"),
-	S2C_SCHEMA_ZERO("Tmpfs"),
-	S2C_SCHEMA_ZERO("StorageOpt"),
-	/* Privileges. */
-	S2C_SCHEMA_ZERO("Privileged"),
-	S2C_SCHEMA_ZERO("CapAdd"),
-	S2C_SCHEMA_ZERO("Capabilities"),
-	S2C_SCHEMA_ZERO("Devices"),
-	S2C_SCHEMA_ZERO("DeviceRequests"),
-	S2C_SCHEMA_ZERO("DeviceCgroupRules"),
-	S2C_SCHEMA_ZERO("GroupAdd"),
-	S2C_SCHEMA_ZERO("Runtime"),
-	S2C_SCHEMA_ZERO("Isolation"),
-	S2C_SCHEMA_ZERO("Annotations"),
-	S2C_SCHEMA_ZERO("Sysctls"),
-	/* An empty list uncovers what engines mask. */
-	S2C_SCHEMA_NULL("MaskedPaths"),
-	S2C_SCHEMA_NULL("ReadonlyPaths"),
-	/* Namespaces of the host or of others. */
-	S2C_SCHEMA_ZERO("PidMode"),
-	S2C_SCHEMA_ZERO("UTSMode"),
-	S2C_SCHEMA_ZERO("UsernsMode"),
-	S2C_SCHEMA_ZERO("Cgroup"),
-	S2C_SCHEMA_ZERO("CgroupParent"),
-	/* The network. */
-	S2C_SCHEMA_ZERO("PortBindings"),
-	S2C_SCHEMA_ZERO("PublishAllPorts"),
-	S2C_SCHEMA_ZERO("Links"),
-	S2C_SCHEMA_ZERO("Dns"),
-	S2C_SCHEMA_ZERO("DnsOptions"),
-	S2C_SCHEMA_ZERO("DnsSearch"),
 	S2C_SCHEMA_ZERO("ExtraHosts"),
-	/* Shares of the host that the policy does not know. */
-	S2C_SCHEMA_ZERO("BlkioWeight"),
-	S2C_SCHEMA_ZERO("BlkioWeightDevice"),
-	S2C_SCHEMA_ZERO("BlkioDeviceReadBps"),
-	S2C_SCHEMA_ZERO("BlkioDeviceWriteBps"),
-	S2C_SCHEMA_ZERO("BlkioDeviceReadIOps"),
-	S2C_SCHEMA_ZERO("BlkioDeviceWriteIOps"),
-	S2C_SCHEMA_ZERO("CpuShares"),
-	S2C_SCHEMA_ZERO("CpuPeriod"),
-	S2C_SCHEMA_ZERO("CpuQuota"),
-	S2C_SCHEMA_ZERO("CpuRealtimePeriod"),
-	S2C_SCHEMA_ZERO("CpuRealtimeRuntime"),
-	S2C_SCHEMA_ZERO("CpusetCpus"),
-	S2C_SCHEMA_ZERO("CpusetMems"),
-	S2C_SCHEMA_ZERO("CpuCount"),
-	S2C_SCHEMA_ZERO("CpuPercent"),
-	S2C_SCHEMA_ZERO("IOMaximumIOps"),
-	S2C_SCHEMA_ZERO("IOMaximumBandwidth"),
-	S2C_SCHEMA_ZERO("KernelMemory"),
-	S2C_SCHEMA_ZERO("KernelMemoryTCP"),
-	S2C_SCHEMA_ZERO("MemoryReservation"),
-	S2C_SCHEMA_ZERO("OomKillDisable"),
-	S2C_SCHEMA_ZERO("OomScoreAdj"),
-	S2C_SCHEMA_ZERO("Ulimits"),
 };
 static const struct s2c_schema host_schema = S2C_SCHEMA(host_fields, struct host);
+
+/* What a build's own gate hands on, to be compared with what the build may ask for. */
+static const struct s2c_schema_field own_host_fields[] = {
+	HOST_FIELDS,
+	S2C_SCHEMA_STRINGS("Binds", struct host, binds),
+	S2C_SCHEMA_STRINGS("ExtraHosts", struct host, hosts),
+};
+static const struct s2c_schema own_host_schema = S2C_SCHEMA(own_host_fields, struct host);
 
 /* What Config has in both bodies. */
 /* clang-format off */
@@ -131,18 +144,24 @@ static const struct s2c_schema host_schema = S2C_SCHEMA(host_fields, struct host
 	S2C_SCHEMA_ZEROS("Healthcheck")
 /* clang-format on */
 
-static const struct s2c_schema_field create_fields[] = {
-	CONFIG_FIELDS,
-	S2C_SCHEMA_STRING("Image", struct body, image),
-	S2C_SCHEMA_OBJECT("HostConfig", struct body, host, struct host, &host_schema),
-	S2C_SCHEMA_IGNORE("StopSignal"),
-	S2C_SCHEMA_ZERO("ExposedPorts"),
-	S2C_SCHEMA_ZERO("Volumes"),
-	/* Clients name the network with a settings object that says nothing. */
-	S2C_SCHEMA_ZEROS("NetworkingConfig"),
-	S2C_SCHEMA_ZEROS("Platform"),
-};
+/* clang-format off */
+#define CREATE_FIELDS(schema)                                                            \
+	CONFIG_FIELDS,                                                                   \
+	S2C_SCHEMA_STRING("Image", struct body, image),                                  \
+	S2C_SCHEMA_OBJECT("HostConfig", struct body, host, struct host, schema),         \
+	S2C_SCHEMA_IGNORE("StopSignal"),                                                 \
+	S2C_SCHEMA_ZERO("ExposedPorts"),                                                 \
+	S2C_SCHEMA_ZERO("Volumes"),                                                      \
+	/* Clients name the network with a settings object that says nothing. */         \
+	S2C_SCHEMA_ZEROS("NetworkingConfig"),                                            \
+	S2C_SCHEMA_ZEROS("Platform")
+/* clang-format on */
+static const struct s2c_schema_field create_fields[] = {CREATE_FIELDS(&host_schema)};
 static const struct s2c_schema create_schema = S2C_SCHEMA(create_fields, struct body);
+static const struct s2c_schema_field own_create_fields[] = {
+	CREATE_FIELDS(&own_host_schema)};
+static const struct s2c_schema own_create_schema = S2C_SCHEMA(
+	own_create_fields, struct body);
 
 static const struct s2c_schema_field commit_fields[] = {
 	CONFIG_FIELDS,
@@ -232,6 +251,9 @@ static void take(struct body *body, struct s2c_gate_ask *ask)
 	ask->cmd = body->cmd;
 	ask->entrypoint = body->entrypoint;
 	body->env = body->cmd = body->entrypoint = (struct s2c_strv)S2C_STRV_INIT;
+	ask->binds = body->host.binds;
+	ask->hosts = body->host.hosts;
+	body->host.binds = body->host.hosts = (struct s2c_strv)S2C_STRV_INIT;
 	ask->has_entrypoint = body->has_entrypoint;
 	ask->memory = (uint64_t)body->host.memory;
 	ask->nano_cpus = (uint64_t)body->host.nano_cpus;
@@ -265,8 +287,12 @@ static int take_names(const struct s2c_json *object, const char *field,
 static int decode(enum s2c_gate_body kind, const struct s2c_json *root,
 	struct s2c_gate_ask *ask, enum s2c_gate_code *code, struct s2c_error **err)
 {
-	const struct s2c_schema *schema = kind == S2C_GATE_BODY_CREATE ? &create_schema
-								       : &commit_schema;
+	static const struct s2c_schema *const schemas[] = {
+		[S2C_GATE_BODY_CREATE] = &create_schema,
+		[S2C_GATE_BODY_CREATE_OWN] = &own_create_schema,
+		[S2C_GATE_BODY_COMMIT] = &commit_schema,
+	};
+	const struct s2c_schema *schema = schemas[kind];
 	enum s2c_schema_fault fault = S2C_SCHEMA_OK;
 	struct body body = {0};
 
@@ -278,7 +304,7 @@ static int decode(enum s2c_gate_body kind, const struct s2c_json *root,
 	if (rc == 0)
 		take(&body, ask);
 	s2c_schema_release(schema, &body);
-	if (rc < 0 || kind == S2C_GATE_BODY_CREATE)
+	if (rc < 0 || kind != S2C_GATE_BODY_COMMIT)
 		return rc;
 	*code = S2C_GATE_JSON_TYPE;
 	if (take_names(root, "ExposedPorts", &ask->ports, err) < 0)

@@ -225,8 +225,9 @@ static void decide_hosts(struct s2c_session *session, struct wish *wish)
 {
 	struct s2c_core *core = session->core;
 
-	if (!core->podman && !atomic_load(&core->no_hosts) &&
-		streq(wish->spec.network, "none"))
+	/* The file has no room for more lines, and a mount may be of another one. */
+	if (!core->podman && !atomic_load(&core->no_hosts) && !session->ask->hosts.len &&
+		!session->ask->binds.len && streq(wish->spec.network, "none"))
 		wish->spec.hosts = core->hosts;
 }
 
@@ -252,6 +253,50 @@ static void note_volumes(struct wish *wish)
 	wish->spec.volumes = &wish->volumes;
 }
 
+/* "FROM:TO:ro" or ":rw", of what the build said that it may need. */
+static bool is_allowed_bind(const struct s2c_session *session, const char *bind)
+{
+	const char *to = strchr(bind, ':'), *mode = to ? strchr(to + 1, ':') : NULL;
+
+	if (!mode || (!streq(mode, ":ro") && !streq(mode, ":rw")))
+		return false;
+	CLEAN_FREE char *from = xstrndup(bind, (size_t)(to - bind));
+	CLEAN_FREE char *path = xstrndup(to + 1, (size_t)(mode - to) - 1);
+	return s2c_gate_path_allowed(path) &&
+	       s2c_rules_volume(session->subject, from, streq(mode, ":rw"));
+}
+
+/* A name of letters, digits and little else, and what can only be an address. */
+static bool is_allowed_host(const struct s2c_session *session, const char *line)
+{
+	size_t name = strspn(line, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				   "0123456789._-");
+
+	return session->subject->any_host && name && line[name] == ':' &&
+	       line[name + 1] &&
+	       !line[name + 1 + strspn(line + name + 1, "0123456789abcdefABCDEF.:")];
+}
+
+/* A platform's gate has refused these before (gate/filter.h); it has no rules for them.
+ */
+static int decide_mounts(
+	struct s2c_session *session, struct wish *wish, struct s2c_error **err)
+{
+	const struct s2c_gate_ask *ask = session->ask;
+
+	s2c_strv_foreach (bind, &ask->binds)
+		if (!session->core->private_ || !is_allowed_bind(session, bind))
+			return s2c_deny(session, S2C_GATE_FIELD_DENIED, err,
+				"HostConfig.Binds: '%s'", bind);
+	s2c_strv_foreach (line, &ask->hosts)
+		if (!session->core->private_ || !is_allowed_host(session, line))
+			return s2c_deny(session, S2C_GATE_FIELD_DENIED, err,
+				"HostConfig.ExtraHosts: '%s'", line);
+	wish->spec.binds = &ask->binds;
+	wish->spec.extra_hosts = &ask->hosts;
+	return 0;
+}
+
 static int decide_all(
 	struct s2c_session *session, struct wish *wish, struct s2c_error **err)
 {
@@ -269,7 +314,8 @@ static int decide_all(
 	if (decide_user(session, wish, err) < 0 ||
 		decide_workdir(session, wish, err) < 0 || decide_env(session, err) < 0 ||
 		decide_command(session, wish, err) < 0 ||
-		decide_resources(session, wish, err) < 0)
+		decide_resources(session, wish, err) < 0 ||
+		decide_mounts(session, wish, err) < 0)
 		return -1;
 	decide_hosts(session, wish);
 	return decide_labels(session, wish, err);

@@ -74,6 +74,7 @@ static void be_gate(const struct s2c_private_gate_opts *opts, uint32_t owner)
 		.uid = geteuid(),
 		.uids = opts->uids,
 		.networks = opts->networks,
+		.volumes = opts->volumes,
 		.deadline = opts->deadline,
 	};
 	struct s2c_gate_server server = {

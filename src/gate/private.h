@@ -24,6 +24,7 @@ struct s2c_private_gate_opts {
 	int dir;           /* where its socket goes; borrowed */
 	const struct s2c_uids *uids;     /* of containers */
 	const struct s2c_strv *networks; /* as the engine calls them */
+	const struct s2c_strv *volumes;  /* of the host, "PATH:ro" or ":rw"; NULL: none */
 	uint32_t deadline;               /* seconds a container may run */
 	/* Whether the build may remove an image from which it took its name (--rm). */
 	bool takes_over;

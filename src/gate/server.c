@@ -586,7 +586,7 @@ int s2c_gate_server_run(
 	int rc;
 
 	/* Before there is anything in memory that workers must not have. */
-	if (s2c_zygote_start(&server.zygote, err) < 0)
+	if (s2c_zygote_start(!opts->policy, &server.zygote, err) < 0)
 		return -1;
 	rc = start(&server, err);
 	if (rc == 0) {

@@ -47,6 +47,14 @@ static void set_limits(struct s2c_json *host, const struct s2c_limits *limits)
 	s2c_json_set_int(host, "ShmSize", SHM_BYTES);
 }
 
+static void put_list(struct s2c_json *host, const char *key, const struct s2c_strv *list)
+{
+	struct s2c_json *array = s2c_json_array_at(host, key);
+
+	for (size_t i = 0; list && i < list->len; i++)
+		s2c_json_add_str(array, list->items[i]);
+}
+
 static void add_hosts(struct s2c_json *host, const char *path)
 {
 	struct s2c_json *mount = s2c_json_new_object();
@@ -63,7 +71,9 @@ static struct s2c_json *host_config(const struct s2c_gate_spec *spec)
 	struct s2c_json *host = s2c_json_new_object();
 	struct s2c_json *restart = s2c_json_object_at(host, "RestartPolicy");
 
-	(void)s2c_json_array_at(host, "Binds");
+	put_list(host, "Binds", spec->binds);
+	if (spec->extra_hosts && spec->extra_hosts->len)
+		put_list(host, "ExtraHosts", spec->extra_hosts);
 	s2c_json_set_str(host, "NetworkMode", spec->network);
 	s2c_json_set_bool(host, "Privileged", false);
 	(void)s2c_json_array_at(host, "CapAdd");
@@ -251,16 +261,31 @@ static bool drops_all(const struct s2c_json *host, const struct s2c_json *inspec
 	       (effective ? s2c_json_len(effective) == 0 : s2c_json_len(drop) >= 11);
 }
 
-/* Nothing of the host: only what the image declares, in volumes without a name. */
-static bool has_own_binds(const struct s2c_json *binds, const struct s2c_strv *volumes)
+/*
+ * Of the host what was asked for, each as it was; else only what the image declares, in
+ * volumes without a name.
+ */
+static bool has_own_binds(const struct s2c_gate_spec *spec, const struct s2c_json *binds)
 {
+	size_t asked = spec->binds ? spec->binds->len : 0, found = 0;
+
 	s2c_json_foreach (item, binds) {
 		const char *bind = s2c_json_str(item);
 
-		if (!bind || !volumes || !s2c_bind_is_volume_of(volumes, bind))
+		if (bind && asked && s2c_bind_is_one_of(spec->binds, bind))
+			found++;
+		else if (!bind || !spec->volumes ||
+			 !s2c_bind_is_volume_of(spec->volumes, bind))
 			return false;
 	}
-	return true;
+	return found == asked;
+}
+
+static bool has_hosts(const struct s2c_gate_spec *spec, const struct s2c_json *hosts)
+{
+	return spec->extra_hosts && spec->extra_hosts->len
+		       ? same_list(hosts, spec->extra_hosts)
+		       : is_empty(hosts);
 }
 
 /* The one mount of the host's: what it is of, and where, by the name of that member. */
@@ -285,8 +310,10 @@ static bool has_asked_mounts(const struct s2c_json *mounts, const char *hosts)
 }
 
 static bool has_own_mounts(
-	const struct s2c_json *mounts, const struct s2c_strv *volumes, const char *hosts)
+	const struct s2c_gate_spec *spec, const struct s2c_json *mounts)
 {
+	const char *hosts = spec->hosts;
+
 	s2c_json_foreach (mount, mounts) {
 		const char *type = s2c_json_str(s2c_json_get(mount, "Type"));
 		const char *at = s2c_json_str(s2c_json_get(mount, "Destination"));
@@ -296,8 +323,10 @@ static bool has_own_mounts(
 			s2c_json_is_bool(s2c_json_get(mount, "RW"), &writable) &&
 			!writable)
 			continue;
-		if (!type || !streq(type, "volume") || !at || !volumes ||
-			s2c_strv_find(volumes, at) < 0)
+		if (type && streq(type, "volume") && at && spec->volumes &&
+			s2c_strv_find(spec->volumes, at) >= 0)
+			continue;
+		if (!spec->binds || !s2c_mount_is_one_of(spec->binds, mount))
 			return false;
 	}
 	return true;
@@ -327,8 +356,8 @@ int s2c_gate_template_check(const struct s2c_gate_spec *spec,
 		"no-new-privileges:true", NULL};
 	static const char *const nothing[] = {"CapAdd", "Privileged", "Devices",
 		"DeviceCgroupRules", "GroupAdd", "VolumesFrom", "PublishAllPorts",
-		"AutoRemove", "Sysctls", "Cgroup", "CgroupParent", "ExtraHosts", "Links",
-		"Tmpfs", "DeviceRequests", "Annotations"};
+		"AutoRemove", "Sysctls", "Cgroup", "CgroupParent", "Links", "Tmpfs",
+		"DeviceRequests", "Annotations"};
 	static const char *const own[] = {"PidMode", "IpcMode", "UTSMode", "UsernsMode"};
 	const struct s2c_json *host = s2c_json_get(inspect, "HostConfig");
 	const struct s2c_json *config = s2c_json_get(inspect, "Config");
@@ -347,11 +376,12 @@ int s2c_gate_template_check(const struct s2c_gate_spec *spec,
 		return differs("MaskedPaths", err);
 	if (!is_own_ipc(s2c_json_get(host, "IpcMode")))
 		return differs("IpcMode", err);
-	if (!has_own_binds(s2c_json_get(host, "Binds"), spec->volumes))
+	if (!has_hosts(spec, s2c_json_get(host, "ExtraHosts")))
+		return differs("ExtraHosts", err);
+	if (!has_own_binds(spec, s2c_json_get(host, "Binds")))
 		return differs("Binds", err);
 	if (!has_asked_mounts(s2c_json_get(host, "Mounts"), spec->hosts) ||
-		!has_own_mounts(
-			s2c_json_get(inspect, "Mounts"), spec->volumes, spec->hosts))
+		!has_own_mounts(spec, s2c_json_get(inspect, "Mounts")))
 		return differs("Mounts", err);
 	/* podman says what docker leaves out. */
 	for (size_t i = 0; i < ARRAY_SIZE(own); i++)

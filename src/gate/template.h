@@ -29,6 +29,8 @@ struct s2c_gate_spec {
 	struct s2c_limits limits;
 	uint64_t log_bytes;            /* kept by the engine; 0: none */
 	const struct s2c_strv *labels; /* key, value, ... */
+	/* "FROM:TO:ro" or ":rw", and "NAME:ADDRESS"; NULL: none. */
+	const struct s2c_strv *binds, *extra_hosts;
 	/* What the image declares: an engine makes them, and they go with it.
 	 * NULL: none. */
 	const struct s2c_strv *volumes;

@@ -19,6 +19,7 @@ struct worker {
 	struct s2c_wire wire;
 	bool keep;        /* the connection, for another request */
 	bool handed_over; /* the core has it now */
+	bool own;         /* of a build's own gate */
 };
 
 /* ---- answers ---- */
@@ -206,6 +207,8 @@ static int take_json(struct worker *w, const struct s2c_http1_request *request,
 {
 	CLEAN_BUF_SECRET struct s2c_buf text = S2C_BUF_INIT(S2C_WORKER_CREATE_MAX);
 
+	if (w->own && kind == S2C_GATE_BODY_CREATE)
+		kind = S2C_GATE_BODY_CREATE_OWN;
 	s2c_gate_client_expect_body(&w->client);
 	if (read_json(w, request, &text, err) < 0) {
 		*code = code_of_error(err ? *err : NULL);
@@ -347,9 +350,9 @@ static void excuse(struct worker *w, const struct s2c_error *why)
 	(void)!s2c_write(&w->client.out, text.data, text.len, NULL);
 }
 
-int s2c_worker_run(int client, int wire, unsigned header_seconds)
+int s2c_worker_run(int client, int wire, unsigned header_seconds, bool own)
 {
-	struct worker w = {.ctx = s2c_ctx_new((struct s2c_sink){0})};
+	struct worker w = {.ctx = s2c_ctx_new((struct s2c_sink){0}), .own = own};
 	CLEAN_ERROR struct s2c_error *why = NULL;
 	int rc;
 

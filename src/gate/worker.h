@@ -7,6 +7,8 @@
 #ifndef S2C_GATE_WORKER_H
 #define S2C_GATE_WORKER_H
 
+#include <stdbool.h>
+
 #include "util/error.h"
 
 /* Largest JSON bodies. */
@@ -17,8 +19,9 @@
  * Serves until the client or the core goes. Enters the sandbox first; if it cannot,
  * it only says so to the client. -1 then, or after anything but an orderly end.
  * Descriptors: the client's connection, the worker's end of the channel. `header_seconds`
- * are for a whole head, from its first byte.
+ * are for a whole head, from its first byte. `own`: of a build's own gate, whose
+ * client may ask for mounts and hosts too.
  */
-int s2c_worker_run(int client, int wire, unsigned header_seconds);
+int s2c_worker_run(int client, int wire, unsigned header_seconds, bool own);
 
 #endif

@@ -61,7 +61,7 @@ static int receive_fds(int socket, int fds[FDS], unsigned *out_number)
 }
 
 /* Low numbers and nothing else: 3 and 4. */
-static void be_worker(const int fds[FDS], unsigned header_seconds)
+static void be_worker(const int fds[FDS], unsigned header_seconds, bool own)
 {
 	int client = fcntl(fds[CLIENT], F_DUPFD_CLOEXEC, 10);
 	int wire = fcntl(fds[WIRE], F_DUPFD_CLOEXEC, 10);
@@ -69,17 +69,17 @@ static void be_worker(const int fds[FDS], unsigned header_seconds)
 	if (client < 0 || wire < 0 || dup2(client, 3) < 0 || dup2(wire, 4) < 0 ||
 		close_range(5, ~0u, 0) < 0)
 		_exit(1);
-	_exit(s2c_worker_run(3, 4, header_seconds) < 0 ? 1 : 0);
+	_exit(s2c_worker_run(3, 4, header_seconds, own) < 0 ? 1 : 0);
 }
 
-static void spawn(const int fds[FDS], unsigned header_seconds)
+static void spawn(const int fds[FDS], unsigned header_seconds, bool own)
 {
 	pid_t pid = fork();
 
 	if (pid == 0) {
 		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 		(void)signal(SIGTERM, SIG_DFL);
-		be_worker(fds, header_seconds);
+		be_worker(fds, header_seconds, own);
 	}
 	/* Without a worker the channel closes, and the core drops the connection. */
 	(void)close(fds[CLIENT]);
@@ -99,7 +99,7 @@ static void reap(int socket)
 		}
 }
 
-static void serve(int socket)
+static void serve(int socket, bool own)
 {
 	sigset_t children;
 	unsigned header_seconds = 0;
@@ -122,7 +122,7 @@ static void serve(int socket)
 			continue;
 		if (!receive_fds(socket, fds, &header_seconds))
 			return;
-		spawn(fds, header_seconds);
+		spawn(fds, header_seconds, own);
 	}
 }
 
@@ -137,7 +137,7 @@ static int silence(int null)
 #endif
 }
 
-static void be_zygote(int socket)
+static void be_zygote(int socket, bool own)
 {
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
@@ -151,7 +151,7 @@ static void be_zygote(int socket)
 	if (setpgid(0, 0) < 0 || null < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0 ||
 		silence(null) < 0 || dup2(socket, 3) < 0 || close_range(4, ~0u, 0) < 0)
 		_exit(1);
-	serve(3);
+	serve(3, own);
 	/* The group is its own and its workers'; who ends them also reaps them. */
 	(void)signal(SIGTERM, SIG_IGN);
 	(void)kill(0, SIGTERM);
@@ -162,7 +162,7 @@ static void be_zygote(int socket)
 
 /* ---- the core ---- */
 
-int s2c_zygote_start(struct s2c_zygote *out, struct s2c_error **err)
+int s2c_zygote_start(bool own, struct s2c_zygote *out, struct s2c_error **err)
 {
 	int pair[2];
 
@@ -170,7 +170,7 @@ int s2c_zygote_start(struct s2c_zygote *out, struct s2c_error **err)
 		return s2c_fail_errno(err, errno, "cannot make a socket pair");
 	pid_t pid = fork();
 	if (pid == 0)
-		be_zygote(pair[1]);
+		be_zygote(pair[1], own);
 	int failure = errno;
 	(void)close(pair[1]);
 	if (pid < 0) {

@@ -19,8 +19,9 @@ struct s2c_zygote {
 		.pid = -1, .fd = -1                                                      \
 	}
 
-/* Forks it; the process must have one thread. It dies with this one. */
-S2C_CHECK int s2c_zygote_start(struct s2c_zygote *out, struct s2c_error **err);
+/* Forks it; the process must have one thread. It dies with this one. `own`: see
+ * s2c_worker_run(). */
+S2C_CHECK int s2c_zygote_start(bool own, struct s2c_zygote *out, struct s2c_error **err);
 /* Ends it with its workers; harmless if it was not started. */
 void s2c_zygote_stop(struct s2c_zygote *zygote);
 

@@ -355,6 +355,60 @@ bool s2c_bind_is_volume_of(const struct s2c_strv *volumes, const char *bind)
 	return s2c_strv_find(volumes, at) >= 0;
 }
 
+/* "ro" among options. */
+static bool is_read_only(const char *options)
+{
+	while (*options) {
+		size_t len = strcspn(options, ",");
+
+		if (len == 2 && memcmp(options, "ro", 2) == 0)
+			return true;
+		options += len + (options[len] == ',');
+	}
+	return false;
+}
+
+/* The one of `binds` that goes from here to there, or NULL. */
+static const char *find_bind(
+	const struct s2c_strv *binds, const char *from_to, size_t len)
+{
+	s2c_strv_foreach (bind, binds)
+		if (strncmp(bind, from_to, len) == 0 && bind[len] == ':' &&
+			!strchr(bind + len + 1, ':'))
+			return bind;
+	return NULL;
+}
+
+bool s2c_bind_is_one_of(const struct s2c_strv *binds, const char *bind)
+{
+	const char *colon = strchr(bind, ':'), *options;
+	size_t len = strlen(bind);
+
+	if (!colon)
+		return false;
+	options = strchr(colon + 1, ':');
+	if (options)
+		len = (size_t)(options++ - bind);
+	const char *asked = find_bind(binds, bind, len);
+	return asked &&
+	       is_read_only(asked + len + 1) == is_read_only(options ? options : "");
+}
+
+bool s2c_mount_is_one_of(const struct s2c_strv *binds, const struct s2c_json *mount)
+{
+	const char *type = s2c_json_str(s2c_json_get(mount, "Type"));
+	const char *from = s2c_json_str(s2c_json_get(mount, "Source"));
+	const char *to = s2c_json_str(s2c_json_get(mount, "Destination"));
+	bool writable = true;
+
+	if (!type || !streq(type, "bind") || !from || !to ||
+		!s2c_json_is_bool(s2c_json_get(mount, "RW"), &writable))
+		return false;
+	CLEAN_FREE char *both = xasprintf("%s:%s", from, to);
+	const char *asked = find_bind(binds, both, strlen(both));
+	return asked && is_read_only(asked + strlen(both) + 1) == !writable;
+}
+
 void s2c_config_exposed_ports(const struct s2c_config *config, struct s2c_strv *out)
 {
 	add_keys(config, "ExposedPorts", out);

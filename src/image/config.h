@@ -61,6 +61,13 @@ void s2c_config_volumes(const struct s2c_config *config, struct s2c_strv *out);
  * under 64 hexadecimal digits of its own.
  */
 bool s2c_bind_is_volume_of(const struct s2c_strv *volumes, const char *bind);
+/*
+ * Whether a bind that an engine shows is one of those asked for ("FROM:TO:ro",
+ * "FROM:TO:rw"): podman adds options of its own. The other one is for a member of
+ * "Mounts".
+ */
+bool s2c_bind_is_one_of(const struct s2c_strv *binds, const char *bind);
+bool s2c_mount_is_one_of(const struct s2c_strv *binds, const struct s2c_json *mount);
 void s2c_config_exposed_ports(const struct s2c_config *config, struct s2c_strv *out);
 void s2c_config_onbuild(const struct s2c_config *config, struct s2c_strv *out);
 

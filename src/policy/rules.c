@@ -130,6 +130,7 @@ static void subject_release(struct s2c_subject *subject)
 	free(subject->socket);
 	free(subject->builders);
 	free(subject->pushes);
+	s2c_strv_release(&subject->volumes);
 	s2c_values_release(&subject->values);
 }
 
@@ -187,6 +188,9 @@ struct s2c_rules *s2c_rules_private(const struct s2c_private_rules *asked)
 	subject->id = asked->uid;
 	subject->any_builder = true;
 	subject->any_push = true;
+	subject->any_host = true;
+	if (asked->volumes)
+		s2c_strv_add_all(&subject->volumes, asked->volumes);
 	subject->own = UINT64_MAX;
 	s2c_values_copy(&rules->defaults, values);
 	s2c_uids_release(&values->uids);

@@ -111,6 +111,8 @@ struct s2c_subject {
 	size_t *builders, n_builders; /* indices, in the order of the file */
 	size_t *pushes, n_pushes;
 	bool any_builder, any_push; /* of a private gate */
+	struct s2c_strv volumes;    /* of a private gate: "PATH:ro", "PATH:rw" */
+	bool any_host;              /* of a private gate: lines of /etc/hosts */
 	struct s2c_rules_values values;
 	uint64_t own; /* bit i: s2c_value_fields[i] is its own and not of defaults */
 };
@@ -175,6 +177,7 @@ struct s2c_private_rules {
 	uint32_t uid;                    /* who may connect */
 	const struct s2c_uids *uids;     /* --allowed-uids; may hold 0 */
 	const struct s2c_strv *networks; /* as the engine calls them; at least one */
+	const struct s2c_strv *volumes;  /* of the host, "PATH:ro" or ":rw"; NULL: none */
 	struct s2c_limits limits;
 	uint32_t deadline;
 };
@@ -277,6 +280,12 @@ bool s2c_rules_network(const struct s2c_subject *subject,
  */
 bool s2c_rules_limits(const struct s2c_subject *subject, const struct s2c_limits *asked,
 	struct s2c_limits *out, struct s2c_verdict *verdict);
+
+/*
+ * Whether the subject may have this path of the host in a container. Only a build that
+ * has a gate of its own can: no policy in a file says so.
+ */
+bool s2c_rules_volume(const struct s2c_subject *subject, const char *path, bool writable);
 
 /* `bytes` are those of all NAME=VALUE together. */
 bool s2c_rules_env(const struct s2c_subject *subject, size_t vars, size_t bytes,

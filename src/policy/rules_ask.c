@@ -105,6 +105,15 @@ bool s2c_rules_subject(const struct s2c_rules *rules, const struct s2c_peer *pee
 		peer->uid);
 }
 
+/* ---- the host ---- */
+
+bool s2c_rules_volume(const struct s2c_subject *subject, const char *path, bool writable)
+{
+	CLEAN_FREE char *entry = xasprintf("%s:%s", path, writable ? "rw" : "ro");
+
+	return s2c_strv_find(&subject->volumes, entry) >= 0;
+}
+
 /* ---- images ---- */
 
 static const char *short_name(const char *repository)

@@ -274,10 +274,13 @@ int s2c_engine_rt_commit(struct s2c_ctx *ctx, struct s2c_container *container,
 	warn_of_rest(ctx, c, opts);
 	if (s2c_engine_put_pending(ctx, &c->files, err) < 0 ||
 		s2c_engine_accounts_restore(ctx, c, err) < 0 ||
+		s2c_engine_secrets_clear(ctx, c, err) < 0 ||
 		post_commit(ctx, c, opts->config, hex, err) < 0)
 		return -1;
 	id = xasprintf("sha256:%s", hex);
-	if (check_committed(ctx, c, opts->config, id, err) < 0) {
+	if (check_committed(ctx, c, opts->config, id, err) < 0 ||
+		(opts->forbidden &&
+			s2c_engine_scan(ctx, c, id, opts->forbidden, err) < 0)) {
 		free(c->bad_image);
 		c->bad_image = TAKE(id);
 		return -1;

@@ -52,6 +52,34 @@ static const char *network_mode(enum s2c_network network)
 	return "default";
 }
 
+static bool is_bind(const struct s2c_mount *mount)
+{
+	return mount->kind == S2C_MOUNT_HOST && !mount->copy;
+}
+
+/* As s2c_bind_is_one_of() and a gate have them. */
+static void list_binds(const struct s2c_container_opts *opts, struct s2c_strv *out)
+{
+	for (size_t i = 0; i < opts->n_mounts; i++)
+		if (is_bind(&opts->mounts[i]))
+			s2c_strv_addf(out, "%s:%s:%s", opts->mounts[i].source,
+				opts->mounts[i].destination,
+				opts->mounts[i].writable ? "rw" : "ro");
+}
+
+static void add_mounts(struct s2c_json *host, const struct s2c_container_opts *opts)
+{
+	CLEAN_STRV struct s2c_strv binds = S2C_STRV_INIT, hosts = S2C_STRV_INIT;
+
+	list_binds(opts, &binds);
+	for (size_t i = 0; i < opts->n_hosts; i++)
+		s2c_strv_addf(&hosts, "%s:%s", opts->hosts[i].name, opts->hosts[i].ip);
+	if (binds.len)
+		s2c_json_set_strv(host, "Binds", &binds);
+	if (hosts.len)
+		s2c_json_set_strv(host, "ExtraHosts", &hosts);
+}
+
 static struct s2c_json *host_config(const struct s2c_container_opts *opts)
 {
 	struct s2c_json *host = s2c_json_new_object();
@@ -70,6 +98,7 @@ static struct s2c_json *host_config(const struct s2c_container_opts *opts)
 		s2c_json_set_int(
 			host, "NanoCpus", (int64_t)opts->limits.milli_cpus * 1000000);
 	s2c_json_set_str(log, "Type", "none");
+	add_mounts(host, opts);
 	return host;
 }
 
@@ -269,10 +298,12 @@ static int check_rights(const struct s2c_engine *engine, const struct s2c_json *
 	return nnp ? 0 : differs(engine, "SecurityOpt", "", "no-new-privileges", err);
 }
 
-/* Volumes of the image are mounted whether asked for or not; nothing else is. */
-static int check_mounts(const struct s2c_engine_container *c, const struct s2c_json *root,
+/* Volumes of the image are mounted whether asked for or not; else what was asked for. */
+static int check_mounts(const struct s2c_engine_container *c,
+	const struct s2c_container_opts *opts, const struct s2c_json *root,
 	struct s2c_error **err)
 {
+	CLEAN_STRV struct s2c_strv binds = S2C_STRV_INIT;
 	static const char *const none[] = {
 		"CapAdd", "Devices", "VolumesFrom", "GroupAdd"};
 	const struct s2c_engine *engine = c->runtime->engine;
@@ -280,10 +311,12 @@ static int check_mounts(const struct s2c_engine_container *c, const struct s2c_j
 	CLEAN_STRV struct s2c_strv volumes = S2C_STRV_INIT;
 
 	s2c_config_volumes(c->config, &volumes);
+	list_binds(opts, &binds);
 	s2c_json_foreach (item, s2c_json_get(host, "Binds")) {
 		const char *bind = s2c_json_str(item);
 
-		if (!bind || !s2c_bind_is_volume_of(&volumes, bind))
+		if (!bind || (!s2c_bind_is_volume_of(&volumes, bind) &&
+				     !s2c_bind_is_one_of(&binds, bind)))
 			return differs(engine, "Binds", bind, "", err);
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(none); i++)
@@ -292,7 +325,8 @@ static int check_mounts(const struct s2c_engine_container *c, const struct s2c_j
 	s2c_json_foreach (mount, s2c_json_get(root, "Mounts")) {
 		const char *type = s2c_json_str(s2c_json_get(mount, "Type"));
 
-		if (!type || !streq(type, "volume"))
+		if ((!type || !streq(type, "volume")) &&
+			!s2c_mount_is_one_of(&binds, mount))
 			return differs(engine, "a mount", type, "volume", err);
 	}
 	return 0;
@@ -328,7 +362,7 @@ static int check_made(struct s2c_ctx *ctx, const struct s2c_engine_container *c,
 	if (check_modes(engine, host, opts->network, err) < 0 ||
 		check_rights(engine, host, err) < 0)
 		return -1;
-	return check_mounts(c, root, err);
+	return check_mounts(c, opts, root, err);
 }
 
 /* ---- looking into images ---- */
@@ -477,6 +511,7 @@ void s2c_engine_rt_destroy(struct s2c_container *container)
 	s2c_strv_release(&c->excludes);
 	s2c_strv_release(&c->own);
 	s2c_strv_release(&c->left);
+	s2c_engine_secrets_release(&c->secrets);
 	free(c->kept.path);
 	s2c_buf_release(&c->kept.text);
 	for (size_t i = 0; i < S2C_ENGINE_ACCOUNTS; i++)
@@ -518,6 +553,14 @@ static int check_opts(struct s2c_ctx *ctx, const struct s2c_engine_container *c,
 			"image '%s' has no '" SHELL "', so that an engine has to know in "
 			"advance what will run in it",
 			opts->image->name);
+	for (size_t i = 0; i < opts->n_mounts; i++)
+		if (is_bind(&opts->mounts[i]) &&
+			(strchr(opts->mounts[i].source, ':') ||
+				strchr(opts->mounts[i].destination, ':')))
+			return s2c_fail(err, S2C_EINVAL,
+				"an engine takes no path with ':' for a volume ('%s', "
+				"'%s')",
+				opts->mounts[i].source, opts->mounts[i].destination);
 	s2c_config_volumes(c->config, &volumes);
 	s2c_strv_foreach (volume, &volumes) {
 		if (first && first->cwd && s2c_rootpath_below(first->cwd, volume))
@@ -534,8 +577,7 @@ static int check_opts(struct s2c_ctx *ctx, const struct s2c_engine_container *c,
 	return 0;
 }
 
-/* A file of the host, for the build alone: a copy that is removed after the run. */
-static int copy_mount(struct s2c_ctx *ctx, struct s2c_engine_container *c,
+static int fill_mount(struct s2c_ctx *ctx, struct s2c_engine_container *c,
 	const struct s2c_mount *mount, struct s2c_error **err);
 
 int s2c_engine_rt_create(struct s2c_ctx *ctx, struct s2c_runtime *runtime,
@@ -568,14 +610,17 @@ int s2c_engine_rt_create(struct s2c_ctx *ctx, struct s2c_runtime *runtime,
 	if (!c->runtime->engine->own_gate && check_made(ctx, c, opts, body, err) < 0)
 		return -1;
 	for (size_t i = 0; i < opts->n_mounts; i++)
-		if (copy_mount(ctx, c, &opts->mounts[i], err) < 0)
+		if (fill_mount(ctx, c, &opts->mounts[i], err) < 0)
 			return -1;
+	if (s2c_engine_secrets_place(ctx, c, opts, err) < 0)
+		return -1;
 	*out = &TAKE(c)->base;
 	return 0;
 }
 
 /* ---- files ---- */
 
+/* A file of the host, for the build alone: a copy that is removed after the run. */
 static int copy_mount(struct s2c_ctx *ctx, struct s2c_engine_container *c,
 	const struct s2c_mount *mount, struct s2c_error **err)
 {
@@ -584,10 +629,6 @@ static int copy_mount(struct s2c_ctx *ctx, struct s2c_engine_container *c,
 	const char *slash = strrchr(mount->destination, '/');
 	CLEAN_FREE char *dir = xstrndup(
 		mount->destination, (size_t)(slash - mount->destination));
-	if (mount->kind != S2C_MOUNT_HOST || mount->writable)
-		return s2c_fail(err, S2C_EUNSUPPORTED,
-			"a container of an engine gets no mount at '%s'",
-			mount->destination);
 	struct s2c_engine_file file = {
 		.path = mount->destination, .mode = 0444, .uid = c->uid, .gid = c->gid};
 
@@ -598,6 +639,43 @@ static int copy_mount(struct s2c_ctx *ctx, struct s2c_engine_container *c,
 	file.len = text.len;
 	s2c_strv_add(&c->own, st.kind == S2C_ENGINE_MISSING ? dir : mount->destination);
 	return s2c_engine_put_file(ctx, &c->files, &file, err);
+}
+
+/* An engine keeps none for us: a directory that is removed after the run. */
+static int fake_cache(struct s2c_ctx *ctx, struct s2c_engine_container *c,
+	const struct s2c_mount *mount, struct s2c_error **err)
+{
+	CLEAN_ENGINE_STAT struct s2c_engine_stat st = {.kind = S2C_ENGINE_MISSING};
+	struct s2c_engine_put put = {
+		.path = mount->destination, .uid = c->uid, .gid = c->gid};
+
+	s2c_emit_log(ctx, S2C_INFO, "cache '%s' is empty: an engine's container has none",
+		mount->about);
+	if (s2c_engine_stat(ctx, &c->files, mount->destination, &st, err) < 0)
+		return -1;
+	/* What the image has there stays there. */
+	if (st.kind != S2C_ENGINE_MISSING || !c->has_shell)
+		return 0;
+	s2c_strv_add(&c->own, mount->destination);
+	return s2c_engine_put(ctx, &c->files, &put, err);
+}
+
+static int fill_mount(struct s2c_ctx *ctx, struct s2c_engine_container *c,
+	const struct s2c_mount *mount, struct s2c_error **err)
+{
+	switch (mount->kind) {
+	case S2C_MOUNT_HOST:
+		return mount->copy ? copy_mount(ctx, c, mount, err) : 0;
+	case S2C_MOUNT_CACHE:
+		return fake_cache(ctx, c, mount, err);
+	case S2C_MOUNT_AGENT:
+		return s2c_fail(err, S2C_EUNSUPPORTED,
+			"an engine's container cannot use an SSH agent of this host: "
+			"build without --engine, or without --ssh");
+	case S2C_MOUNT_SECRET:
+		break;
+	}
+	return 0;
 }
 
 int s2c_engine_rt_copy_in(struct s2c_ctx *ctx, struct s2c_container *container,

@@ -133,6 +133,21 @@ struct s2c_engine_account {
 	bool there;
 };
 
+/* Secrets of a container: see engine_secrets.c. */
+#define S2C_ENGINE_SECRETS_MAX (256u * 1024) /* bytes together */
+struct s2c_engine_secret {
+	char *path;       /* absolute, resolved inside */
+	const void *data; /* borrowed */
+	size_t len;
+};
+struct s2c_engine_secrets {
+	struct s2c_engine_secret *items;
+	size_t n, bytes;
+	char *dir;            /* below /dev/shm; NULL: there are none */
+	struct s2c_strv dirs; /* that are made for them, parents first */
+	struct s2c_strv left; /* links that a run could not remove */
+};
+
 struct s2c_engine_runtime {
 	struct s2c_runtime base;
 	struct s2c_engine *engine;
@@ -160,6 +175,7 @@ struct s2c_engine_container {
 	struct s2c_strv excludes; /* removed at the end of a run */
 	struct s2c_strv own;      /* files copied in that no image may have */
 	struct s2c_strv left;     /* what could not be removed */
+	struct s2c_engine_secrets secrets;
 	struct s2c_channel ahead; /* dialled for the first run; may be none */
 	struct s2c_engine_kept kept;
 	struct s2c_engine_account accounts[S2C_ENGINE_ACCOUNTS];
@@ -262,6 +278,24 @@ S2C_CHECK int s2c_engine_accounts_note(
 S2C_CHECK int s2c_engine_accounts_restore(
 	struct s2c_ctx *ctx, struct s2c_engine_container *c, struct s2c_error **err);
 
+/* ---- secrets (engine_secrets.c) ---- */
+
+/* Finds their places, and puts links there. After the container was made. */
+S2C_CHECK int s2c_engine_secrets_place(struct s2c_ctx *ctx,
+	struct s2c_engine_container *c, const struct s2c_container_opts *opts,
+	struct s2c_error **err);
+/* Before a commit: what a run left of them. */
+S2C_CHECK int s2c_engine_secrets_clear(
+	struct s2c_ctx *ctx, struct s2c_engine_container *c, struct s2c_error **err);
+void s2c_engine_secrets_release(struct s2c_engine_secrets *secrets);
+
+/*
+ * Looks through the layers that the container's commit added to its image; S2C_EDENIED
+ * names what is found and where (engine_scan.c).
+ */
+S2C_CHECK int s2c_engine_scan(struct s2c_ctx *ctx, const struct s2c_engine_container *c,
+	const char *image, const struct s2c_needles *needles, struct s2c_error **err);
+
 /* ---- slots, one file each; see backend.h ---- */
 
 S2C_CHECK int s2c_engine_rt_read_image_file(struct s2c_ctx *ctx,
@@ -298,6 +332,19 @@ struct s2c_engine_script {
 /* The program text that /bin/sh of the container is to read and carry out. */
 S2C_CHECK int s2c_engine_script_print(const struct s2c_engine_script *script,
 	struct s2c_buf *out, struct s2c_error **err);
+
+#define S2C_ENGINE_SCRIPT_VAR "s2c__" /* begins the names of our own variables */
+
+/* In single quotes; line ends by way of a variable, so that no line is only a dot. */
+S2C_CHECK int s2c_engine_script_quote(
+	struct s2c_buf *out, const char *text, struct s2c_error **err);
+
+/* The part of it that makes secrets, and the one that ends them; nothing if there are
+ * none (engine_script_secrets.c). */
+S2C_CHECK int s2c_engine_script_secrets(struct s2c_buf *out,
+	const struct s2c_engine_secrets *secrets, struct s2c_error **err);
+S2C_CHECK int s2c_engine_script_no_secrets(struct s2c_buf *out,
+	const struct s2c_engine_secrets *secrets, struct s2c_error **err);
 
 /* True if a shell can set the variable. */
 bool s2c_engine_script_can_set(const char *assignment);

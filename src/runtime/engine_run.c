@@ -80,6 +80,10 @@ static void take_control(struct run *run, const char *text)
 		kept->taken = true;
 		return;
 	}
+	if (starts_with(text, "link ")) {
+		s2c_strv_add(&run->c->secrets.left, text + strlen("link "));
+		return;
+	}
 	if (starts_with(text, "left ")) {
 		s2c_strv_add(&run->c->left, text + strlen("left "));
 		return;
@@ -398,6 +402,16 @@ static int fail_script(const struct run *run, struct s2c_error **err)
 			"what "
 			"it said is in the output",
 			run->c->uid);
+	if (streq(run->failed, "memory"))
+		return s2c_fail(err, S2C_EUNSUPPORTED,
+			"the engine at '%s' gives its containers no tmpfs at '/dev/shm' "
+			"that uid %u can write to, where secrets could be kept",
+			run->c->runtime->engine->name, run->c->uid);
+	if (starts_with(run->failed, "secret "))
+		return s2c_fail(err, S2C_EUNSUPPORTED,
+			"uid %u may not put a secret at '%s', and the gate does it for "
+			"nobody: choose a destination in a directory of its own",
+			run->c->uid, run->failed + strlen("secret "));
 	if (streq(run->failed, "cwd"))
 		return s2c_fail(err, S2C_EINVAL, "cannot go to directory '%s' as uid %u",
 			run->opts->cwd ? run->opts->cwd : "/", run->c->uid);
@@ -522,6 +536,8 @@ static void begin(struct run *run)
 	kept->taken = kept->there = kept->too_large = false;
 	s2c_strv_release(&run->c->left);
 	run->c->left = (struct s2c_strv)S2C_STRV_INIT;
+	s2c_strv_release(&run->c->secrets.left);
+	run->c->secrets.left = (struct s2c_strv)S2C_STRV_INIT;
 }
 
 int s2c_engine_rt_run(struct s2c_ctx *ctx, struct s2c_container *container,

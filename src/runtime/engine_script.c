@@ -12,7 +12,7 @@
 
 #include <ctype.h>
 
-#define VAR "s2c__" /* begins the names of our own variables */
+#define VAR S2C_ENGINE_SCRIPT_VAR
 
 /* Reads lines up to one that is "."; an input that ends before is not carried out. */
 const char s2c_engine_script_loader[] = VAR "s=\n"
@@ -23,8 +23,7 @@ const char s2c_engine_script_loader[] = VAR "s=\n"
 					    "done\n"
 					    "exit 125\n";
 
-/* In single quotes; line ends by way of a variable, so that no line is only a dot. */
-static int quote(struct s2c_buf *out, const char *text, struct s2c_error **err)
+int s2c_engine_script_quote(struct s2c_buf *out, const char *text, struct s2c_error **err)
 {
 	if (s2c_buf_puts(out, "'", err) < 0)
 		return -1;
@@ -84,7 +83,7 @@ static int print_env(
 		if (!s2c_engine_script_can_set(variable) || !variable[name])
 			continue;
 		if (s2c_buf_printf(out, err, "export %.*s=", (int)name, variable) < 0 ||
-			quote(out, variable + name + 1, err) < 0 ||
+			s2c_engine_script_quote(out, variable + name + 1, err) < 0 ||
 			s2c_buf_puts(out, "\n", err) < 0)
 			return -1;
 	}
@@ -127,7 +126,8 @@ static int print_argv(
 	struct s2c_buf *out, const struct s2c_strv *argv, struct s2c_error **err)
 {
 	s2c_strv_foreach (word, argv)
-		if (quote(out, word, err) < 0 || s2c_buf_puts(out, " ", err) < 0)
+		if (s2c_engine_script_quote(out, word, err) < 0 ||
+			s2c_buf_puts(out, " ", err) < 0)
 			return -1;
 	return 0;
 }
@@ -143,13 +143,13 @@ static int print_unpack(
 
 	if (!p->dir)
 		return 0;
-	if (quote(out, files->head, err) < 0 ||
+	if (s2c_engine_script_quote(out, files->head, err) < 0 ||
 		s2c_buf_printf(out, err, " -c %zu | LC_ALL=C TAR_OPTIONS= ", p->tar.len) <
 			0 ||
-		quote(out, files->tar, err) < 0 ||
+		s2c_engine_script_quote(out, files->tar, err) < 0 ||
 		s2c_buf_puts(out, " -x -i -p -o --warning=no-timestamp -f - -C ", err) <
 			0 ||
-		quote(out, p->dir, err) < 0)
+		s2c_engine_script_quote(out, p->dir, err) < 0)
 		return -1;
 	return s2c_buf_puts(out, " 2>&4 || " VAR "f unpack\n", err);
 }
@@ -159,11 +159,12 @@ static int print_look(struct s2c_buf *out, const char *program, struct s2c_error
 {
 	if (!strchr(program, '/')) {
 		if (s2c_buf_puts(out, "command -v ", err) < 0 ||
-			quote(out, program, err) < 0)
+			s2c_engine_script_quote(out, program, err) < 0)
 			return -1;
 		return s2c_buf_puts(out, " >/dev/null 2>&1 || " VAR "f missing\n", err);
 	}
-	if (s2c_buf_puts(out, VAR "k=", err) < 0 || quote(out, program, err) < 0)
+	if (s2c_buf_puts(out, VAR "k=", err) < 0 ||
+		s2c_engine_script_quote(out, program, err) < 0)
 		return -1;
 	return s2c_buf_puts(out,
 		"\n[ -f \"$" VAR "k\" ] || " VAR "f missing\n"
@@ -175,7 +176,7 @@ static int print_cwd(
 	struct s2c_buf *out, const struct s2c_exec_opts *exec, struct s2c_error **err)
 {
 	if (s2c_buf_puts(out, "cd ", err) < 0 ||
-		quote(out, exec->cwd ? exec->cwd : "/", err) < 0)
+		s2c_engine_script_quote(out, exec->cwd ? exec->cwd : "/", err) < 0)
 		return -1;
 	return s2c_buf_puts(out, " 2>/dev/null || " VAR "f cwd\n", err);
 }
@@ -213,7 +214,8 @@ static int print_run(
 static int print_kept(
 	struct s2c_buf *out, const struct s2c_engine_container *c, struct s2c_error **err)
 {
-	if (s2c_buf_puts(out, VAR "k=", err) < 0 || quote(out, c->kept.path, err) < 0)
+	if (s2c_buf_puts(out, VAR "k=", err) < 0 ||
+		s2c_engine_script_quote(out, c->kept.path, err) < 0)
 		return -1;
 	return s2c_buf_puts(out,
 		"\nif [ -f \"$" VAR "k\" ]; then\n" VAR "c file\n"
@@ -251,6 +253,7 @@ int s2c_engine_script_print(const struct s2c_engine_script *script, struct s2c_b
 		/* Shells tell on standard error which of their jobs was killed. */
 		s2c_buf_puts(out, "exec 4>&2 2>/dev/null\n", err) < 0 ||
 		print_control(out, script, err) < 0 || print_check(out, c, err) < 0 ||
+		s2c_engine_script_secrets(out, &c->secrets, err) < 0 ||
 		print_unpack(out, &c->files, err) < 0 ||
 		print_env(out, script->exec->env, err) < 0 ||
 		print_cwd(out, script->exec, err) < 0 ||
@@ -258,6 +261,8 @@ int s2c_engine_script_print(const struct s2c_engine_script *script, struct s2c_b
 		print_run(out, script->exec, err) < 0)
 		return -1;
 	if (c->kept.path && print_kept(out, c, err) < 0)
+		return -1;
+	if (s2c_engine_script_no_secrets(out, &c->secrets, err) < 0)
 		return -1;
 	if (c->excludes.len + c->own.len && print_removals(out, c, err) < 0)
 		return -1;

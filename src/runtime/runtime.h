@@ -63,7 +63,9 @@ struct s2c_mount {
 	enum s2c_mount_kind kind;
 	const char *destination; /* absolute, resolved inside the container's root */
 	bool writable;           /* HOST only; a CACHE always is, the others never */
-	const char *source;      /* HOST, AGENT: absolute host path, trusted */
+	/* HOST, a file: an engine is given a copy, which is removed after the run. */
+	bool copy;
+	const char *source; /* HOST, AGENT: absolute host path, trusted */
 	/* SECRET: borrowed until the container's end. */
 	const struct s2c_secret_file *files;
 	size_t n_files;

@@ -86,23 +86,33 @@ static void secrets_are_for_the_process_alone(void **state)
 
 	expect_script(f, c,
 		"cat /run/secrets/x/token /etc/mine; echo; cat /app/new/deep; echo; "
-		"/run/secrets/x/bin/tool; "
-		"stat -L -c '%u %a' /run/secrets/x/token /run/secrets/x/bin/tool "
-		"/etc/mine; "
+		"stat -L -c '%u %a' /run/secrets/x/token /etc/mine; "
 		"cat /etc/issue; echo; "
 		"{ echo x >/run/secrets/x/token; } 2>/dev/null || echo read-only; "
 		"echo mine >/app/new/beside",
 		0);
 	assert_string_equal(s2c_buf_str(&f->output),
-		SECRET "\n" SECRET "\n" SECRET "\nran\n"
-		       "1001 400\n1001 500\n1001 400\nthe image's\nread-only\n");
+		SECRET "\n" SECRET "\n" SECRET "\n"
+		       "1001 400\n1001 400\nthe image's\nread-only\n");
+	/* An engine's are in /dev/shm, where nothing can be executed. */
+	if (!f->engine) {
+		expect_script(f, c,
+			"/run/secrets/x/bin/tool; stat -c '%u %a' "
+			"/run/secrets/x/bin/tool",
+			0);
+		assert_string_equal(s2c_buf_str(&f->output), "ran\n1001 500\n");
+	}
 	assert_ok(commit_guarded(f, c, needles, &result));
 	if (f->engine)
 		engine_fetch(f, f->engine, &result.id, &result.desc);
 	s2c_container_destroy(c);
 	list_layer(f, &result.desc, &names);
+	/* An engine's leave an empty file where uid 1001 may not remove one. */
 	assert_string_equal(s2c_buf_str(&names),
-		"app 755 1001 0\napp/new 755 1001 0\napp/new/beside 644 1001 0\n");
+		f->engine ? "app 755 1001 0\napp/new 755 1001 0\n"
+			    "app/new/beside 644 1001 0\netc/mine 0 1001 0\n"
+			  : "app 755 1001 0\napp/new 755 1001 0\n"
+			    "app/new/beside 644 1001 0\n");
 	s2c_descriptor_release(&result.desc);
 }
 
@@ -247,7 +257,7 @@ static void hosts_have_addresses(void **state)
 
 	opts.hosts = hosts;
 	opts.n_hosts = 2;
-	opts.network = f->engine ? S2C_NETWORK_ISOLATED : S2C_NETWORK_NONE;
+	opts.network = S2C_NETWORK_NONE;
 	assert_ok(s2c_container_create(f->ctx, f->runtime, &opts, &c, &terr));
 	expect_script(f, c, "cat /etc/hosts", 0);
 	assert_non_null(strstr(s2c_buf_str(&f->output), "192.0.2.7\tdb.example"));

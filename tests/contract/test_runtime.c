@@ -1101,6 +1101,12 @@ int main(int argc, char **argv)
 		engine_test(working_directory_stays_inside),
 		engine_test(bad_requests_are_refused),
 		engine_test(processes_are_limited),
+		engine_test(secrets_are_for_the_process_alone),
+		engine_test(no_image_holds_a_secret),
+		engine_test(no_config_holds_a_secret),
+		engine_test(secrets_are_on_no_disk),
+		engine_test(volumes_can_be_written),
+		engine_test(hosts_have_addresses),
 	};
 	const char *who = argc > 1 ? argv[1] : "root";
 	int failed;

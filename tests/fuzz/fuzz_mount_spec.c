@@ -34,17 +34,19 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	CLEAN(s2c_mount_specs_release) struct s2c_mount_specs specs = {.n = 0};
 	CLEAN_ERROR struct s2c_error *err = NULL;
 	CLEAN_FREE char *text = NULL;
+	unsigned which;
 	int rc;
 
 	if (!size)
 		return 0;
+	which = (*data + 256u - '0') % (S2C_SPEC_HOST + 3);
 	text = xstrndup((const char *)data + 1, size - 1);
-	if (*data % 8 == 6) {
+	if (which == S2C_SPEC_HOST + 1) {
 		rc = s2c_capabilities_check(text, &err);
-	} else if (*data % 8 == 7) {
+	} else if (which == S2C_SPEC_HOST + 2) {
 		rc = s2c_mount_specs_add_label(&specs, text, &err);
 	} else {
-		enum s2c_mount_spec_kind kind = (enum s2c_mount_spec_kind)(*data % 8);
+		enum s2c_mount_spec_kind kind = (enum s2c_mount_spec_kind)which;
 
 		rc = s2c_mount_specs_add(&specs, kind, text, &err);
 	}

@@ -489,9 +489,68 @@ static void volumes_of_an_engines_container(void **state)
 	assert_false(s2c_bind_is_volume_of(&declared, alone));
 }
 
+static void binds_of_an_engines_container(void **state)
+{
+	static const struct {
+		const char *bind;
+		bool fine;
+	} cases[] = {
+		{"/a:/b:ro", true},
+		{"/a:/b:rprivate,ro,rbind", true},
+		{"/c d:/e:rw", true},
+		{"/c d:/e", true},
+		{"/c d:/e:rprivate,nosuid,rbind", true},
+		{"/a:/b", false},
+		{"/a:/b:rw", false},
+		{"/c d:/e:ro", false},
+		{"/a:/e:ro", false},
+		{"/:/b:ro", false},
+		{"/a", false},
+		{"", false},
+	};
+	static const struct {
+		const char *mount;
+		bool fine;
+	} mounts[] = {
+		{"{\"Type\":\"bind\",\"Source\":\"/a\",\"Destination\":\"/b\","
+		 "\"RW\":false}",
+			true},
+		{"{\"Type\":\"bind\",\"Source\":\"/c d\",\"Destination\":\"/e\","
+		 "\"RW\":true}",
+			true},
+		{"{\"Type\":\"bind\",\"Source\":\"/a\",\"Destination\":\"/b\","
+		 "\"RW\":true}",
+			false},
+		{"{\"Type\":\"bind\",\"Source\":\"/a\",\"Destination\":\"/b\"}", false},
+		{"{\"Type\":\"volume\",\"Source\":\"/a\",\"Destination\":\"/b\","
+		 "\"RW\":false}",
+			false},
+		{"{\"Type\":\"bind\",\"Source\":\"/\",\"Destination\":\"/b\","
+		 "\"RW\":false}",
+			false},
+		{"{}", false},
+	};
+	CLEAN_STRV struct s2c_strv asked = S2C_STRV_INIT;
+
+	s2c_strv_add(&asked, "/a:/b:ro");
+	s2c_strv_add(&asked, "/c d:/e:rw");
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+		if (s2c_bind_is_one_of(&asked, cases[i].bind) != cases[i].fine)
+			fail_msg("'%s'", cases[i].bind);
+	for (size_t i = 0; i < ARRAY_SIZE(mounts); i++) {
+		CLEAN_JSON struct s2c_json *mount = NULL;
+
+		assert_ok(s2c_json_parse(mounts[i].mount, strlen(mounts[i].mount),
+			(struct s2c_json_limits){0}, &mount, &terr));
+		if (s2c_mount_is_one_of(&asked, mount) != mounts[i].fine)
+			fail_msg("'%s'", mounts[i].mount);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(binds_of_an_engines_container),
 		cmocka_unit_test(volumes_of_an_engines_container),
 		cmocka_unit_test(test_untouched),
 		cmocka_unit_test(test_empty),

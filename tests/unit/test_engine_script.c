@@ -5,6 +5,9 @@
  */
 #include "helper.h"
 
+#include <linux/magic.h>
+#include <sys/vfs.h>
+
 #include "runtime/engine_impl.h"
 #include "util/subprocess.h"
 
@@ -94,6 +97,13 @@ static void expect(const struct s2c_engine_container *c, const char *const *argv
 		assert_int_equal(ran.status, status);
 		s2c_buf_release(&ran.out);
 	}
+}
+
+static bool is_tmpfs(const char *path)
+{
+	struct statfs fs;
+
+	return statfs(path, &fs) == 0 && fs.f_type == TMPFS_MAGIC;
 }
 
 static struct s2c_engine_container container(void)
@@ -198,6 +208,81 @@ static void files_are_shown_and_removed(void **state)
 	s2c_strv_release(&c.own);
 }
 
+/* All bytes there are, for the process's user alone, and gone afterwards. */
+static void secrets_arrive_as_they_are(void **state)
+{
+	struct tmp *tmp = *state;
+	unsigned char all[3 * 256 + 1];
+	struct s2c_engine_secret items[2] = {{.data = all, .len = sizeof(all)},
+		{.data = "line\n.\nit's \\0041 %s $HOME\n", .len = 27}};
+	struct s2c_engine_container c = container();
+	CLEAN_FREE char *deep = xasprintf("%s/made/it's", tmp->path);
+	CLEAN_FREE char *there = xasprintf("%s/there", tmp->path);
+	CLEAN_FREE char *dir = xasprintf("%s/made", tmp->path);
+	CLEAN_FREE char *mine = s2c_fs_random_name("/dev/shm/s2c-test");
+	CLEAN_FREE char *script = xasprintf(
+		"cd '%s' && cmp all \"made/it's\" && cat there && umask && "
+		"stat -L -c %%a made/it\\'s && ls -ld '%s' | cut -c1-10",
+		tmp->path, mine);
+	const char *const argv[] = {"sh", "-c", script, NULL};
+	int fd = openat(tmp->fd, "all", O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+
+	if (!is_tmpfs("/dev/shm"))
+		skip_because("/dev/shm is no tmpfs");
+	for (size_t i = 0; i < sizeof(all); i++)
+		all[i] = (unsigned char)(i * 7);
+	assert_int_equal(write(fd, all, sizeof(all)), sizeof(all));
+	close(fd);
+	assert_int_equal(fchown(tmp->fd, UID, 0), 0);
+	items[0].path = deep;
+	items[1].path = there;
+	c.secrets.items = items;
+	c.secrets.n = 2;
+	c.secrets.dir = mine;
+	s2c_strv_add(&c.secrets.dirs, dir);
+	expect(&c, argv, NULL, 0,
+		"line\n.\nit's \\0041 %s $HOME\n0022\n400\ndrwx------\n");
+	assert_int_equal(access(mine, F_OK), -1);
+	assert_false(tmp_has(tmp, "made"));
+	assert_false(tmp_has(tmp, "there"));
+	s2c_strv_release(&c.secrets.dirs);
+}
+
+static void secrets_without_a_place_are_told(void **state)
+{
+	struct s2c_engine_secret item = {
+		.path = (char *)"/etc/s2c-no-such/x", .data = "x", .len = 1};
+	static const char *const argv[] = {"true", NULL};
+	CLEAN_FREE char *mine = s2c_fs_random_name("/dev/shm/s2c-test");
+	struct s2c_engine_container c = container();
+
+	if (!is_tmpfs("/dev/shm"))
+		skip_because("/dev/shm is no tmpfs");
+	c.secrets.items = &item;
+	c.secrets.n = 1;
+	c.secrets.dir = mine;
+	for (size_t i = 0; i < ARRAY_SIZE(shells); i++) {
+		struct ran ran;
+		CLEAN_STRV struct s2c_strv words = S2C_STRV_INIT, none = S2C_STRV_INIT;
+		struct s2c_exec_opts exec = {.argv = &words,
+			.env = &none,
+			.fd_in = 0,
+			.fd_out = -1,
+			.fd_err = -1};
+
+		if (access(shells[i].path, X_OK) < 0)
+			continue;
+		s2c_strv_add(&words, argv[0]);
+		run_in(&shells[i], &c, &exec, &ran);
+		assert_string_equal(
+			s2c_buf_str(&ran.out), NONCE " secret /etc/s2c-no-such/x\n");
+		assert_int_equal(ran.status, 125);
+		s2c_buf_release(&ran.out);
+		/* Its container would have gone, and the tmpfs with it. */
+		assert_ok(s2c_fs_rm_rf(AT_FDCWD, mine, &terr));
+	}
+}
+
 static void what_stays_is_told(void **state)
 {
 	static const char *const argv[] = {"true", NULL};
@@ -250,6 +335,8 @@ int main(void)
 		cmocka_unit_test(other_rights_are_told),
 		cmocka_unit_test_setup_teardown(
 			files_are_shown_and_removed, tmp_setup, tmp_teardown),
+		tmp_test(secrets_arrive_as_they_are),
+		cmocka_unit_test(secrets_without_a_place_are_told),
 		cmocka_unit_test(what_stays_is_told),
 		cmocka_unit_test(a_script_that_is_cut_does_nothing),
 		cmocka_unit_test(names_that_shells_take),

@@ -157,6 +157,30 @@ static void test_clients(void **state)
 	s2c_gate_ask_release(&r.ask);
 }
 
+/* A build's own gate hands mounts and hosts on, and nothing else more. */
+static void test_own_fields(void **state)
+{
+	static const char text[] = "{'Image':'x','HostConfig':{'Binds':['/a:/b:ro'],"
+				   "'ExtraHosts':['a:192.0.2.1','b:::1']}}";
+	struct result r;
+
+	takes(S2C_GATE_BODY_CREATE_OWN, text, &r);
+	assert_int_equal(r.ask.binds.len, 1);
+	assert_string_equal(r.ask.binds.items[0], "/a:/b:ro");
+	assert_int_equal(r.ask.hosts.len, 2);
+	assert_string_equal(r.ask.hosts.items[1], "b:::1");
+	s2c_gate_ask_release(&r.ask);
+	refuses(S2C_GATE_BODY_CREATE, text, S2C_GATE_FIELD_DENIED);
+	refuses(S2C_GATE_BODY_CREATE_OWN, "{'HostConfig':{'Binds':'/a:/b'}}",
+		S2C_GATE_JSON_TYPE);
+	refuses(S2C_GATE_BODY_CREATE_OWN, "{'HostConfig':{'Mounts':[{}]}}",
+		S2C_GATE_FIELD_DENIED);
+	refuses(S2C_GATE_BODY_CREATE_OWN, "{'HostConfig':{'Privileged':true}}",
+		S2C_GATE_FIELD_DENIED);
+	refuses(S2C_GATE_BODY_CREATE_OWN, "{'HostConfig':{'Tmpfs':{'/x':''}}}",
+		S2C_GATE_FIELD_DENIED);
+}
+
 /* Fields of HostConfig that ask for something; each in all spellings of a value. */
 static void test_host_fields(void **state)
 {
@@ -436,6 +460,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_clients),
 		cmocka_unit_test(test_host_fields),
+		cmocka_unit_test(test_own_fields),
 		cmocka_unit_test(test_host_zero),
 		cmocka_unit_test(test_bad),
 		cmocka_unit_test(test_bad_commit),

@@ -182,6 +182,18 @@ static struct s2c_gate_ask create_ask(void)
 		.cmd = {.items = commands, .len = 1}};
 }
 
+/* The same with one bind, or one host. */
+static struct s2c_gate_ask create_with(char **bind, char **host)
+{
+	struct s2c_gate_ask a = create_ask();
+
+	if (bind)
+		a.binds = (struct s2c_strv){.items = bind, .len = 1};
+	if (host)
+		a.hosts = (struct s2c_strv){.items = host, .len = 1};
+	return a;
+}
+
 static struct s2c_gate_ask of(enum s2c_gate_op op, char *object)
 {
 	return (struct s2c_gate_ask){.op = op, .object = object};
@@ -358,6 +370,25 @@ static void test_gone_at_start(void **state)
 	assert_true(s2c_ledger_due(w->core.ledger, INT64_MAX, false, &c));
 }
 
+/* A worker that somebody has taken over asks for what no platform's gate gives. */
+static void test_no_mounts(void **state)
+{
+	static char bind_text[] = "/etc:/x:ro", host_text[] = "a:192.0.2.1";
+	char *bind[] = {bind_text, NULL}, *host[] = {host_text, NULL};
+	struct world *w = *state;
+	struct visit *v = visit(w, 0, 1000);
+
+	assert_int_equal(ask(v, create_with(bind, NULL)), 403);
+	assert_string_equal(code(v), "field_denied");
+	assert_int_equal(ask(v, create_with(NULL, host)), 403);
+	assert_string_equal(code(v), "field_denied");
+	/* Nor does that of a build, but what it was told. */
+	w->core.private_ = true;
+	assert_int_equal(ask(v, create_with(bind, NULL)), 403);
+	assert_string_equal(code(v), "field_denied");
+	w->core.private_ = false;
+}
+
 /* A client that goes during a create leaves nothing that is not in the ledger. */
 static void test_gone_at_create(void **state)
 {
@@ -527,6 +558,7 @@ int main(void)
 		world_test(test_others),
 		world_test(test_engine_fails),
 		world_test(test_gone_at_start),
+		world_test(test_no_mounts),
 		world_test(test_gone_at_create),
 		world_test(test_start_in_archive),
 		world_test(test_cut_archive),

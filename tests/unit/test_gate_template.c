@@ -220,6 +220,49 @@ static void test_check_finds(void **state)
 		s2c_gate_template_check(&made.spec, root, &terr), S2C_EPROTO, "CapDrop");
 }
 
+/* Mounts and hosts of a build: there as asked, or it is noticed. */
+static void test_check_mounts(void **state)
+{
+	CLEAN(made_release) struct made made;
+	CLEAN_STRV struct s2c_strv binds = S2C_STRV_INIT, hosts = S2C_STRV_INIT;
+	CLEAN_JSON struct s2c_json *root = inspect(dockerd), *body = NULL;
+	struct s2c_json *host = s2c_json_object_at(root, "HostConfig");
+	struct s2c_json *mount = s2c_json_new_object();
+
+	make(&made);
+	s2c_strv_add(&binds, "/a:/b:ro");
+	s2c_strv_add(&hosts, "db:192.0.2.1");
+	made.spec.binds = &binds;
+	made.spec.extra_hosts = &hosts;
+	body = s2c_gate_template_create(&made.spec);
+	const struct s2c_json *asked = s2c_json_get(body, "HostConfig");
+	assert_string_equal(
+		s2c_json_str(s2c_json_first(s2c_json_get(asked, "Binds"))), "/a:/b:ro");
+	assert_string_equal(
+		s2c_json_str(s2c_json_first(s2c_json_get(asked, "ExtraHosts"))),
+		"db:192.0.2.1");
+	assert_fails(s2c_gate_template_check(&made.spec, root, &terr), S2C_EPROTO,
+		"ExtraHosts");
+	s2c_json_set_strv(host, "ExtraHosts", &hosts);
+	assert_fails(
+		s2c_gate_template_check(&made.spec, root, &terr), S2C_EPROTO, "Binds");
+	s2c_json_set_strv(host, "Binds", &binds);
+	assert_ok(s2c_gate_template_check(&made.spec, root, &terr));
+	s2c_json_set_str(mount, "Type", "bind");
+	s2c_json_set_str(mount, "Source", "/a");
+	s2c_json_set_str(mount, "Destination", "/b");
+	s2c_json_set_bool(mount, "RW", false);
+	s2c_json_add(s2c_json_array_at(root, "Mounts"), mount);
+	assert_ok(s2c_gate_template_check(&made.spec, root, &terr));
+	s2c_json_set_bool(mount, "RW", true);
+	assert_fails(
+		s2c_gate_template_check(&made.spec, root, &terr), S2C_EPROTO, "Mounts");
+	s2c_json_set_bool(mount, "RW", false);
+	s2c_json_add_str(s2c_json_array_at(host, "Binds"), "/:/host:ro");
+	assert_fails(
+		s2c_gate_template_check(&made.spec, root, &terr), S2C_EPROTO, "Binds");
+}
+
 /* ---- the file of hosts ---- */
 
 #define HOSTS_FILE "/usr/share/s2c/hosts"
@@ -249,7 +292,7 @@ static void test_check_hosts(void **state)
 {
 #define ASKED                                                                            \
 	"{'Type':'bind','Source':'" HOSTS_FILE "','Target':'/etc/"                       \
-					       "hosts','ReadOnly':true}"
+	"hosts','ReadOnly':true}"
 #define MADE                                                                             \
 	"{'Type':'bind','Source':'" HOSTS_FILE                                           \
 	"','Destination':'/etc/hosts','Mode':'','RW':false,'Propagation':'rprivate'}"
@@ -481,6 +524,7 @@ int main(void)
 		cmocka_unit_test(test_create),
 		cmocka_unit_test(test_check),
 		cmocka_unit_test(test_check_finds),
+		cmocka_unit_test(test_check_mounts),
 		cmocka_unit_test(test_hosts),
 		cmocka_unit_test(test_check_hosts),
 		cmocka_unit_test(test_commit),

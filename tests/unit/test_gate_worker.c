@@ -54,7 +54,7 @@ static int set_up(void **state)
 
 	stage->ctx = quiet_ctx();
 	stage->zygote = (struct s2c_zygote)S2C_ZYGOTE_INIT;
-	if (s2c_zygote_start(&stage->zygote, &terr) < 0)
+	if (s2c_zygote_start(false, &stage->zygote, &terr) < 0)
 		return -1;
 	connect_client(stage);
 	*state = stage;
@@ -466,7 +466,7 @@ static void fail_at(unsigned step, char *answer, size_t max)
 		(void)close(pair[0]);
 		(void)close(wire[0]);
 		(void)setenv("S2C_FAULT", number, 1);
-		_exit(s2c_worker_run(pair[1], wire[1], 1) < 0);
+		_exit(s2c_worker_run(pair[1], wire[1], 1, false) < 0);
 	}
 	(void)close(pair[1]);
 	(void)close(wire[1]);

@@ -472,6 +472,7 @@ static void test_onbuild(void **state)
 	s2c_config_free(s.builder);
 	assert_ok(s2c_config_parse(text, sizeof(text) - 1, &s.builder, &terr));
 	s.facts.builder = s.builder;
+	s.facts.run_triggers = true;
 	/* They are run, and the image that comes of it has none. */
 	assert_ok(plan(&s));
 	assert_null(
@@ -643,6 +644,28 @@ static void test_compression(void **state)
 
 /* ---- the plan as JSON ---- */
 
+/* For assemble alone, and there before what the image gets. */
+static void test_build_env(void **state)
+{
+	static const char *const env[] = {"A=image", NULL};
+	static const char *const only[] = {"A=build", "B= 2 ", NULL};
+	static const char *const bad[] = {"novalue", NULL};
+	CLEAN_SETUP struct setup s = {0};
+	CLEAN_STRV struct s2c_strv made = S2C_STRV_INIT;
+	struct s2c_build_options o = {.build_env = bad};
+
+	setup_init(&s);
+	s.options.env = env;
+	s.options.build_env = only;
+	assert_ok(plan(&s));
+	assert_string_equal(s2c_env_get(&s.plan->build_env, "A"), "build");
+	assert_string_equal(s2c_env_get(&s.plan->build_env, "B"), "2");
+	s2c_config_env(s.plan->config, &made);
+	assert_string_equal(s2c_env_get(&made, "A"), "image");
+	assert_null(s2c_env_get(&made, "B"));
+	assert_fails(check(&o), S2C_EINVAL, "--build-env");
+}
+
 static void test_json(void **state)
 {
 	CLEAN_SETUP struct setup s = {0};
@@ -680,6 +703,7 @@ int main(void)
 		cmocka_unit_test(test_image_user),
 		cmocka_unit_test(test_env),
 		cmocka_unit_test(test_bad_env),
+		cmocka_unit_test(test_build_env),
 		cmocka_unit_test(test_excludes),
 		cmocka_unit_test(test_image_scripts_in_the_destination),
 		cmocka_unit_test(test_result),

@@ -502,8 +502,9 @@ static void test_private(void **state)
 {
 	CLEAN_UIDS struct s2c_uids uids = {0};
 	CLEAN_STRV struct s2c_strv networks = S2C_STRV_INIT;
+	CLEAN_STRV struct s2c_strv volumes = S2C_STRV_INIT;
 	struct s2c_private_rules asked = {
-		.uid = 1234, .uids = &uids, .networks = &networks};
+		.uid = 1234, .uids = &uids, .networks = &networks, .volumes = &volumes};
 	CLEAN_RULES struct s2c_rules *rules = NULL;
 	const struct s2c_subject *subject = NULL;
 	struct s2c_verdict verdict = {0};
@@ -515,6 +516,8 @@ static void test_private(void **state)
 
 	assert_ok(s2c_uids_parse("0-10", &uids, &terr));
 	s2c_strv_add(&networks, "bridge");
+	s2c_strv_add(&volumes, "/srv/a:ro");
+	s2c_strv_add(&volumes, "/srv/b:rw");
 	rules = s2c_rules_private(&asked);
 	assert_false(s2c_rules_subject(
 		rules, &(struct s2c_peer){.uid = 1235, .gid = 1234}, &subject, &verdict));
@@ -540,6 +543,13 @@ static void test_private(void **state)
 	assert_int_equal(limits.milli_cpus, 0);
 	assert_int_equal(limits.pids, S2C_PIDS_DEFAULT);
 	assert_null(rules->audit.path);
+	assert_true(subject->any_host);
+	assert_true(s2c_rules_volume(subject, "/srv/a", false));
+	assert_true(s2c_rules_volume(subject, "/srv/b", true));
+	assert_false(s2c_rules_volume(subject, "/srv/a", true));
+	assert_false(s2c_rules_volume(subject, "/srv/b", false));
+	assert_false(s2c_rules_volume(subject, "/srv", true));
+	assert_false(s2c_rules_volume(subject, "/srv/b/c", true));
 }
 
 int main(void)
