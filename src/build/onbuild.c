@@ -72,6 +72,7 @@ static int create(struct s2c_onbuild *o, const struct s2c_owner *owner,
 	opts.foresight = &foresight;
 	o->owner = *owner;
 	o->ran = false;
+	o->begun = o->doing;
 	return s2c_container_create(job->ctx, job->runtime, &opts, &o->container, err);
 }
 
@@ -126,7 +127,7 @@ static int commit(struct s2c_onbuild *o, struct s2c_error **err)
 		.level = job->plan->compression_level,
 		.forbidden = job->mounts.needles,
 		.created = created,
-		.created_by = o->doing,
+		.created_by = o->begun,
 	};
 	int rc;
 

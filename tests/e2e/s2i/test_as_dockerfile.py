@@ -108,6 +108,18 @@ def test_same_files_as_a_build(s2c, engine, made, rich_app, tmp_path):
     assert engine.run("as-dockerfile:1").startswith("run says: hello hi $there")
 
 
+def test_entrypoint_of_the_builder_stays(s2c, engine, made, app, tmp_path):
+    """As in any build: it is not in the way of assemble, and what starts the command after it."""
+    made.make("builder/entry", 'ENTRYPOINT ["/bin/sh", "-c", "echo entered; exec \\"$@\\"", "x"]')
+    out = tmp_path / "out"
+    written(s2c, app, out, builder="builder/entry")
+    build(engine, out, "entered:1")
+    s2c.ok("build", app, "builder/entry", "native")
+    config, native = engine.config("entered:1"), s2c.config("native")["config"]
+    assert config["Entrypoint"] == native["Entrypoint"] and config["Cmd"] == native["Cmd"]
+    assert engine.run("entered:1") == "entered\nrun says: hello \n1001\n"
+
+
 def test_own_scripts(s2c, engine, made, app, tmp_path):
     """Scripts of the source are used, and stay only if the image's command needs them."""
     bin_dir = app / ".s2i/bin"
