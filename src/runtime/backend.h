@@ -30,6 +30,8 @@ struct s2c_runtime_ops {
 	bool (*is_dir)(struct s2c_container *container, const char *path);
 	S2C_CHECK int (*read_file)(struct s2c_container *container, const char *path,
 		struct s2c_buf *buf, struct s2c_error **err);
+	S2C_CHECK int (*copy_out)(struct s2c_ctx *ctx, struct s2c_container *container,
+		const char *path, struct s2c_writer *out, struct s2c_error **err);
 	bool (*has_program)(struct s2c_container *container, const char *path);
 	/* May be called several times, one after the other. */
 	S2C_CHECK int (*run)(struct s2c_ctx *ctx, struct s2c_container *container,

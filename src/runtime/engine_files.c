@@ -379,6 +379,24 @@ int s2c_engine_read_file(struct s2c_ctx *ctx, struct s2c_engine_files *files,
 	return 0;
 }
 
+int s2c_engine_get_tar(struct s2c_ctx *ctx, struct s2c_engine_files *files,
+	const char *path, struct s2c_writer *out, struct s2c_error **err)
+{
+	CLEAN_HTTP_RESPONSE struct s2c_http_response response = {0};
+	CLEAN_BUF struct s2c_buf target = S2C_BUF_INIT(S2C_ENGINE_TARGET_MAX);
+	struct s2c_engine_request request = {.method = "GET",
+		.sink = out,
+		.max_body = S2C_COPY_OUT_MAX,
+		.patient = true,
+		.what = "cannot read files of the container"};
+
+	if (s2c_engine_put_pending(ctx, files, err) < 0 ||
+		make_target(&target, files->id, path, err) < 0)
+		return -1;
+	request.target = s2c_buf_str(&target);
+	return s2c_engine_call(ctx, files->runtime->engine, &request, &response, err);
+}
+
 /* ---- writing ---- */
 
 /* Entries on their way: below a prefix, with directories in front, and all of one owner.

@@ -222,6 +222,9 @@ struct s2c_engine_put {
 S2C_CHECK int s2c_engine_put(struct s2c_ctx *ctx, struct s2c_engine_files *files,
 	const struct s2c_engine_put *put, struct s2c_error **err);
 
+/* A file or directory as the tar that the engine makes of it, to `out`. */
+S2C_CHECK int s2c_engine_get_tar(struct s2c_ctx *ctx, struct s2c_engine_files *files,
+	const char *path, struct s2c_writer *out, struct s2c_error **err);
 /* Puts what is pending where it belongs; forgets what has been put otherwise. */
 S2C_CHECK int s2c_engine_put_pending(
 	struct s2c_ctx *ctx, struct s2c_engine_files *files, struct s2c_error **err);

@@ -63,6 +63,14 @@ static int engine_read_file(struct s2c_container *container, const char *path,
 	return s2c_engine_read_file(c->runtime->ctx, &c->files, path, buf, err);
 }
 
+static int engine_copy_out(struct s2c_ctx *ctx, struct s2c_container *container,
+	const char *path, struct s2c_writer *out, struct s2c_error **err)
+{
+	struct s2c_engine_container *c = s2c_engine_container_of(container);
+
+	return s2c_engine_get_tar(ctx, &c->files, path, out, err);
+}
+
 static bool engine_has_program(struct s2c_container *container, const char *path)
 {
 	struct s2c_engine_container *c = s2c_engine_container_of(container);
@@ -97,6 +105,7 @@ const struct s2c_runtime_ops s2c_runtime_engine = {
 	.create = s2c_engine_rt_create,
 	.copy_in = s2c_engine_rt_copy_in,
 	.read_file = engine_read_file,
+	.copy_out = engine_copy_out,
 	.has_program = engine_has_program,
 	.is_dir = engine_is_dir,
 	.traits = engine_traits,

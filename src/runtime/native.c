@@ -120,6 +120,7 @@ const struct s2c_runtime_ops s2c_runtime_native = {
 	.create = s2c_native_create,
 	.copy_in = s2c_native_copy_in,
 	.read_file = s2c_native_read_file,
+	.copy_out = s2c_native_copy_out,
 	.has_program = s2c_native_has_program,
 	.is_dir = s2c_native_is_dir,
 	.traits = native_traits,

@@ -97,6 +97,8 @@ S2C_CHECK int s2c_native_copy_in(struct s2c_ctx *ctx, struct s2c_container *cont
 bool s2c_native_is_dir(struct s2c_container *container, const char *path);
 S2C_CHECK int s2c_native_read_file(struct s2c_container *container, const char *path,
 	struct s2c_buf *buf, struct s2c_error **err);
+S2C_CHECK int s2c_native_copy_out(struct s2c_ctx *ctx, struct s2c_container *container,
+	const char *path, struct s2c_writer *out, struct s2c_error **err);
 bool s2c_native_has_program(struct s2c_container *container, const char *path);
 S2C_CHECK int s2c_native_run(struct s2c_ctx *ctx, struct s2c_container *container,
 	const struct s2c_exec_opts *opts, int *out_status, struct s2c_error **err);

@@ -11,6 +11,8 @@
 #include <sys/stat.h>
 
 #include "codec/extract.h"
+#include "codec/tar.h"
+#include "codec/walk.h"
 #include "runtime/rootpath.h"
 #include "runtime/trees.h"
 #include "store/tree.h"
@@ -99,6 +101,35 @@ int s2c_native_read_file(struct s2c_container *container, const char *path,
 	if (s2c_overlay_view(&c->overlay, &view, err) < 0)
 		return -1;
 	return read_in(view, path, buf, err);
+}
+
+int s2c_native_copy_out(struct s2c_ctx *ctx, struct s2c_container *container,
+	const char *path, struct s2c_writer *out, struct s2c_error **err)
+{
+	struct s2c_native_container *c = s2c_native_container_of(container);
+	const char *slash = strrchr(path, '/');
+	CLEAN_FREE char *above = slash == path ? xstrdup("/")
+					       : xstrndup(path, (size_t)(slash - path));
+	const struct s2c_walk_opts walk = {
+		.what = "the directory",
+		.remedy = "let the build leave it elsewhere",
+		.only = slash + 1,
+		.skip_special = true,
+	};
+	CLEAN_ENTRIES struct s2c_entries *entries = NULL;
+	CLEAN_FD int dir = -1;
+	struct stat st;
+	int view;
+
+	if (s2c_overlay_view(&c->overlay, &view, err) < 0 ||
+		s2c_fs_open_in(view, above, O_RDONLY | O_DIRECTORY, 0, &dir, err) < 0)
+		return -1;
+	if (fstatat(dir, slash + 1, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return s2c_fail_as(err, errno == ENOENT ? S2C_ENOENT : S2C_EIO, errno,
+			"there is no '%s' in the container", path);
+	if (s2c_walk(dir, &walk, &entries, err) < 0)
+		return -1;
+	return s2c_tar_write_all(ctx, entries, out, err);
 }
 
 /* What a path leads to; mode 0: nothing. */

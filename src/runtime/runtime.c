@@ -203,6 +203,20 @@ int s2c_container_read_file(struct s2c_container *container, const char *path,
 	return container->runtime->ops->read_file(container, path, buf, err);
 }
 
+int s2c_container_copy_out(struct s2c_ctx *ctx, struct s2c_container *container,
+	const char *path, struct s2c_writer *out, struct s2c_error **err)
+{
+	const char *slash = strrchr(path, '/');
+
+	trace(ctx, "copy out of", path);
+	if (check_path("path", path, err) < 0)
+		return -1;
+	if (!slash[1] || streq(slash, "/.") || streq(slash, "/.."))
+		return s2c_fail(err, S2C_EINVAL,
+			"'%s' does not end with the name of a file or directory", path);
+	return container->runtime->ops->copy_out(ctx, container, path, out, err);
+}
+
 bool s2c_container_has_program(struct s2c_container *container, const char *path)
 {
 	return container->runtime->ops->has_program(container, path);

@@ -162,6 +162,17 @@ bool s2c_container_is_dir(struct s2c_container *container, const char *path);
 S2C_CHECK int s2c_container_read_file(struct s2c_container *container, const char *path,
 	struct s2c_buf *buf, struct s2c_error **err);
 
+#define S2C_COPY_OUT_MAX (64ull << 30) /* bytes of one copy */
+
+/*
+ * Writes a file, a link or a directory with all that is below it as a tar, in which names
+ * begin with the last component of `path`; only the way there is led through links.
+ * Devices, fifos and sockets may be in it or not. S2C_ENOENT when there is nothing. `out`
+ * is not finished. Not while something runs in the container.
+ */
+S2C_CHECK int s2c_container_copy_out(struct s2c_ctx *ctx, struct s2c_container *container,
+	const char *path, struct s2c_writer *out, struct s2c_error **err);
+
 /* True if the path is a regular file with an execute bit (resolved inside). */
 bool s2c_container_has_program(struct s2c_container *container, const char *path);
 

@@ -15,6 +15,8 @@
 #include <sys/wait.h>
 
 #include "codec/extract.h"
+#include "codec/tar.h"
+#include "codec/walk.h"
 #include "layer/diff.h"
 #include "layer/unpack.h"
 #include "layer/writer.h"
@@ -132,6 +134,26 @@ static int fake_read_file(struct s2c_container *container, const char *path,
 	struct s2c_buf *buf, struct s2c_error **err)
 {
 	return read_in(((struct fake_container *)container)->root, path, buf, err);
+}
+
+static int fake_copy_out(struct s2c_ctx *ctx, struct s2c_container *container,
+	const char *path, struct s2c_writer *out, struct s2c_error **err)
+{
+	struct fake_container *c = (struct fake_container *)container;
+	const char *slash = strrchr(path, '/');
+	CLEAN_FREE char *above = xasprintf("%.*s/", (int)(slash - path), path);
+	const struct s2c_walk_opts walk = {
+		.what = "it", .remedy = "none", .only = slash + 1, .skip_special = true};
+	CLEAN_ENTRIES struct s2c_entries *entries = NULL;
+	CLEAN_FD int dir = -1;
+
+	if (s2c_fs_open_in(c->root, above, O_RDONLY | O_DIRECTORY, 0, &dir, err) < 0)
+		return -1;
+	if (faccessat(dir, slash + 1, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
+		return s2c_fail(err, S2C_ENOENT, "there is no '%s'", path);
+	if (s2c_walk(dir, &walk, &entries, err) < 0)
+		return -1;
+	return s2c_tar_write_all(ctx, entries, out, err);
 }
 
 static int fake_read_image_file(struct s2c_ctx *ctx, struct s2c_runtime *runtime,
@@ -377,6 +399,7 @@ const struct s2c_runtime_ops s2c_runtime_fake = {
 	.create = fake_create,
 	.copy_in = fake_copy_in,
 	.read_file = fake_read_file,
+	.copy_out = fake_copy_out,
 	.has_program = fake_has_program,
 	.is_dir = fake_is_dir,
 	.traits = fake_traits,

@@ -14,6 +14,8 @@
 
 #include <s2c/host.h>
 
+#include "codec/tar.h"
+
 #include "fake_runtime.h"
 #include "runtime_fixture.h"
 
@@ -130,6 +132,60 @@ static void others_own_files_and_copies_follow_runs(void **state)
 		expect_script(f, c, "cat /app/theirs/a /app/later/a", 0);
 		assert_string_equal(s2c_buf_str(&f->output), "alphaalpha\n");
 	}
+	s2c_container_destroy(c);
+}
+
+/* What a copy gives: "path type mode size" of each entry, in order. */
+static void expect_copy(struct fixture *f, struct s2c_container *c, const char *path,
+	const char *expected)
+{
+	CLEAN_BUF struct s2c_buf tar = S2C_BUF_INIT(1u << 20);
+	CLEAN_BUF struct s2c_buf seen = S2C_BUF_INIT(4096);
+	CLEAN_WRITER struct s2c_writer *out = s2c_writer_buf(&tar);
+	const struct s2c_entry *entry;
+
+	assert_ok(s2c_container_copy_out(f->ctx, c, path, out, &terr));
+	CLEAN_ENTRIES struct s2c_entries *entries = s2c_tar_reader(
+		s2c_reader_mem(tar.data, tar.len), true, (struct s2c_tar_limits){0});
+
+	for (;;) {
+		assert_ok(s2c_entries_next(entries, f->ctx, &entry, &terr));
+		if (!entry)
+			break;
+		if (entry->type == S2C_ENTRY_FIFO)
+			continue;
+		assert_ok(s2c_buf_printf(&seen, &terr, "%s %d %o %d\n", entry->path,
+			(int)entry->type, entry->mode, (int)entry->size));
+	}
+	assert_string_equal(s2c_buf_str(&seen), expected);
+}
+
+static void files_come_out(void **state)
+{
+	struct fixture *f = *state;
+	struct s2c_container *c = make_container(f);
+	struct s2c_entries *e = files_entries(f, app_source, ARRAY_SIZE(app_source));
+	CLEAN_BUF struct s2c_buf tar = S2C_BUF_INIT(4096);
+	CLEAN_WRITER struct s2c_writer *out = s2c_writer_buf(&tar);
+
+	assert_ok(s2c_container_copy_in(f->ctx, c, "/app/new/src", e, &terr));
+	s2c_entries_free(e);
+	expect_script(f, c,
+		"cd /app/new/src; echo made > d/made; chmod 600 d/made; "
+		"mkfifo d/pipe; ln -s d way",
+		0);
+	expect_copy(f, c, "/app/new/src/a", "a 0 644 5\n");
+	expect_copy(f, c, "/app/new/src/d",
+		"d 1 750 0\nd/link 2 777 0\nd/made 0 600 5\nd/run 0 755 19\n");
+	expect_copy(f, c, "/app/new/src/way/run", "run 0 755 19\n");
+	expect_copy(f, c, "/app/new/src/way", "way 2 777 0\n");
+	assert_fails(s2c_container_copy_out(f->ctx, c, "/app/new/none", out, &terr),
+		S2C_ENOENT, "");
+	assert_fails(s2c_container_copy_out(f->ctx, c, "/app/none/at/all", out, &terr),
+		S2C_ENOENT, "");
+	assert_fails(s2c_container_copy_out(f->ctx, c, "/", out, &terr), S2C_EINVAL, "");
+	assert_fails(
+		s2c_container_copy_out(f->ctx, c, "/app/..", out, &terr), S2C_EINVAL, "");
 	s2c_container_destroy(c);
 }
 
@@ -959,6 +1015,7 @@ int main(int argc, char **argv)
 		native_test(process_has_no_rights),
 		native_test(missing_program_is_named),
 		native_test(files_go_in_and_can_be_read),
+		native_test(files_come_out),
 		native_test(copies_merge),
 		native_test(others_own_files_and_copies_follow_runs),
 		native_test(commit_holds_what_changed_and_nothing_else),
@@ -1005,6 +1062,7 @@ int main(int argc, char **argv)
 		fake_test(exit_status_is_the_programs),
 		fake_test(missing_program_is_named),
 		fake_test(files_go_in_and_can_be_read),
+		fake_test(files_come_out),
 		fake_test(copies_merge),
 		fake_test(others_own_files_and_copies_follow_runs),
 		fake_test(commit_holds_what_changed_and_nothing_else),
@@ -1026,6 +1084,7 @@ int main(int argc, char **argv)
 		engine_test(process_has_no_rights),
 		engine_test(missing_program_is_named),
 		engine_test(files_go_in_and_can_be_read),
+		engine_test(files_come_out),
 		engine_test(copies_merge),
 		engine_test(others_own_files_and_copies_follow_runs),
 		engine_test(commit_holds_what_changed_and_nothing_else),
