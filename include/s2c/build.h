@@ -21,6 +21,9 @@ struct s2c_build_options {
 
 	const char *ref;
 	const char *context_dir;
+	bool ignore_submodules; /* of git: leave their directories empty */
+	bool git_credentials;	/* of git: ask the user's credential helpers and .netrc */
+	bool copy; /* a local repository as it is; then `ref` makes no sense */
 	const char *exclude;
 
 	const char *const *env;	      /* "NAME=VALUE", NULL-terminated; may be NULL */
@@ -66,6 +69,7 @@ struct s2c_build_options {
 	const char *memory, *cpus;
 	unsigned pids_limit;
 	unsigned timeout;	 /* seconds for the whole build */
+	const char *const *phase_timeouts; /* "PHASE=SECONDS", NULL-terminated or NULL */
 	const char *ca_bundle;	 /* file, or "host" */
 	bool keep_build_files;	 /* leave <destination>/src and scripts in the image */
 
@@ -81,6 +85,12 @@ struct s2c_build_options {
 	const char *application_name;	/* label io.k8s.display-name; NULL: the tag */
 	const char *description;	/* label io.k8s.description */
 	const char *platform;		/* of the builder image: "linux/arm64" */
+
+	/*
+	 * Gets {"labels":{...},"success":true} by POST when the build is over, however it
+	 * ended; http or https. What comes of that changes nothing but a warning.
+	 */
+	const char *callback_url;
 
 	/* Env of the image that is built again; what its builder has not is kept. */
 	const char *const *kept_env;
@@ -103,6 +113,9 @@ struct s2c_build_result {
 	char *metadata;		     /* JSON for --metadata-file; owned */
 };
 void s2c_build_result_release(struct s2c_build_result *result);
+
+/* Whether the options make sense whatever the images say. S2C_EINVAL and the like. */
+int s2c_build_check(const struct s2c_build_options *options, struct s2c_error **err);
 
 /* Runs the build. S2C_ECHILD: a script failed, s2c_error_status() is its exit status. */
 int s2c_build_run(struct s2c_ctx *ctx, struct s2c_store *store,

@@ -6,6 +6,9 @@
  */
 #include <s2c/build.h>
 
+#include <errno.h>
+
+#include "build/callback.h"
 #include "build/job.h"
 #include "build/onbuild.h"
 #include "util/clock.h"
@@ -69,6 +72,71 @@ static const char *subject(const struct s2c_build_job *job, const struct phase *
 						   : job->options->builder;
 }
 
+/* Phases that may have a time of their own, in order; those of finish.c at the end. */
+static const char *const timed[] = {"resolve", "source", "prepare", "restore", "assemble",
+	"commit", "export", "push"};
+
+/* Reads "PHASE=SECONDS"; *out is the index of the phase. */
+static int parse_timeout(
+	const char *text, size_t *out, unsigned *out_seconds, struct s2c_error **err)
+{
+	CLEAN_FREE char *names = xstrdup("");
+	const char *value = strchr(text, '=');
+	size_t len = value ? (size_t)(value - text) : 0;
+	unsigned long seconds = 0;
+	char *end = NULL;
+
+	for (size_t i = 0; i < ARRAY_SIZE(timed); i++) {
+		char *more = xasprintf("%s%s%s", names, i ? ", " : "", timed[i]);
+
+		free(names);
+		names = more;
+	}
+	for (*out = 0; *out < ARRAY_SIZE(timed); (*out)++)
+		if (strlen(timed[*out]) == len && memcmp(timed[*out], text, len) == 0)
+			break;
+	if (*out == ARRAY_SIZE(timed))
+		return s2c_fail(err, S2C_EINVAL,
+			"--timeout '%s' is neither SECONDS nor PHASE=SECONDS with one of "
+			"these phases: %s",
+			text, names);
+	errno = 0;
+	if (value[1] >= '0' && value[1] <= '9')
+		seconds = strtoul(value + 1, &end, 10);
+	if (!end || *end || errno || seconds == 0 || seconds > S2C_TIMEOUT_MAX)
+		return s2c_fail(err, S2C_EINVAL,
+			"--timeout '%s': the seconds must be a number from 1 to %u", text,
+			S2C_TIMEOUT_MAX);
+	*out_seconds = (unsigned)seconds;
+	return 0;
+}
+
+int s2c_build_check_timeouts(const char *const *timeouts, struct s2c_error **err)
+{
+	unsigned seconds;
+	size_t phase;
+
+	for (size_t i = 0; timeouts && timeouts[i]; i++)
+		if (parse_timeout(timeouts[i], &phase, &seconds, err))
+			return -1;
+	return 0;
+}
+
+void s2c_build_stage(
+	const struct s2c_build_options *options, struct s2c_ctx *ctx, const char *phase)
+{
+	const char *const *timeouts = options->phase_timeouts;
+	unsigned found = 0, seconds;
+	size_t which;
+
+	/* The last one counts; they were checked before. */
+	for (size_t i = 0; phase && timeouts && timeouts[i]; i++)
+		if (parse_timeout(timeouts[i], &which, &seconds, NULL) == 0 &&
+			streq(timed[which], phase))
+			found = seconds;
+	s2c_ctx_stage(ctx, found);
+}
+
 static int run_phase(
 	struct s2c_build_job *job, const struct phase *phase, struct s2c_error **err)
 {
@@ -83,7 +151,9 @@ static int run_phase(
 		CLEAN_PHASE struct s2c_phase event = s2c_phase_begin(
 			job->ctx, phase->name, subject(job, phase));
 
+		s2c_build_stage(job->options, job->ctx, phase->name);
 		rc = phase->run(job, err);
+		s2c_build_stage(job->options, job->ctx, NULL);
 		s2c_json_set_int(job->timings, phase->name, s2c_now_ms() - started);
 	} else {
 		rc = phase->run(job, err);
@@ -118,9 +188,7 @@ static bool has_plan(const struct s2c_build_job *job)
 	return job->plan && s2c_onbuild_wanted(job);
 }
 
-int s2c_build_run(struct s2c_ctx *ctx, struct s2c_store *store,
-	const struct s2c_build_options *options, struct s2c_build_result *out,
-	struct s2c_error **err)
+static int run_build(struct s2c_build_job *job, struct s2c_error **err)
 {
 	/* In the order in which mistakes are cheapest to find. */
 	static const struct phase phases[] = {
@@ -137,6 +205,29 @@ int s2c_build_run(struct s2c_ctx *ctx, struct s2c_store *store,
 		{"commit", s2c_build_commit},
 		{NULL, s2c_build_finish},
 	};
+
+	return run_phases(job, phases, ARRAY_SIZE(phases), err);
+}
+
+/* A context of its own: also a build that was cancelled has ended. */
+static void call_back(struct s2c_ctx *ctx, const struct s2c_build_job *job, bool success)
+{
+	struct s2c_callback callback = {
+		.url = job->options->callback_url,
+		.labels = success ? s2c_config_labels(job->plan->config) : NULL,
+		.success = success,
+		.ca_file = job->options->remote.ca_file,
+		.insecure_tls = job->options->remote.tls_verify_off,
+	};
+
+	if (callback.url)
+		s2c_callback_send(ctx, &callback);
+}
+
+int s2c_build_run(struct s2c_ctx *ctx, struct s2c_store *store,
+	const struct s2c_build_options *options, struct s2c_build_result *out,
+	struct s2c_error **err)
+{
 	CLEAN_CTX struct s2c_ctx *child = s2c_ctx_child(ctx, options->timeout);
 	CLEAN(s2c_build_job_release)
 	struct s2c_build_job job = {
@@ -144,8 +235,10 @@ int s2c_build_run(struct s2c_ctx *ctx, struct s2c_store *store,
 		.store = store,
 		.options = options,
 	};
+	int rc = run_build(&job, err);
 
-	if (run_phases(&job, phases, ARRAY_SIZE(phases), err))
+	call_back(ctx, &job, rc == 0);
+	if (rc)
 		return -1;
 	/* The result is on top of it. */
 	s2c_image_free(TAKE(job.step));

@@ -105,6 +105,7 @@ static void remove_previous(struct s2c_build_job *job)
 int s2c_build_finish(struct s2c_build_job *job, struct s2c_error **err)
 {
 	struct s2c_finish opts = {
+		.options = job->options,
 		.plan = job->plan,
 		.facts = &job->facts,
 		.commit = &job->commit,

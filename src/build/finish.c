@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <time.h>
 
+#include "build/job.h"
+
 void s2c_build_result_release(struct s2c_build_result *result)
 {
 	free(result->metadata);
@@ -151,10 +153,13 @@ int s2c_finish_build(struct s2c_ctx *ctx, struct s2c_home *home,
 	if (finish->plan->has_tag)
 		s2c_reference_format(&finish->plan->tag, result.name);
 	(void)snprintf(image->name, sizeof(image->name), "%s", result.name);
+	s2c_build_stage(finish->options, ctx, "export");
 	if (export_all(ctx, home, finish, image, err))
 		return -1;
+	s2c_build_stage(finish->options, ctx, "push");
 	if (finish->plan->push && push(ctx, home, finish, image, &pushed, err))
 		return -1;
+	s2c_build_stage(finish->options, ctx, NULL);
 	take_digest(home, image, &pushed, &result);
 	result.metadata = describe(finish, image, &result, &pushed);
 	if (pushed.len)

@@ -24,6 +24,7 @@ S2C_CHECK int s2c_creation_time(
 	char out[S2C_TIME_TEXT], int64_t *out_epoch, struct s2c_error **err);
 
 struct s2c_finish {
+	const struct s2c_build_options *options;
 	const struct s2c_plan *plan;
 	const struct s2c_plan_facts *facts;
 	const struct s2c_commit_result *commit;

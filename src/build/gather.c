@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 
+#include "build/callback.h"
 #include "build/env.h"
 #include "build/host_env.h"
 #include "build/labels.h"
@@ -32,14 +33,23 @@ const char *s2c_build_bundle_path(const struct s2c_build_job *job)
 	return job->options->engine ? S2C_CA_BUNDLE_COPY_PATH : S2C_CA_BUNDLE_PATH;
 }
 
-int s2c_build_check_options(struct s2c_build_job *job, struct s2c_error **err)
+int s2c_build_check(const struct s2c_build_options *options, struct s2c_error **err)
 {
 	CLEAN(s2c_clean_plan) struct s2c_plan *scratch = xcalloc(1, sizeof(*scratch));
+
+	return s2c_plan_check_options(options, scratch, err) ||
+			       s2c_build_check_timeouts(options->phase_timeouts, err) ||
+			       s2c_callback_check(options->callback_url, err)
+		       ? -1
+		       : 0;
+}
+
+int s2c_build_check_options(struct s2c_build_job *job, struct s2c_error **err)
+{
 	const char *bundle = job->options->ca_bundle;
 	struct s2c_remote_push push = {.chunk_size = job->options->chunk_size};
 
-	if (s2c_plan_check_options(job->options, scratch, err) ||
-		s2c_remote_push_check(&push, err) ||
+	if (s2c_build_check(job->options, err) || s2c_remote_push_check(&push, err) ||
 		s2c_build_mounts_parse(&job->mounts, job->options, err))
 		return -1;
 	return bundle ? s2c_host_env_collect(bundle, s2c_build_bundle_path(job),
@@ -154,6 +164,9 @@ int s2c_build_open_source(struct s2c_build_job *job, struct s2c_error **err)
 		.spec = job->options->source,
 		.ref = job->options->ref,
 		.context_dir = job->options->context_dir,
+		.copy = job->options->copy,
+		.ignore_submodules = job->options->ignore_submodules,
+		.git_credentials = job->options->git_credentials,
 		.stdin_fd = job->options->stdin_fd,
 	};
 	CLEAN_FREE char *stage_path = NULL;

@@ -208,7 +208,7 @@ struct s2c_home *s2c_home_store(struct s2c_store *store)
 		.before = store_before,
 		.made = store_made,
 		.name = store_name,
-	.drop = store_drop,
+		.drop = store_drop,
 		.save = store_save,
 		.may_push = store_may_push,
 		.push = store_push,

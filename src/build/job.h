@@ -18,6 +18,7 @@
 #include "store/work.h"
 
 #define S2C_ENV_FILES_MAX 64
+#define S2C_TIMEOUT_MAX 31536000u /* seconds of a phase: a year */
 
 struct s2c_build_job {
 	struct s2c_ctx *ctx;
@@ -65,6 +66,13 @@ struct s2c_registry_opts s2c_build_registry(const struct s2c_build_job *job);
 char *s2c_build_created_by(const struct s2c_build_job *job);
 /* Where the CA bundle is in the build container (--ca-bundle). */
 const char *s2c_build_bundle_path(const struct s2c_build_job *job);
+
+/* S2C_EINVAL for what is no "PHASE=SECONDS"; NULL-terminated, or NULL. */
+S2C_CHECK int s2c_build_check_timeouts(
+	const char *const *timeouts, struct s2c_error **err);
+/* Bounds what follows under ctx by the time of this phase; NULL: of none any more. */
+void s2c_build_stage(
+	const struct s2c_build_options *options, struct s2c_ctx *ctx, const char *phase);
 
 /* ---- gather.c: what is known before anything runs ---- */
 

@@ -7,6 +7,7 @@
 #define S2C_CLI_BUILD_ARGS_H
 
 #include <s2c/build.h>
+#include <s2c/s2ifile.h>
 
 #include "cli/remote.h"
 
@@ -20,6 +21,13 @@ struct s2c_build_args {
 	struct s2c_remote_args remote;
 	bool dry_run;
 	const char *as_dockerfile;
+	/* Of S2I, and without effect: it is always so. */
+	bool keep_symlinks;
+	struct s2c_strv timeouts;
+	bool run;
+	/* Of build alone. */
+	bool use_config;
+	struct s2c_s2ifile *stored; /* what .s2ifile said; NULL: it was not read */
 	/* Of rebuild. */
 	struct s2c_rebuild_options again;
 	const char *again_source, *again_builder;
@@ -28,8 +36,11 @@ struct s2c_build_args {
 /* The options of s2c build, for a struct s2c_build_args. */
 extern const struct s2c_option s2c_build_option_table[];
 
-/* Brings what was parsed into args->o, but for source, builder and tag. */
-void s2c_build_args_settle(struct s2c_build_args *args);
+/*
+ * Brings what was parsed into args->o, but for source, builder and tag, and warns of
+ * names of options that are no longer to be used.
+ */
+S2C_CHECK int s2c_build_args_settle(struct s2c_call *call, struct s2c_error **err);
 
 /*
  * Builds with these options, or prints the plan, as the arguments of the call say, and
@@ -37,5 +48,14 @@ void s2c_build_args_settle(struct s2c_build_args *args);
  */
 S2C_CHECK int s2c_build_perform(
 	struct s2c_call *call, const struct s2c_build_options *o, struct s2c_error **err);
+
+/*
+ * --use-config: takes from .s2ifile what was not given, source, builder image and tag
+ * among the operands. A file that is missing is none; S2C_EINVAL for flags that s2c does
+ * not know.
+ */
+S2C_CHECK int s2c_s2ifile_restore(struct s2c_call *call, struct s2c_error **err);
+/* Writes what was given and restored; that it cannot be done is a warning. */
+void s2c_s2ifile_keep(struct s2c_call *call);
 
 #endif

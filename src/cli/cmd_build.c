@@ -3,10 +3,16 @@
  * s2c build: from words to struct s2c_build_options, and from the result to standard
  * output and the files asked for.
  */
+#include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
+#include <unistd.h>
+
+#include <s2c/run.h>
 
 #include "cli/build_args.h"
+#include "util/ctx.h"
 #include "util/fs.h"
 
 #define ARG(field) offsetof(struct s2c_build_args, field)
@@ -81,8 +87,9 @@ const struct s2c_option s2c_build_option_table[] = {
 	{"cpus", 0, S2C_OPT_STR, ARG(o.cpus), "NUMBER", "CPU limit, such as 1.5", NULL},
 	{"pids-limit", 0, S2C_OPT_UINT, ARG(o.pids_limit), "NUMBER",
 		"most processes at once (default: 4096)", NULL},
-	{"timeout", 0, S2C_OPT_UINT, ARG(o.timeout), "SECONDS",
-		"end the build after this time", NULL},
+	{"timeout", 0, S2C_OPT_LIST, ARG(timeouts), "[PHASE=]SECONDS",
+		"end the build after this time, or if this phase of it takes longer",
+		NULL},
 	{"oci-runtime", 0, S2C_OPT_STR, ARG(o.oci_runtime), "PROGRAM",
 		"OCI runtime to use, a name or path (default: crun, else runc)", NULL},
 	{"engine", 0, S2C_OPT_STR, ARG(o.engine), "ENGINE",
@@ -92,6 +99,8 @@ const struct s2c_option s2c_build_option_table[] = {
 		"S2C_ENGINE, else none)",
 		NULL},
 	{"url", 'U', S2C_OPT_STR, ARG(o.engine), "URL", "the same as --engine", NULL},
+	{"tls", 0, S2C_OPT_FLAG, ARG(o.engine_tls), NULL, "the same as --tlsverify",
+		NULL},
 	{"tlsverify", 0, S2C_OPT_FLAG, ARG(o.engine_tls), NULL,
 		"use TLS for an engine at tcp://host:port", NULL},
 	{"ca", 0, S2C_OPT_STR, ARG(o.engine_ca), "FILE",
@@ -158,6 +167,27 @@ const struct s2c_option s2c_build_option_table[] = {
 		"does "
 		"not say it (default: image:///usr/libexec/s2i)",
 		NULL},
+	{"callback-url", 0, S2C_OPT_STR, ARG(o.callback_url), "URL",
+		"POST labels and success of the build to this http or https URL", NULL},
+	{"run", 0, S2C_OPT_FLAG, ARG(run), NULL,
+		"run the image when it is built, as s2c run does", NULL},
+	{"copy", 'c', S2C_OPT_FLAG, ARG(o.copy), NULL,
+		"take a local repository as a directory like any other", NULL},
+	{"ignore-submodules", 0, S2C_OPT_FLAG, ARG(o.ignore_submodules), NULL,
+		"leave the directories of a git source's submodules empty", NULL},
+	{"git-credentials", 0, S2C_OPT_FLAG, ARG(o.git_credentials), NULL,
+		"ask the credential helpers of your git, and .netrc, for a git source",
+		NULL},
+	{"keep-symlinks", 0, S2C_OPT_FLAG, ARG(keep_symlinks), NULL,
+		"accepted for S2I: links of the source are always kept", NULL},
+	{"dockercfg-path", 0, S2C_OPT_STR, ARG(remote.o.authfile), "FILE",
+		"S2I's name of --authfile", NULL},
+	{"location", 'l', S2C_OPT_STR, ARG(o.destination), "DIR",
+		"old name of --destination", NULL},
+	{"scripts", 0, S2C_OPT_STR, ARG(o.scripts_url), "URL",
+		"old name of --scripts-url", NULL},
+	{"use-config", 0, S2C_OPT_FLAG, ARG(use_config), NULL,
+		"take what is not given from .s2ifile, and write it back", NULL},
 	{"dry-run", 0, S2C_OPT_FLAG, ARG(dry_run), NULL,
 		"print the plan as JSON and do nothing", NULL},
 	{0},
@@ -200,10 +230,77 @@ static int dry_run(
 	return 0;
 }
 
-void s2c_build_args_settle(struct s2c_build_args *args)
+/* Where S2I builds. Without the variable it would take docker's socket; s2c needs none.
+ */
+static void take_docker_host(struct s2c_build_options *o)
 {
+	const char *verify = getenv("DOCKER_TLS_VERIFY"), *tls = getenv("DOCKER_TLS");
+
+	o->engine = getenv("DOCKER_HOST");
+	if ((verify && *verify) || (tls && *tls))
+		o->engine_tls = o->engine && starts_with(o->engine, "tcp:");
+}
+
+/* Names that S2I had before. */
+static const char *const old_names[][2] = {
+	{"location", "destination"},
+	{"scripts", "scripts-url"},
+};
+
+static void warn_of_old_names(const struct s2c_call *call)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(old_names); i++) {
+		CLEAN_FREE char *start = xasprintf("%s=", old_names[i][0]);
+
+		s2c_strv_foreach (given, &call->given)
+			if (starts_with(given, start))
+				s2c_emit_log(call->ctx, S2C_WARN,
+					"option '--%s' is deprecated: write '--%s'",
+					old_names[i][0], old_names[i][1]);
+	}
+}
+
+static int parse_seconds(const char *word, unsigned *out, struct s2c_error **err)
+{
+	unsigned long seconds;
+	char *end;
+
+	errno = 0;
+	seconds = strtoul(word, &end, 10);
+	if (*word < '0' || *word > '9' || *end || errno || seconds == 0 ||
+		seconds > UINT_MAX)
+		return s2c_fail(err, S2C_EINVAL,
+			"option '--timeout': '%s' is neither a whole number of seconds "
+			"from 1 on nor PHASE=SECONDS",
+			word);
+	*out = (unsigned)seconds;
+	return 0;
+}
+
+/* Seconds of the whole build; what is of a phase stays in the list. */
+static int settle_timeouts(struct s2c_build_args *args, struct s2c_error **err)
+{
+	struct s2c_strv *words = &args->timeouts;
+
+	for (size_t i = 0; i < words->len;) {
+		if (strchr(words->items[i], '=')) {
+			i++;
+			continue;
+		}
+		if (parse_seconds(words->items[i], &args->o.timeout, err))
+			return -1;
+		s2c_strv_remove(words, i);
+	}
+	args->o.phase_timeouts = list_of(words);
+	return 0;
+}
+
+int s2c_build_args_settle(struct s2c_call *call, struct s2c_error **err)
+{
+	struct s2c_build_args *args = call->args;
 	struct s2c_build_options *o = &args->o;
 
+	warn_of_old_names(call);
 	o->env = list_of(&args->env);
 	o->env_files = list_of(&args->env_files);
 	o->build_env = list_of(&args->build_env);
@@ -220,8 +317,19 @@ void s2c_build_args_settle(struct s2c_build_args *args)
 	o->pull_policy = policy_of(args->pull_policy);
 	o->incremental_pull_policy = policy_of(args->incremental_pull_policy);
 	o->remote = s2c_remote_options_of(&args->remote);
-	if (!o->engine && getenv("S2C_ENGINE") && *getenv("S2C_ENGINE"))
+	if (!o->engine)
 		o->engine = getenv("S2C_ENGINE");
+	if (!o->engine && call->global->s2i)
+		take_docker_host(o);
+	/* "" is none, in spite of what the environment or .s2ifile say. */
+	if (o->engine && !*o->engine)
+		o->engine = NULL;
+	if (args->run && o->engine)
+		return s2c_fail(err, S2C_EUNSUPPORTED,
+			"--run runs images of s2c's store: let the engine run its own, "
+			"as "
+			"'docker run' does");
+	return settle_timeouts(args, err);
 }
 
 static int record(const struct s2c_build_args *args,
@@ -265,6 +373,29 @@ static int as_dockerfile(
 	return 0;
 }
 
+/* In the foreground, until it ends or somebody ends it. */
+static int run_result(struct s2c_call *call, const char *image, struct s2c_error **err)
+{
+	const struct s2c_build_args *args = call->args;
+	struct s2c_run_options o = {
+		.image = image,
+		.network = args->o.network,
+		.memory = args->o.memory,
+		.cpus = args->o.cpus,
+		.pids_limit = args->o.pids_limit,
+		.oci_runtime = args->o.oci_runtime,
+		.fd_in = STDIN_FILENO,
+		.fd_out = STDOUT_FILENO,
+		.fd_err = STDERR_FILENO,
+	};
+	int status;
+
+	(void)fflush(stdout);
+	if (s2c_image_run(call->ctx, call->store, &o, &status, err))
+		return s2c_wrap(err, "the image is built, but does not run");
+	return status;
+}
+
 int s2c_build_perform(
 	struct s2c_call *call, const struct s2c_build_options *o, struct s2c_error **err)
 {
@@ -283,18 +414,49 @@ int s2c_build_perform(
 		record(args, &result, err))
 		return -1;
 	puts(result.pushed ? result.pushed : result.image_id);
+	return args->run ? run_result(call, result.image_id, err) : 0;
+}
+
+/* What .s2ifile may add has to be there before anything is decided. */
+static int check(struct s2c_call *call, struct s2c_error **err)
+{
+	struct s2c_build_args *args = call->args;
+
+	if (args->use_config && s2c_s2ifile_restore(call, err)) {
+		s2c_s2ifile_free(TAKE(args->stored));
+		return -1;
+	}
+	if (call->operands.len < 2)
+		return s2c_fail(err, S2C_EINVAL,
+			"too few arguments; usage: s2c build [OPTIONS] %s",
+			call->command->operands);
 	return 0;
+}
+
+static int start(struct s2c_call *call, struct s2c_error **err)
+{
+	struct s2c_build_args *args = call->args;
+
+	if (s2c_build_args_settle(call, err))
+		return -1;
+	args->o.source = call->operands.items[0];
+	args->o.builder = call->operands.items[1];
+	args->o.tag = call->operands.len > 2 ? call->operands.items[2] : NULL;
+	if (args->use_config) {
+		if (s2c_build_check(&args->o, err))
+			return -1;
+		s2c_s2ifile_keep(call);
+	}
+	return s2c_build_perform(call, &args->o, err);
 }
 
 static int build(struct s2c_call *call, struct s2c_error **err)
 {
 	struct s2c_build_args *args = call->args;
+	int status = start(call, err);
 
-	s2c_build_args_settle(args);
-	args->o.source = call->operands.items[0];
-	args->o.builder = call->operands.items[1];
-	args->o.tag = call->operands.len > 2 ? call->operands.items[2] : NULL;
-	return s2c_build_perform(call, &args->o, err);
+	s2c_s2ifile_free(args->stored);
+	return status;
 }
 
 const struct s2c_command s2c_cmd_build = {
@@ -320,8 +482,8 @@ const struct s2c_command s2c_cmd_build = {
 		    "  s2c build ./app builder/python --as-dockerfile out/\n",
 	.options = s2c_build_option_table,
 	.args_size = sizeof(struct s2c_build_args),
-	.min_operands = 2,
 	.max_operands = 3,
 	.needs = S2C_NEEDS_STORE,
+	.check = check,
 	.run = build,
 };

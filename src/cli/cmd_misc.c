@@ -60,9 +60,8 @@ const struct s2c_command s2c_cmd_doctor = {
 
 static int version(struct s2c_call *call, struct s2c_error **err)
 {
-	(void)call;
 	(void)err;
-	puts("s2c " S2C_VERSION);
+	puts(call->global->s2i ? "s2i v" S2C_VERSION " (s2c)" : "s2c " S2C_VERSION);
 	return 0;
 }
 

@@ -3,6 +3,7 @@
  * s2c rebuild: a build whose source and builder image an image remembers.
  */
 #include "cli/build_args.h"
+#include "util/error.h"
 
 #define ARG(field) offsetof(struct s2c_build_args, field)
 
@@ -26,7 +27,12 @@ static int rebuild(struct s2c_call *call, struct s2c_error **err)
 	CLEAN(free_rebuild) struct s2c_rebuild *again = NULL;
 	struct s2c_build_args *args = call->args;
 
-	s2c_build_args_settle(args);
+	if (s2c_build_args_settle(call, err))
+		return -1;
+	if (args->use_config)
+		return s2c_fail(err, S2C_EINVAL,
+			"--use-config is for s2c build: what is built again, the image "
+			"says");
 	args->again.image = call->operands.items[0];
 	args->o.source = args->again_source;
 	args->o.builder = args->again_builder;

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "cli/build_args.h"
+#include "util/error.h"
 
 /* Of the options of build: what a container without a source has a use for. */
 static const char *const names[] = {
@@ -24,6 +25,7 @@ static const char *const names[] = {
 	"oci-runtime",
 	"engine",
 	"url",
+	"tls",
 	"tlsverify",
 	"ca",
 	"cert",
@@ -36,6 +38,9 @@ static const char *const names[] = {
 	"retry",
 	"registries-conf",
 	"registry-mirror",
+	"dockercfg-path",
+	"location",
+	"scripts",
 };
 
 /* Their rows and the end; filled in by s2c_cmd_usage_init(). */
@@ -57,7 +62,13 @@ static int usage(struct s2c_call *call, struct s2c_error **err)
 {
 	struct s2c_build_args *args = call->args;
 
-	s2c_build_args_settle(args);
+	if (s2c_build_args_settle(call, err))
+		return -1;
+	if (args->o.phase_timeouts)
+		return s2c_fail(err, S2C_EINVAL,
+			"--timeout '%s': only builds have phases with a time of their "
+			"own",
+			args->o.phase_timeouts[0]);
 	args->o.builder = call->operands.items[0];
 	return s2c_builder_usage(call->ctx, call->store, &args->o, STDOUT_FILENO, err);
 }

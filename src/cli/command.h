@@ -48,20 +48,24 @@ struct s2c_option {
 struct s2c_global {
 	const char *root; /* NULL: the default */
 	const char *log_level;
+	const char *loglevel; /* S2I's */
 	const char *log_format;
 	const char *progress;
 	bool quiet;
 	bool help;
+	bool s2i; /* called by that name */
 };
 
 /* What a running command gets. */
 struct s2c_call {
-	const struct s2c_global *global;
+	const struct s2c_command *command;
+	struct s2c_global *global;
 	const char *root; /* of the store: resolved default or --root */
 	struct s2c_ctx *ctx;
 	struct s2c_store *store; /* NULL unless the command needs one */
 	void *args;              /* its argument struct */
 	struct s2c_strv operands;
+	struct s2c_strv given; /* "NAME=VALUE" of each option, in order */
 };
 
 enum s2c_needs { S2C_NEEDS_NOTHING, S2C_NEEDS_STORE };
@@ -84,6 +88,11 @@ struct s2c_command {
 	 */
 	const struct s2c_command *const *subcommands;
 	/*
+	 * Looks at what was parsed before anything is opened, and may add to it; what it
+	 * fails with is wrong usage. May be NULL.
+	 */
+	int (*check)(struct s2c_call *call, struct s2c_error **err);
+	/*
 	 * Does it. Returns an exit status (0 or that of the process it ran), or -1 with
 	 * *err set. Results go to standard output.
 	 */
@@ -104,6 +113,8 @@ const struct s2c_command *s2c_subcommand_find(
 /* An option of a command by its name, or NULL; global ones do not count. */
 const struct s2c_option *s2c_option_find(
 	const struct s2c_command *command, const char *name);
+/* True if two names are those of one option, as --url and --engine are. */
+bool s2c_option_same(const struct s2c_option *a, const struct s2c_option *b);
 
 extern const struct s2c_command s2c_cmd_build, s2c_cmd_rebuild, s2c_cmd_usage,
 	s2c_cmd_create, s2c_cmd_generate, s2c_cmd_run, s2c_cmd_images, s2c_cmd_inspect,
@@ -127,7 +138,11 @@ struct s2c_parse {
 	struct s2c_global *global;
 	void *args;
 	struct s2c_strv *operands;
+	struct s2c_strv *given; /* as in struct s2c_call; may be NULL */
 };
+/* One option with its value, as if it had been on the command line last. */
+S2C_CHECK int s2c_options_apply(const struct s2c_parse *parse, const char *name,
+	const char *value, struct s2c_error **err);
 S2C_CHECK int s2c_options_parse(
 	const struct s2c_parse *parse, char **argv, struct s2c_error **err);
 /*

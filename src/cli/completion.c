@@ -196,7 +196,12 @@ static void fish(void)
 static const struct shell {
 	const char *name;
 	void (*print)(void);
-} shells[] = {{"bash", bash}, {"zsh", zsh}, {"fish", fish}};
+	const char *as_s2i; /* a line for the name s2i */
+} shells[] = {
+	{"bash", bash, "complete -o filenames -F _s2c s2i"},
+	{"zsh", zsh, "compdef _s2c s2i"},
+	{"fish", fish, "complete -c s2i -w s2c"},
+};
 
 static int completion(struct s2c_call *call, struct s2c_error **err)
 {
@@ -205,6 +210,8 @@ static int completion(struct s2c_call *call, struct s2c_error **err)
 	for (size_t i = 0; i < ARRAY_SIZE(shells); i++) {
 		if (streq(shells[i].name, name)) {
 			shells[i].print();
+			if (call->global->s2i)
+				puts(shells[i].as_s2i);
 			return 0;
 		}
 	}

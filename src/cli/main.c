@@ -12,6 +12,7 @@
 
 #include "cli/command.h"
 #include "cli/help.h"
+#include "cli/s2i.h"
 #include "cli/term.h"
 #include "util/error.h"
 
@@ -27,6 +28,8 @@ const struct s2c_option s2c_global_options[] = {
 		"least important messages shown", "error|warn|info|debug"},
 	{"log-format", 0, S2C_OPT_STR, GLOBAL(log_format), "FORMAT",
 		"lines for people, or one JSON object per event", "text|json"},
+	{"loglevel", 0, S2C_OPT_STR, GLOBAL(loglevel), "NUMBER",
+		"S2I's form of --log-level: from 2 on details are shown", "0|1|2|3|4|5"},
 	{"progress", 0, S2C_OPT_STR, GLOBAL(progress), "HOW",
 		"a live line per phase, plain lines, or neither", "auto|tty|plain|none"},
 	{"quiet", 'q', S2C_OPT_FLAG, GLOBAL(quiet), NULL, "show errors only", NULL},
@@ -186,7 +189,8 @@ static int perform(const struct s2c_command *command, const struct s2c_global *g
 	struct s2c_term_opts look = {
 		.progress = or_default(global->progress, "auto"),
 		.format = or_default(global->log_format, "text"),
-		.level = level_of(or_default(global->log_level, "info")),
+		.level = level_of(or_default(global->log_level,
+			global->loglevel && *global->loglevel > '1' ? "debug" : "info")),
 		.quiet = global->quiet,
 	};
 	CLEAN(clean_term) struct s2c_term *term = s2c_term_new(&look);
@@ -194,7 +198,6 @@ static int perform(const struct s2c_command *command, const struct s2c_global *g
 	int status;
 
 	catch_signals(ctx);
-	call->global = global;
 	call->root = root;
 	call->ctx = ctx;
 	status = run(command, call, &err);
@@ -208,50 +211,68 @@ static int perform(const struct s2c_command *command, const struct s2c_global *g
 	return status;
 }
 
-/* A usage error, before there is a sink. */
-static int refuse(const struct s2c_error *err)
+/* A usage error, before there is a context. */
+static int refuse(const struct s2c_global *global, const struct s2c_error *err)
 {
-	fprintf(stderr, "s2c: %s\n", s2c_error_message(err));
+	struct s2c_term_opts look = {
+		.progress = "none", .format = or_default(global->log_format, "text")};
+	CLEAN(clean_term) struct s2c_term *term = s2c_term_new(&look);
+
+	s2c_term_error(term, err);
 	return S2C_EXIT_USAGE;
 }
 
-int main(int argc, char **argv)
+/* Everything behind the name of the program. */
+static int run_words(struct s2c_global *global, char **argv)
 {
 	CLEAN_ERROR struct s2c_error *err = NULL;
-	struct s2c_global global = {0};
 	const struct s2c_command *command;
-	struct s2c_call call = {0};
+	struct s2c_call call = {.global = global};
 	size_t used;
 	int status;
 
-	(void)argc;
-	s2c_cmd_usage_init();
-	if (s2c_options_parse_global(&global, argv + 1, &used, &err))
-		return refuse(err);
-	argv += 1 + used;
+	if (s2c_options_parse_global(global, argv, &used, &err))
+		return refuse(global, err);
+	argv += used;
 	if (!*argv) {
-		s2c_help_overview(global.help ? stdout : stderr);
-		return global.help ? S2C_EXIT_DONE : S2C_EXIT_USAGE;
+		s2c_help_overview(global->help ? stdout : stderr);
+		return global->help ? S2C_EXIT_DONE : S2C_EXIT_USAGE;
 	}
 	command = s2c_command_find(*argv);
 	if (!command) {
 		(void)s2c_fail(
 			&err, S2C_EINVAL, "unknown command '%s'; see 's2c help'", *argv);
-		return refuse(err);
+		return refuse(global, err);
 	}
 	if (s2c_subcommand_find(command, argv[1]))
 		command = s2c_subcommand_find(command, *++argv);
 	call.args = xcalloc(1, command->args_size);
-	status = s2c_options_parse(
-		&(struct s2c_parse){command, &global, call.args, &call.operands},
+	status = s2c_options_parse(&(struct s2c_parse){command, global, call.args,
+					   &call.operands, &call.given},
 		argv + 1, &err);
+	call.command = command;
 	if (status)
-		status = refuse(err);
-	else if (global.help)
+		status = refuse(global, err);
+	else if (global->help)
 		s2c_help_command(stdout, command);
+	else if (command->check && command->check(&call, &err))
+		status = refuse(global, err);
 	else
-		status = perform(command, &global, &call);
+		status = perform(command, global, &call);
 	s2c_args_free(command, call.args);
 	s2c_strv_release(&call.operands);
+	s2c_strv_release(&call.given);
 	return status;
+}
+
+int main(int argc, char **argv)
+{
+	CLEAN_STRV struct s2c_strv words = S2C_STRV_INIT;
+	struct s2c_global global = {.s2i = s2c_s2i_is(argv[0])};
+
+	s2c_cmd_usage_init();
+	if (!global.s2i || argc < 2)
+		return run_words(&global, argv + (argc > 0));
+	s2c_s2i_words(argv + 1, &words);
+	return run_words(&global, words.items ? words.items : argv + argc);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Option parsing from the tables: --name VALUE, --name=VALUE, -n VALUE, -nVALUE, flags
- * bundled as -ab, --flag=true|false, "--" ends options. Values land in the command's
- * argument struct by offset; there is no switch over option names anywhere.
+ * Option parsing from the tables: --name VALUE, --name=VALUE, -n VALUE, -nVALUE,
+ * -n=VALUE, flags bundled as -ab, --flag=true|false, "--" ends options. Values land in
+ * the command's argument struct by offset; there is no switch over option names anywhere.
  */
 #include "cli/command.h"
 
@@ -82,10 +82,24 @@ static int set_more(unsigned *slot, const struct s2c_option *o, const char *valu
 static int set_flag(
 	bool *slot, const struct s2c_option *o, const char *value, struct s2c_error **err)
 {
-	if (value && !streq(value, "true") && !streq(value, "false"))
+	/* S2I's flags take all of these. */
+	static const char *const words[2][6] = {
+		{"false", "0", "f", "F", "FALSE", "False"},
+		{"true", "1", "t", "T", "TRUE", "True"},
+	};
+
+	for (int truth = 0; value && truth < 2; truth++) {
+		for (size_t i = 0; i < ARRAY_SIZE(words[0]); i++) {
+			if (streq(words[truth][i], value)) {
+				*slot = truth;
+				return 0;
+			}
+		}
+	}
+	if (value)
 		return s2c_fail(err, S2C_EINVAL,
 			"option '--%s' takes no value but 'true' or 'false'", o->name);
-	*slot = !value || streq(value, "true");
+	*slot = true;
 	return 0;
 }
 
@@ -114,6 +128,11 @@ static int set_value(
 	return 0;
 }
 
+bool s2c_option_same(const struct s2c_option *a, const struct s2c_option *b)
+{
+	return a->offset == b->offset && a->kind == b->kind;
+}
+
 /* Where an option was found: its table entry and the struct its value goes to. */
 struct match {
 	const struct s2c_option *option;
@@ -140,6 +159,16 @@ static struct match lookup(const struct s2c_parse *p, const char *name, size_t l
 	return (struct match){0};
 }
 
+static int take(const struct s2c_parse *p, const struct match *m, const char *value,
+	struct s2c_error **err)
+{
+	if (set_value(m->base, m->option, value, err))
+		return -1;
+	if (p->given)
+		s2c_strv_addf(p->given, "%s=%s", m->option->name, value ? value : "true");
+	return 0;
+}
+
 static int unknown(const struct s2c_parse *p, const char *dashes, const char *name,
 	int len, struct s2c_error **err)
 {
@@ -159,14 +188,15 @@ static int parse_long(const struct s2c_parse *p, char **argv, struct s2c_error *
 	if (!m.option || len < 2)
 		return unknown(p, "--", name, (int)len, err);
 	if (m.option->kind == S2C_OPT_FLAG || value)
-		return set_value(m.base, m.option, value, err) ? -1 : 1;
+		return take(p, &m, value, err) ? -1 : 1;
 	if (!argv[1])
 		return s2c_fail(err, S2C_EINVAL, "option '--%s' needs a value (%s)",
 			m.option->name, m.option->metavar);
-	return set_value(m.base, m.option, argv[1], err) ? -1 : 2;
+	return take(p, &m, argv[1], err) ? -1 : 2;
 }
 
-/* -a, -abc, -nVALUE or -n VALUE at argv[0]; returns how many words it took, or -1. */
+/* -a, -abc, -nVALUE, -n=VALUE or -n VALUE at argv[0]; returns how many words it took, or
+ * -1. */
 static int parse_short(const struct s2c_parse *p, char **argv, struct s2c_error **err)
 {
 	for (const char *c = argv[0] + 1; *c; c++) {
@@ -174,17 +204,20 @@ static int parse_short(const struct s2c_parse *p, char **argv, struct s2c_error 
 
 		if (!m.option)
 			return unknown(p, "-", c, 1, err);
+		/* "-e=A=B" and "-q=false" are S2I's; no value here begins with "=". */
+		if (c[1] == '=')
+			return take(p, &m, c + 2, err) ? -1 : 1;
 		if (m.option->kind == S2C_OPT_FLAG) {
-			if (set_value(m.base, m.option, NULL, err))
+			if (take(p, &m, NULL, err))
 				return -1;
 			continue;
 		}
 		if (c[1])
-			return set_value(m.base, m.option, c + 1, err) ? -1 : 1;
+			return take(p, &m, c + 1, err) ? -1 : 1;
 		if (!argv[1])
 			return s2c_fail(err, S2C_EINVAL,
 				"option '-%c' needs a value (%s)", *c, m.option->metavar);
-		return set_value(m.base, m.option, argv[1], err) ? -1 : 2;
+		return take(p, &m, argv[1], err) ? -1 : 2;
 	}
 	return 1;
 }
@@ -198,6 +231,16 @@ static int parse_option(const struct s2c_parse *p, char **argv, struct s2c_error
 static bool is_option(const char *word)
 {
 	return word[0] == '-' && word[1];
+}
+
+int s2c_options_apply(const struct s2c_parse *p, const char *name, const char *value,
+	struct s2c_error **err)
+{
+	struct match m = lookup(p, name, strlen(name));
+
+	if (!m.option || strlen(name) < 2)
+		return unknown(p, "--", name, (int)strlen(name), err);
+	return take(p, &m, value, err);
 }
 
 int s2c_options_parse_global(

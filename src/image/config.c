@@ -264,6 +264,11 @@ const char *s2c_config_label(const struct s2c_config *config, const char *key)
 	return s2c_json_str(s2c_json_get(member(config, "Labels"), key));
 }
 
+const struct s2c_json *s2c_config_labels(const struct s2c_config *config)
+{
+	return member(config, "Labels");
+}
+
 void s2c_config_platform(const struct s2c_config *config, struct s2c_platform *out)
 {
 	const struct s2c_json *root = config->root;

@@ -42,6 +42,8 @@ char *s2c_config_print(const struct s2c_config *config);
 const char *s2c_config_user(const struct s2c_config *config);
 const char *s2c_config_workdir(const struct s2c_config *config);
 const char *s2c_config_label(const struct s2c_config *config, const char *key);
+/* All labels, an object; NULL: none. */
+const struct s2c_json *s2c_config_labels(const struct s2c_config *config);
 const char *s2c_config_stop_signal(const struct s2c_config *config);
 const char *s2c_config_created(const struct s2c_config *config);
 void s2c_config_platform(const struct s2c_config *config, struct s2c_platform *out);

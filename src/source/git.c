@@ -3,9 +3,11 @@
  * A git repository as source: one commit of it, shallow, checked out in the stage.
  * Instead of "git clone" it looks at the remote refs, makes an empty repository of its
  * own and fetches the one commit, so that no configuration, template or default of the
- * host or the remote decides anything. Submodules are left out for now, with a warning.
+ * host or the remote decides anything.
  */
 #include "source/git.h"
+
+#include "source/git_modules.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -223,21 +225,29 @@ static int make_tree(struct s2c_git *git, const struct s2c_source_opts *opts, bo
 	return s2c_git_run(git, args, NULL, err);
 }
 
-/* What a checkout without submodules and filters lacks, so that no one wonders. */
-static void warn_of_gaps(struct s2c_git *git, int tree_fd)
+int s2c_git_check_out(
+	struct s2c_git *git, const char *url, const char *id, struct s2c_error **err)
 {
-	struct stat st;
+	struct target target = {.id = (char *)id};
+	CLEAN_FREE char *commit = NULL;
+	const char *const init[] = {"init", "--quiet",
+		strlen(id) == S2C_GIT_ID_MAX ? "--object-format=sha256"
+					     : "--object-format=sha1",
+		NULL};
 
-	if (fstatat(tree_fd, ".gitmodules", &st, AT_SYMLINK_NOFOLLOW) == 0)
-		s2c_emit_log(git->ctx, S2C_WARN,
-			"'%s' has submodules, which are not fetched: their directories "
-			"are "
-			"empty",
-			git->shown);
+	if (s2c_git_run(git, init, NULL, err) || fetch_id(git, url, id, err) ||
+		resolve(git, &target, &commit, err) ||
+		s2c_git_check_tree(git, commit, err))
+		return -1;
+	const char *const args[] = {
+		"checkout", "--quiet", "--force", "--detach", commit, "--", NULL};
+
+	return s2c_git_run(git, args, NULL, err);
 }
 
 static int fetch_and_check_out(struct s2c_git *git, const struct s2c_source_ask *ask,
-	const char *url, struct s2c_source *out, struct s2c_error **err)
+	const struct s2c_git_opts *opts, const char *url, struct s2c_source *out,
+	struct s2c_error **err)
 {
 	CLEAN(target_release) struct target target = {0};
 	CLEAN_FREE char *commit = NULL;
@@ -259,7 +269,9 @@ static int fetch_and_check_out(struct s2c_git *git, const struct s2c_source_ask 
 	if (s2c_git_run(git, args, NULL, err) < 0 ||
 		s2c_git_commit_info(git, commit, &out->info, &out->commit_time, err) < 0)
 		return -1;
-	warn_of_gaps(git, out->fd);
+	if (!ask->opts->ignore_submodules &&
+		s2c_git_modules_update(git, opts, url, commit, err) < 0)
+		return -1;
 	out->from_commit = true;
 	if (target.branch)
 		s2c_source_set(&out->info.ref, TAKE(target.branch));
@@ -322,10 +334,11 @@ static int git_open(struct s2c_ctx *ctx, const struct s2c_source_ask *ask,
 		.safe_directory = local,
 		.address = spec->address,
 		.userinfo = spec->userinfo,
+		.user_credentials = ask->opts->git_credentials,
 	};
 
 	if (s2c_git_init(ctx, &opts, &git, err) < 0 ||
-		fetch_and_check_out(&git, ask, url, out, err) < 0)
+		fetch_and_check_out(&git, ask, &opts, url, out, err) < 0)
 		return -1;
 	s2c_source_set(&out->info.location, xstrdup(where));
 	return 0;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Running git on hostile repositories. Its environment is made here from nothing: no
- * configuration of the host or the user, no hooks, filters, helpers, prompts or
- * submodules, one allowed transport, and no URL with a secret in an argument
+ * configuration of the host or the user, no hooks, filters, helpers or prompts, one
+ * allowed transport, and no URL with a secret in an argument
  * (CVE-2018-11235, 2019-13139, 2020-5260, 2022-39253, 2024-32004, 2025-48384 class).
  *
  * What still comes from the invoking user: PATH, the proxy and CA variables, the ssh
@@ -30,6 +30,8 @@ struct s2c_git_opts {
 	const char *safe_directory; /* absolute path of a local repository, or NULL */
 	const char *address;        /* URL that userinfo is for */
 	const char *userinfo;       /* "user:password", or NULL */
+	/* Ask the credential helpers and the .netrc of the user, who said so. */
+	bool user_credentials;
 };
 
 /* Writes the configuration into the stage. S2C_ENOENT when there is no git. */
@@ -45,6 +47,13 @@ void s2c_git_release(struct s2c_git *git);
  */
 S2C_CHECK int s2c_git_run(struct s2c_git *git, const char *const *args,
 	struct s2c_buf *out, struct s2c_error **err);
+
+/*
+ * Makes the repository of the environment's GIT_DIR, fetches the commit of a full id from
+ * a URL that was checked, and puts its files into GIT_WORK_TREE.
+ */
+S2C_CHECK int s2c_git_check_out(
+	struct s2c_git *git, const char *url, const char *id, struct s2c_error **err);
 
 /*
  * Fails with S2C_ELIMIT when the tree of a commit is larger than a source may be: a few

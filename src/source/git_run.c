@@ -159,6 +159,25 @@ static void add_credentials(struct s2c_git *git, const struct s2c_git_opts *opts
 	s2c_env_set(&git->env, "GIT_CONFIG_VALUE_0", header);
 }
 
+/* What helpers and curl need to find what the user keeps for them. */
+static const char *const homes[] = {
+	"HOME",
+	"XDG_CONFIG_HOME",
+	"XDG_RUNTIME_DIR",
+	"DBUS_SESSION_BUS_ADDRESS",
+	"GNUPGHOME",
+};
+
+static void give_home(struct s2c_git *git)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(homes); i++) {
+		const char *value = getenv(homes[i]);
+
+		if (value)
+			s2c_env_set(&git->env, homes[i], value);
+	}
+}
+
 static void set_environment(struct s2c_git *git, const struct s2c_git_opts *opts)
 {
 	static const struct {
@@ -191,6 +210,8 @@ static void set_environment(struct s2c_git *git, const struct s2c_git_opts *opts
 	s2c_strv_addf(&git->env, "GIT_CONFIG_GLOBAL=%s/" CONFIG_NAME, opts->stage_path);
 	if (opts->userinfo)
 		add_credentials(git, opts);
+	if (opts->user_credentials)
+		give_home(git);
 }
 
 /* A value of a configuration file, with quotes and line ends escaped. */
@@ -208,9 +229,66 @@ static int add_quoted(struct s2c_buf *buf, const char *value, struct s2c_error *
 	return s2c_buf_puts(buf, "\"\n", err);
 }
 
-static int write_config(const struct s2c_git_opts *opts, struct s2c_error **err)
+/* "credential.URL.helper\nVALUE" as a section of its own. */
+static int add_credential(
+	struct s2c_buf *buf, const char *key, const char *value, struct s2c_error **err)
 {
-	CLEAN_BUF struct s2c_buf buf = S2C_BUF_INIT(65536);
+	const char *name = strrchr(key, '.') + 1;
+	const char *url = strchr(key, '.') + 1;
+	CLEAN_FREE char *section = url < name ? xstrndup(url, (size_t)(name - url) - 1)
+					      : NULL;
+
+	if (s2c_buf_puts(buf, "[credential", err) < 0)
+		return -1;
+	if (section &&
+		(s2c_buf_puts(buf, " ", err) < 0 || add_quoted(buf, section, err) < 0))
+		return -1;
+	/* The quotes end with the line. */
+	if (section)
+		buf->len--;
+	if (s2c_buf_printf(buf, err, "]\n\t%s = ", name) < 0)
+		return -1;
+	return add_quoted(buf, value, err);
+}
+
+/*
+ * The user's credential.* settings, which git reads for us. What it finds in no file is
+ * no failure: then there is .netrc, or nothing.
+ */
+static int add_user_credentials(
+	struct s2c_ctx *ctx, struct s2c_buf *buf, struct s2c_error **err)
+{
+	CLEAN_GIT struct s2c_git git = {.ctx = ctx, .shown = "the user's configuration"};
+	CLEAN_BUF struct s2c_buf found = S2C_BUF_INIT(65536);
+	const char *const args[] = {
+		"config", "-z", "--get-regexp", "^credential\\.", NULL};
+	static const char *const own[] = {
+		"PATH", "GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM", "GIT_CONFIG_NOSYSTEM"};
+
+	give_home(&git);
+	s2c_env_set(&git.env, "LC_ALL", "C");
+	s2c_env_set(&git.env, "GIT_DIR", "/dev/null");
+	for (size_t i = 0; i < ARRAY_SIZE(own); i++)
+		if (getenv(own[i]))
+			s2c_env_set(&git.env, own[i], getenv(own[i]));
+	if (s2c_git_run(&git, args, &found, NULL) < 0)
+		return s2c_ctx_check(ctx, err);
+	for (const char *at = s2c_buf_str(&found), *end = at + found.len; at < end;
+		at += strlen(at) + 1) {
+		size_t len = strcspn(at, "\n");
+		CLEAN_FREE char *key = xstrndup(at, len);
+
+		if (starts_with(key, "credential.") && at[len] &&
+			add_credential(buf, key, at + len + 1, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int write_config(
+	struct s2c_ctx *ctx, const struct s2c_git_opts *opts, struct s2c_error **err)
+{
+	CLEAN_BUF struct s2c_buf buf = S2C_BUF_INIT(262144);
 	CLEAN_FREE char *inner = NULL;
 
 	if (s2c_buf_puts(&buf, config_text, err) < 0)
@@ -223,6 +301,8 @@ static int write_config(const struct s2c_git_opts *opts, struct s2c_error **err)
 			add_quoted(&buf, inner, err) < 0)
 			return -1;
 	}
+	if (opts->user_credentials && add_user_credentials(ctx, &buf, err) < 0)
+		return -1;
 	return s2c_fs_write_file(
 		opts->stage_fd, CONFIG_NAME, buf.data, buf.len, 0600, err);
 }
@@ -235,7 +315,7 @@ int s2c_git_init(struct s2c_ctx *ctx, const struct s2c_git_opts *opts,
 	if (!program)
 		return s2c_fail(err, S2C_ENOENT,
 			"source '%s' needs git, which is not installed", opts->shown);
-	if (write_config(opts, err) < 0)
+	if (write_config(ctx, opts, err) < 0)
 		return -1;
 	*git = (struct s2c_git){.ctx = ctx, .shown = opts->shown};
 	set_environment(git, opts);

@@ -9,8 +9,8 @@
 #include <fcntl.h>
 #include <string.h>
 
-#include "source/backend.h"
 #include "codec/listing.h"
+#include "source/backend.h"
 #include "util/fs.h"
 
 static const struct s2c_source_ops *const backends[] = {
@@ -99,6 +99,15 @@ static int make_ask(const struct s2c_source_opts *opts, struct s2c_source_ask *a
 		return -1;
 	look_for_git(ask);
 	ask->ref = ask->spec.ref;
+	if (opts->copy && ask->spec.form == S2C_SPEC_PATH) {
+		if (ask->ref || opts->ref)
+			return s2c_fail(err, S2C_EINVAL,
+				"--copy builds '%s' as it is, and '%s' names a commit of "
+				"it: "
+				"give one of them",
+				ask->spec.address, opts->ref ? opts->ref : ask->ref);
+		ask->is_bare = false;
+	}
 	if (opts->ref) {
 		if (s2c_spec_check_ref(opts->ref, "--ref", err) < 0)
 			return -1;

@@ -21,7 +21,10 @@ struct s2c_source_opts {
 	const char *ref; /* git only; NULL: "#ref" of the spec, else the default branch */
 	const char
 		*context_dir;   /* directory inside the source that is built; NULL: all */
-	int stage_fd;           /* empty directory for checkouts and tars; borrowed */
+	bool ignore_submodules; /* git only: their directories stay empty */
+	bool git_credentials;   /* git only: ask the user's helpers and .netrc */
+	bool copy;    /* a local repository is a directory like any other; no ref then */
+	int stage_fd; /* empty directory for checkouts and tars; borrowed */
 	const char *stage_path; /* its absolute path (git needs one) */
 	int stdin_fd;           /* for "-" */
 };

@@ -107,34 +107,6 @@ static void files_go_in_and_can_be_read(void **state)
 	s2c_container_destroy(c);
 }
 
-/* What not every runtime can do is done by those that say so, and is no surprise else. */
-static void others_own_files_and_copies_follow_runs(void **state)
-{
-	struct fixture *f = *state;
-	struct s2c_runtime_traits traits = s2c_runtime_traits(f->runtime);
-	struct s2c_container *c = make_container(f);
-	struct s2c_entries *e = files_entries(f, app_source, ARRAY_SIZE(app_source));
-	struct s2c_owner owner = {7, 8};
-
-	assert_ok(s2c_container_copy_as(f->ctx, c, "/app/theirs", e, &owner, &terr));
-	s2c_entries_free(e);
-	assert_true(s2c_container_is_dir(c, "/app/theirs/d"));
-	assert_false(s2c_container_is_dir(c, "/app/theirs/a"));
-	assert_false(s2c_container_is_dir(c, "/app/none"));
-	expect_script(f, c, "stat -c '%u %g' /app/theirs /app/theirs/a", 0);
-	assert_string_equal(s2c_buf_str(&f->output),
-		traits.owners ? "7 8\n7 8\n" : "1001 0\n1001 0\n");
-	if (traits.mixes) {
-		e = files_entries(f, app_source, ARRAY_SIZE(app_source));
-		assert_ok(s2c_container_copy_in(f->ctx, c, "/app/later", e, &terr));
-		s2c_entries_free(e);
-		s2c_buf_clear(&f->output);
-		expect_script(f, c, "cat /app/theirs/a /app/later/a", 0);
-		assert_string_equal(s2c_buf_str(&f->output), "alphaalpha\n");
-	}
-	s2c_container_destroy(c);
-}
-
 /* What a copy gives: "path type mode size" of each entry, in order. */
 static void expect_copy(struct fixture *f, struct s2c_container *c, const char *path,
 	const char *expected)
@@ -186,6 +158,34 @@ static void files_come_out(void **state)
 	assert_fails(s2c_container_copy_out(f->ctx, c, "/", out, &terr), S2C_EINVAL, "");
 	assert_fails(
 		s2c_container_copy_out(f->ctx, c, "/app/..", out, &terr), S2C_EINVAL, "");
+	s2c_container_destroy(c);
+}
+
+/* What not every runtime can do is done by those that say so, and is no surprise else. */
+static void others_own_files_and_copies_follow_runs(void **state)
+{
+	struct fixture *f = *state;
+	struct s2c_runtime_traits traits = s2c_runtime_traits(f->runtime);
+	struct s2c_container *c = make_container(f);
+	struct s2c_entries *e = files_entries(f, app_source, ARRAY_SIZE(app_source));
+	struct s2c_owner owner = {7, 8};
+
+	assert_ok(s2c_container_copy_as(f->ctx, c, "/app/theirs", e, &owner, &terr));
+	s2c_entries_free(e);
+	assert_true(s2c_container_is_dir(c, "/app/theirs/d"));
+	assert_false(s2c_container_is_dir(c, "/app/theirs/a"));
+	assert_false(s2c_container_is_dir(c, "/app/none"));
+	expect_script(f, c, "stat -c '%u %g' /app/theirs /app/theirs/a", 0);
+	assert_string_equal(s2c_buf_str(&f->output),
+		traits.owners ? "7 8\n7 8\n" : "1001 0\n1001 0\n");
+	if (traits.mixes) {
+		e = files_entries(f, app_source, ARRAY_SIZE(app_source));
+		assert_ok(s2c_container_copy_in(f->ctx, c, "/app/later", e, &terr));
+		s2c_entries_free(e);
+		s2c_buf_clear(&f->output);
+		expect_script(f, c, "cat /app/theirs/a /app/later/a", 0);
+		assert_string_equal(s2c_buf_str(&f->output), "alphaalpha\n");
+	}
 	s2c_container_destroy(c);
 }
 

@@ -472,7 +472,19 @@ static void test_onbuild(void **state)
 	s2c_config_free(s.builder);
 	assert_ok(s2c_config_parse(text, sizeof(text) - 1, &s.builder, &terr));
 	s.facts.builder = s.builder;
-	assert_fails(plan(&s), S2C_EUNSUPPORTED, "ONBUILD");
+	/* Who writes a Dockerfile has them run by others. */
+	assert_ok(plan(&s));
+	assert_int_equal(s.plan->triggers.len, 0);
+	s2c_plan_free(TAKE(s.plan));
+	s.facts.run_triggers = true;
+	assert_ok(plan(&s));
+	assert_int_equal(s.plan->triggers.len, 1);
+	assert_string_equal(s.plan->triggers.items[0], "RUN id");
+	assert_int_equal(s.plan->assemble.len, 0);
+	assert_int_equal(s.plan->run.len, 0);
+	/* They are not for what is built on the result. */
+	assert_null(
+		s2c_json_get(s2c_json_get(s.plan->config->root, "config"), "OnBuild"));
 }
 
 /* ---- options ---- */
@@ -530,7 +542,7 @@ static void test_bad_options(void **state)
 		struct s2c_build_options o;
 		const char *part;
 	} cases[] = {
-		{{.network = "bridge"}, "--network"},
+		{{.network = "bridges"}, "--network"},
 		{{.memory = "lots"}, "--memory"},
 		{{.cpus = "-1"}, "--cpus"},
 		{{.allowed_uids = "5-4"}, "--allowed-uids"},
@@ -602,8 +614,8 @@ static void test_json(void **state)
 	CLEAN_STRV struct s2c_strv host = S2C_STRV_INIT;
 	CLEAN_JSON struct s2c_json *root = NULL;
 	static const char *const keys[] = {"assemble", "buildOnlyEnv", "builder",
-		"compression", "destination", "image", "limits", "network", "outputs",
-		"push", "scripts", "source", "user", "workdir"};
+		"compression", "destination", "image", "limits", "mounts", "network",
+		"outputs", "push", "scripts", "source", "triggers", "user", "workdir"};
 	size_t i = 0;
 
 	setup_init(&s);

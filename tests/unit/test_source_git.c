@@ -65,6 +65,9 @@ static const char make_repo[] =
 	"git checkout -qb dev HEAD~; echo dev >a; git commit -qam dev; git checkout -q "
 	"main\n";
 
+/* Options of the next open. */
+static bool without_submodules;
+
 /* Opens with a stage that is made new. */
 static int open_git(const struct tmp *tmp, const char *spec, const char *ref,
 	struct s2c_source **out, struct s2c_error **err)
@@ -73,7 +76,10 @@ static int open_git(const struct tmp *tmp, const char *spec, const char *ref,
 	struct s2c_ctx *ctx = s2c_ctx_new((struct s2c_sink){.emit = record});
 	CLEAN_FREE char *stage = xasprintf("%s/stage", tmp->path);
 	CLEAN_FD int stage_fd = -1;
-	struct s2c_source_opts opts = {.spec = spec, .ref = ref, .stdin_fd = -1};
+	struct s2c_source_opts opts = {.spec = spec,
+		.ref = ref,
+		.stdin_fd = -1,
+		.ignore_submodules = without_submodules};
 
 	warned[0] = '\0';
 	assert_ok(s2c_fs_rm_rf(tmp->fd, "stage", &terr));
@@ -417,33 +423,67 @@ static void test_user_config(void **state)
 	assert_false(tmp_has(tmp, "pwned"));
 }
 
-/* Submodules are not fetched; what their URLs say does not matter. */
+/* None of what they say reaches git; without them it does not matter. */
 static void test_submodules(void **state)
+{
+	static const struct {
+		const char *section, *part;
+	} cases[] = {
+		{"[submodule \"m\"]\n\tpath = m\n\turl = -u./pwned\n",
+			"submodule 'm' of"},
+		{"[submodule \"../../x\"]\n\tpath = m\n\turl = https://h/x\n",
+			"no name for a submodule"},
+		{"[submodule \"m\"]\n\tpath = m\n\turl = ext::sh -c 'touch $T/pwned'\n",
+			"submodule 'm' of"},
+		{"[submodule \"m\"]\n\tpath = m\n\turl = $T/repo\n\tupdate = !touch "
+		 "$T/pwned\n",
+			"not of the protocol"},
+		{"[submodule \"m\"]\n\tpath = m\n\turl = ../repo\n",
+			"a path of this host"},
+		{"[submodule \"m\"]\n\tpath = m\n", "it has no URL"},
+	};
+	const struct tmp *tmp = *state;
+	CLEAN_FREE char *path = xasprintf("%s/repo", tmp->path);
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		CLEAN_SOURCE struct s2c_source *source = NULL;
+		CLEAN_FREE char *script = xasprintf(
+			"rm -rf repo; git init -q -b main repo; cd repo; echo two >a\n"
+			"git add a; git commit -qm first; id=$(git rev-parse HEAD)\n"
+			"cat >.gitmodules <<X\n%sX\n"
+			"git add .gitmodules\n"
+			"git update-index --add --cacheinfo 160000,$id,m\n"
+			"git commit -qm sub",
+			cases[i].section);
+		struct stat st;
+
+		sh(tmp, script);
+		if (open_git(tmp, path, "main", &source, &terr) == 0)
+			fail_msg("case %zu is taken", i);
+		assert_non_null(strstr(s2c_error_message(terr), cases[i].part));
+		s2c_error_free(TAKE(terr));
+		without_submodules = true;
+		assert_ok(open_git(tmp, path, "main", &source, &terr));
+		without_submodules = false;
+		assert_file(source, "a", "two\n");
+		assert_int_equal(fstatat(source->fd, "m/a", &st, 0), -1);
+		assert_false(tmp_has(tmp, "pwned"));
+	}
+}
+
+/* A .gitmodules that is a link is none: git itself does not check it out. */
+static void test_linked_submodules(void **state)
 {
 	const struct tmp *tmp = *state;
 	CLEAN_FREE char *path = xasprintf("%s/repo", tmp->path);
-	CLEAN_SOURCE struct s2c_source *source = NULL;
-	struct stat st;
+	struct s2c_source *none = NULL;
 
-	sh(tmp, make_repo);
-	sh(tmp, "cd repo; id=$(git rev-parse HEAD)\n"
-		"cat >.gitmodules <<X\n"
-		"[submodule \"m\"]\n\tpath = m\n\turl = -u./pwned\n"
-		"[submodule \"../../x\"]\n\tpath = n\n\turl = ext::sh -c 'touch "
-		"$T/pwned'\n"
-		"[submodule \"file\"]\n\tpath = o\n\turl = $T/repo\n\tupdate = !touch "
-		"$T/pwned\n"
-		"X\n"
-		"git add .gitmodules\n"
-		"for p in m n o; do git update-index --add --cacheinfo 160000,$id,$p; "
-		"done\n"
-		"git commit -qm sub");
-	assert_ok(open_git(tmp, path, "main", &source, &terr));
-	assert_non_null(strstr(warned, "has submodules, which are not fetched"));
-	assert_file(source, "a", "two\n");
-	assert_int_equal(fstatat(source->fd, "m/a", &st, 0), -1);
-	assert_int_equal(fstatat(source->fd, "o/a", &st, 0), -1);
-	assert_false(tmp_has(tmp, "pwned"));
+	sh(tmp, "git init -q -b main repo; cd repo\n"
+		"b=$(printf /etc/passwd | git hash-object -w --stdin)\n"
+		"t=$(printf '120000 blob %s\\t.gitmodules\\n' $b | git mktree)\n"
+		"git update-ref refs/heads/main $(git commit-tree -m x $t)");
+	assert_fails(open_git(tmp, path, "main", &none, &terr), S2C_EIO,
+		"git checkout of '/tmp/");
 }
 
 /* Trees that a friendly git does not make. */
@@ -709,6 +749,7 @@ int main(void)
 		tmp_test(test_hostile_config),
 		tmp_test(test_user_config),
 		tmp_test(test_submodules),
+		tmp_test(test_linked_submodules),
 		tmp_test(test_hostile_tree),
 		tmp_test(test_bomb),
 		tmp_test(test_links),

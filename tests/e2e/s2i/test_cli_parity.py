@@ -1,9 +1,11 @@
 """What S2I's command line has, and what its users asked for: labels, names, platforms."""
 import json
+import signal
 
 import pytest
 
 from fixtures_registry import INDEX, Image, describe
+from test_build import git
 
 
 def labels(s2c, image):
@@ -126,3 +128,81 @@ def test_platform_of_an_engines_image(s2c, engine, made, app):
     engine.remove("plat")
     s2c.fails("build", app, "builder/test", "plat", "--platform", "linux/s390x", "--engine", engine.url, status=1,
               match="not in the engine")
+
+
+# ---- names of flags ----
+
+def test_old_names_warn(s2c, builder, app):
+    done = s2c.run("build", app, "builder/test", "myapp", "-l", "/tmp", "--scripts=image:///usr/libexec/s2i")
+    assert done.returncode == 0
+    assert "warning: option '--location' is deprecated: write '--destination'" in done.stderr
+    assert "warning: option '--scripts' is deprecated: write '--scripts-url'" in done.stderr
+    done = s2c.run("build", app, "builder/test", "myapp", "-d", "/tmp", "-s", "image:///usr/libexec/s2i")
+    assert "deprecated" not in done.stderr
+
+
+def test_loglevel(s2c, builder, app):
+    quiet = s2c.run("--loglevel", "1", "build", app, "builder/test", "myapp", env={"S2C_TRACE": ""})
+    assert quiet.returncode == 0
+    assert s2c.run("build", app, "builder/test", "myapp", "--loglevel=5").returncode == 0
+    s2c.fails("build", app, "builder/test", "--loglevel=6", status=2, match="none of 0")
+
+
+def test_accepted(s2c, builder, app, tmp_path):
+    (tmp_path / "auth.json").write_text('{"auths":{}}')
+    s2c.ok("build", app, "builder/test", "myapp", "--keep-symlinks", "--dockercfg-path", tmp_path / "auth.json")
+
+
+def test_copy(s2c, builder, app):
+    git(app, "init", "-q", "-b", "main")
+    git(app, "add", ".")
+    git(app, "commit", "-q", "-m", "first")
+    (app / "index.html").write_text("changed\n")
+    s2c.ok("build", app, "builder/test", "myapp", "-c")
+    with s2c.layer("myapp") as tar:
+        assert tar.extractfile("srv/index.html").read() == b"changed\n"
+    for args in ([app, "builder/test", "-r", "main"], [f"file://{app}#main", "builder/test"]):
+        s2c.fails("build", *args, "--copy", status=2, match="--copy builds .* as it is")
+    bare = app.parent / "bare.git"
+    git(app, "clone", "-q", "--bare", app, bare)
+    s2c.ok("build", bare, "builder/test", "myapp", "--copy", "--exclude=")
+    assert "srv/HEAD" in s2c.names_in_layer("myapp")
+
+
+def test_run(s2c, builder, app):
+    out = s2c.ok("build", app, "builder/test", "myapp", "-e", "GREETING=hi", "--run").split("\n")
+    assert out[0].startswith("sha256:") and out[1:] == ["run says: hello hi", "1001"]
+    builder.make("builder/seven", run="#!/bin/sh\nexit 7\n")
+    assert s2c.run("build", app, "builder/seven", "--run").returncode == 7
+    s2c.fails("build", app, "builder/test", "--run", "--engine", "unix:///nowhere", status=1, match="--run .*docker run")
+
+
+def test_run_until_somebody_ends_it(s2c, builder, app):
+    builder.make("builder/waits", run="#!/bin/sh\necho waiting\nexec sleep 600\n")
+    process = s2c.start("build", app, "builder/waits", "--run")
+    for line in process.stdout:
+        if line == "waiting\n":
+            break
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=60)
+    assert process.returncode == 130
+
+
+# ---- time ----
+
+def test_timeout_of_a_phase(s2c, builder, app):
+    builder.make("builder/slow", assemble="#!/bin/sh\nsleep 60\n")
+    s2c.fails("build", app, "builder/slow", "--timeout", "assemble=1", "--timeout", "commit=600", status=124,
+              match="phase 'assemble', under --timeout")
+    s2c.fails("build", app, "builder/slow", "--timeout", "assemble=600", "--timeout", "1", status=124, match="--timeout")
+    s2c.ok("build", app, "builder/test", "myapp", "--timeout=resolve=60", "--timeout=assemble=60", "--timeout", "600")
+
+
+@pytest.mark.parametrize("word,match", [
+    ("frob=1", "resolve, source, prepare, restore, assemble, commit, export, push"), ("=1", "resolve, "),
+    ("assemble=", "number from 1"), ("assemble=0", "number from 1"), ("assemble=-1", "number from 1"),
+    ("assemble=1s", "number from 1"), ("assemble=99999999999", "number from 1"), ("0", "from 1 on"),
+    ("", "from 1 on"), ("1h", "from 1 on")])
+def test_wrong_times(s2c, builder, app, word, match):
+    s2c.fails("build", app, "builder/test", "--timeout", word, status=2, match=match)
+    assert not list((s2c.root / "work").iterdir())
