@@ -397,8 +397,11 @@ int s2c_onbuild_run(struct s2c_build_job *job, struct s2c_error **err)
 		return -1;
 	s2c_labels_new(s2c_onbuild_config(&o), job->builder->config, &labels);
 	s2c_config_set_user(s2c_onbuild_config(&o), job->plan->user_spec);
-	if (apply_triggers(&o, err) || s2c_onbuild_finish(&o, err))
+	if (apply_triggers(&o, err) || s2c_onbuild_finish(&o, err)) {
+		/* What failed is there for as long as the job. */
+		job->container = TAKE(o.container);
 		return -1;
+	}
 	s2c_labels_put(s2c_onbuild_config(&o), &labels);
 	if (s2c_labels_check(s2c_onbuild_config(&o), err))
 		return -1;
