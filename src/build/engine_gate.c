@@ -78,7 +78,7 @@ static int find_remote(struct s2c_ctx *ctx, const char *url,
 	return 0;
 }
 
-static int start(struct s2c_ctx *ctx, struct s2c_store *store, struct s2c_work *work,
+static int start(struct s2c_store *store, struct s2c_work *work,
 	const struct s2c_build_options *options, struct s2c_engine_gate *gate,
 	struct s2c_error **err)
 {
@@ -101,7 +101,7 @@ static int start(struct s2c_ctx *ctx, struct s2c_store *store, struct s2c_work *
 	if (s2c_uids_parse(options->allowed_uids, &uids, err) < 0 ||
 		name_network(options->network, &networks, err) < 0)
 		return -1;
-	return s2c_private_gate_start(ctx, &opts, &gate->own, err);
+	return s2c_private_gate_start(&opts, &gate->own, err);
 }
 
 int s2c_engine_gate_open(struct s2c_ctx *ctx, struct s2c_store *store,
@@ -115,13 +115,21 @@ int s2c_engine_gate_open(struct s2c_ctx *ctx, struct s2c_store *store,
 	if (rc == 0 && starts_with(gate->socket, TCP))
 		rc = find_remote(ctx, gate->socket, options, gate, err);
 	if (rc == 0 && !is_gate)
-		rc = start(ctx, store, work, options, gate, err);
+		rc = start(store, work, options, gate, err);
 	if (rc < 0) {
 		s2c_engine_gate_close(gate);
 		return s2c_wrap(err, "--engine");
 	}
 	*out = gate;
 	return 0;
+}
+
+int s2c_engine_gate_await(
+	struct s2c_ctx *ctx, const struct s2c_engine_gate *gate, struct s2c_error **err)
+{
+	if (!gate->own || s2c_private_gate_await(ctx, gate->own, err) == 0)
+		return 0;
+	return s2c_wrap(err, "--engine");
 }
 
 const char *s2c_engine_gate_socket(const struct s2c_engine_gate *gate)

@@ -19,6 +19,12 @@ struct s2c_engine_gate;
 S2C_CHECK int s2c_engine_gate_open(struct s2c_ctx *ctx, struct s2c_store *store,
 	struct s2c_work *work, const struct s2c_build_options *options,
 	struct s2c_engine_gate **out, struct s2c_error **err);
+/*
+ * A gate of the build's own may still be starting: 0 when it has, else what it fails
+ * with. Once.
+ */
+S2C_CHECK int s2c_engine_gate_await(
+	struct s2c_ctx *ctx, const struct s2c_engine_gate *gate, struct s2c_error **err);
 /* The socket to build by; borrowed. */
 const char *s2c_engine_gate_socket(const struct s2c_engine_gate *gate);
 /*

@@ -259,10 +259,15 @@ int s2c_home_engine(struct s2c_ctx *ctx, struct s2c_store *store,
 	};
 	struct s2c_engine *engine;
 	struct engine_home *home;
+	CLEAN_ERROR struct s2c_error *cause = NULL;
 
 	if (s2c_engine_open(ctx, s2c_engine_gate_socket(gate), s2c_engine_gate_name(gate),
-		    &engine, err))
+		    &engine, &cause)) {
+		/* A gate that could not start knows better. */
+		if (s2c_engine_gate_await(ctx, gate, err) == 0)
+			s2c_error_move(err, &cause);
 		return -1;
+	}
 	home = xcalloc(1, sizeof(*home));
 	home->base.ops = &ops;
 	home->engine = engine;

@@ -60,29 +60,36 @@ static ssize_t client_read(
 	}
 }
 
-static int client_write(
-	struct s2c_writer *w, const void *buf, size_t len, struct s2c_error **err)
+static int client_write_parts(
+	struct s2c_writer *w, struct iovec *parts, size_t n, struct s2c_error **err)
 {
 	struct s2c_gate_client *client =
 		(struct s2c_gate_client *)((char *)w -
 					   offsetof(struct s2c_gate_client, out));
-	const char *at = buf;
+	size_t first = s2c_parts_rest(parts, n, 0);
 
-	while (len) {
-		ssize_t n = write(client->fd, at, len);
+	while (first < n) {
+		ssize_t done = writev(client->fd, parts + first, (int)(n - first));
 
-		if (n > 0) {
-			at += n;
-			len -= (size_t)n;
-		} else if (n < 0 && errno == EAGAIN) {
+		if (done >= 0) {
+			first += s2c_parts_rest(parts + first, n - first, (size_t)done);
+		} else if (errno == EAGAIN) {
 			if (await(client, POLLOUT, S2C_CLIENT_BODY_SECONDS * 1000, err) <
 				0)
 				return -1;
-		} else if (n < 0 && errno != EINTR) {
+		} else if (errno != EINTR) {
 			return s2c_fail_errno(err, errno, "the client's connection");
 		}
 	}
 	return 0;
+}
+
+static int client_write(
+	struct s2c_writer *w, const void *buf, size_t len, struct s2c_error **err)
+{
+	struct iovec all = {.iov_base = (void *)buf, .iov_len = len};
+
+	return client_write_parts(w, &all, 1, err);
 }
 
 /* Both are parts of the client, which is freed by nobody. */
@@ -101,8 +108,9 @@ void s2c_gate_client_init(
 {
 	static const struct s2c_reader_ops in = {
 		.read = client_read, .free = reader_free};
-	static const struct s2c_writer_ops out = {
-		.write = client_write, .free = writer_free};
+	static const struct s2c_writer_ops out = {.write = client_write,
+		.write_parts = client_write_parts,
+		.free = writer_free};
 	int flags = fcntl(fd, F_GETFL);
 
 	if (flags >= 0)

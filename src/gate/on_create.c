@@ -220,6 +220,16 @@ static int decide_resources(
 	return 0;
 }
 
+/* Only dockerd takes long over no network at all. */
+static void decide_hosts(struct s2c_session *session, struct wish *wish)
+{
+	struct s2c_core *core = session->core;
+
+	if (!core->podman && !atomic_load(&core->no_hosts) &&
+		streq(wish->spec.network, "none"))
+		wish->spec.hosts = core->hosts;
+}
+
 static int decide_labels(
 	struct s2c_session *session, struct wish *wish, struct s2c_error **err)
 {
@@ -261,6 +271,7 @@ static int decide_all(
 		decide_command(session, wish, err) < 0 ||
 		decide_resources(session, wish, err) < 0)
 		return -1;
+	decide_hosts(session, wish);
 	return decide_labels(session, wish, err);
 }
 
@@ -287,20 +298,48 @@ static void remove_lost(struct s2c_session *session, const char *name)
 		ctx, &session->core->upstream, &opts, &status, &answer, NULL);
 }
 
-/* Makes it under a name that nobody else knows; *out has its id. */
-static int make(struct s2c_session *session, const struct wish *wish,
-	struct s2c_container_record *out, struct s2c_error **err)
+static int post(struct s2c_session *session, const struct wish *wish, const char *name,
+	struct s2c_json **out, struct s2c_error **err)
 {
 	CLEAN_JSON struct s2c_json *body = s2c_gate_template_create(&wish->spec);
-	CLEAN_JSON struct s2c_json *answer = NULL;
-	char target[256], name[S2C_GATE_NAME_MAX];
-	const char *id;
+	char target[256];
 
-	s2c_gate_instance_name(session->core->instance, session->request, name);
 	(void)snprintf(target, sizeof(target),
 		"/v" S2C_UPSTREAM_VERSION "/containers/create?name=%s", name);
 	session->code = S2C_GATE_OK;
-	if (s2c_session_engine(session, S2C_HTTP1_POST, target, body, &answer, err) < 0) {
+	return s2c_session_engine(session, S2C_HTTP1_POST, target, body, out, err);
+}
+
+/* The file of hosts is of this machine, and an engine may look at the files of another
+ * one: then it says so, and gets no file any more. */
+static int post_either(struct s2c_session *session, struct wish *wish, const char *name,
+	struct s2c_json **out, struct s2c_error **err)
+{
+	CLEAN_ERROR struct s2c_error *why = NULL;
+
+	if (post(session, wish, name, out, &why) == 0)
+		return 0;
+	if (!wish->spec.hosts || session->code != S2C_GATE_UPSTREAM_REFUSED) {
+		s2c_error_move(err, &why);
+		return -1;
+	}
+	wish->spec.hosts = NULL;
+	if (post(session, wish, name, out, err) < 0)
+		return -1;
+	atomic_store(&session->core->no_hosts, true);
+	return 0;
+}
+
+/* Makes it under a name that nobody else knows; *out has its id. */
+static int make(struct s2c_session *session, struct wish *wish,
+	struct s2c_container_record *out, struct s2c_error **err)
+{
+	CLEAN_JSON struct s2c_json *answer = NULL;
+	char name[S2C_GATE_NAME_MAX];
+	const char *id;
+
+	s2c_gate_instance_name(session->core->instance, session->request, name);
+	if (post_either(session, wish, name, &answer, err) < 0) {
 		if (session->code == S2C_GATE_OK)
 			remove_lost(session, name);
 		return -1;

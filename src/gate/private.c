@@ -118,16 +118,17 @@ static int find_owner(const char *path, uint32_t *out, struct s2c_error **err)
 	return 0;
 }
 
-static int await_ready(struct s2c_ctx *ctx, int life, struct s2c_error **err)
+int s2c_private_gate_await(
+	struct s2c_ctx *ctx, struct s2c_private_gate *gate, struct s2c_error **err)
 {
-	struct pollfd ready = {.fd = life, .events = POLLIN};
+	struct pollfd ready = {.fd = gate->life, .events = POLLIN};
 	char text[1024];
 	int n_ready;
 	ssize_t n;
 
 	if (s2c_ctx_poll(ctx, &ready, 1, -1, &n_ready, err) < 0)
 		return -1;
-	n = recv(life, text, sizeof(text) - 1, 0);
+	n = recv(gate->life, text, sizeof(text) - 1, 0);
 	if (n == 1 && text[0] == 'R')
 		return 0;
 	if (n <= 1 || text[0] <= S2C_OK || text[0] > S2C_EUNSUPPORTED)
@@ -173,7 +174,7 @@ static int launch(struct s2c_private_gate *gate, const struct s2c_private_gate_o
 	return 0;
 }
 
-int s2c_private_gate_start(struct s2c_ctx *ctx, const struct s2c_private_gate_opts *opts,
+int s2c_private_gate_start(const struct s2c_private_gate_opts *opts,
 	struct s2c_private_gate **out, struct s2c_error **err)
 {
 	struct s2c_private_gate *gate = xcalloc(1, sizeof(*gate));
@@ -189,8 +190,6 @@ int s2c_private_gate_start(struct s2c_ctx *ctx, const struct s2c_private_gate_op
 		rc = launch(gate, opts, listener.fd, err);
 	if (listener.fd >= 0)
 		(void)close(listener.fd);
-	if (rc == 0)
-		rc = await_ready(ctx, gate->life, err);
 	if (rc < 0) {
 		s2c_private_gate_stop(gate);
 		return -1;

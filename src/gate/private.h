@@ -30,12 +30,16 @@ struct s2c_private_gate_opts {
 };
 
 /*
- * Starts it and waits until it is ready; fails with what it fails with. The process must
- * have one thread: a fork with others would copy their locks.
+ * Starts it. Its socket can be connected to at once, and who asks there is answered when
+ * it is ready. The process must have one thread: a fork with others would copy their
+ * locks.
  */
-S2C_CHECK int s2c_private_gate_start(struct s2c_ctx *ctx,
-	const struct s2c_private_gate_opts *opts, struct s2c_private_gate **out,
-	struct s2c_error **err);
+S2C_CHECK int s2c_private_gate_start(const struct s2c_private_gate_opts *opts,
+	struct s2c_private_gate **out, struct s2c_error **err);
+
+/* Waits until it is ready; fails with what it fails with. Once. */
+S2C_CHECK int s2c_private_gate_await(
+	struct s2c_ctx *ctx, struct s2c_private_gate *gate, struct s2c_error **err);
 
 /* Path of its socket, valid in this process only. Borrowed. */
 const char *s2c_private_gate_socket(const struct s2c_private_gate *gate);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/landlock.h>
+#include <linux/seccomp.h>
 #include <seccomp.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -66,12 +67,17 @@ static int give_up_uid(bool *out_other, struct s2c_error **err)
 	return 0;
 }
 
+static long landlock_abi(void)
+{
+	return syscall(
+		SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
+}
+
 static int landlock(int *out_abi, struct s2c_error **err)
 {
 	struct ruleset all = {.fs = ACCESS_FS_ABI1};
 	size_t size = sizeof(all.fs);
-	long abi = syscall(
-		SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
+	long abi = landlock_abi();
 
 	if (abi < 1)
 		return 0;
@@ -168,6 +174,18 @@ static int filter_calls(struct s2c_error **err)
 			"the kernel does not take the seccomp filter of a worker: %s",
 			strerror(-rc));
 	return 0;
+}
+
+void s2c_sandbox_look(struct s2c_sandbox *out)
+{
+	uint32_t kill = SECCOMP_RET_KILL_PROCESS;
+	long abi = landlock_abi();
+
+	*out = (struct s2c_sandbox){
+		.seccomp = syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &kill) == 0,
+		.landlock = abi > 0 ? (int)abi : 0,
+		.other_uid = geteuid() == 0,
+	};
 }
 
 int s2c_sandbox_enter(struct s2c_sandbox *out, struct s2c_error **err)

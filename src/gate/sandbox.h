@@ -32,6 +32,9 @@ struct s2c_sandbox {
  */
 S2C_CHECK int s2c_sandbox_enter(struct s2c_sandbox *out, struct s2c_error **err);
 
+/* What the kernel offers, without entering; it may still be out of reach. */
+void s2c_sandbox_look(struct s2c_sandbox *out);
+
 /* Finds out in a process of its own what entering gives. For processes with one thread.
  */
 S2C_CHECK int s2c_sandbox_probe(struct s2c_sandbox *out, struct s2c_error **err);

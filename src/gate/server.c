@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "gate/estate.h"
+#include "gate/hosts.h"
 #include "gate/janitor.h"
 #include "gate/listener.h"
 #include "gate/policy_file.h"
@@ -359,13 +360,21 @@ static int open_audit(struct server *server, struct s2c_error **err)
 	return s2c_audit_write(server->core.audit, &started, err);
 }
 
-/* Before threads are there, since it is tried in a process of its own. */
+/*
+ * Before threads are there, since it is tried in a process of its own. A build's own gate
+ * has no time for that: where it cannot be entered, its worker says so to every client.
+ */
 static int check_sandbox(struct server *server, struct s2c_error **err)
 {
 	struct s2c_sandbox layers = {0};
 
-	if (s2c_sandbox_probe(&layers, err) < 0)
+	if (server->core.private_)
+		s2c_sandbox_look(&layers);
+	else if (s2c_sandbox_probe(&layers, err) < 0)
 		return -1;
+	if (!layers.seccomp)
+		return s2c_fail(err, S2C_EUNSUPPORTED,
+			"this kernel has no seccomp, without which a gate does not work");
 	if (layers.landlock || !server->core.policy->rules->sandbox_required)
 		return 0;
 	return s2c_fail(err, S2C_EUNSUPPORTED,
@@ -391,6 +400,8 @@ static int load(struct server *server, struct s2c_error **err)
 		.owner = opts->policy ? rules->upstream.owner_uid : opts->owner};
 	if (opts->remote)
 		server->core.upstream = (struct s2c_upstream){.remote = *opts->remote};
+	else
+		server->core.hosts = s2c_gate_hosts();
 	server->core.ledger = s2c_ledger_new(rules->limits.containers);
 	server->core.metrics = s2c_metrics_new();
 	s2c_metrics_set(server->core.metrics, S2C_METRIC_POLICY_LOADED, 0, time(NULL));

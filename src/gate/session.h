@@ -35,6 +35,8 @@ struct s2c_core {
 	bool private_; /* for one build: see s2c_rules_private() */
 	/* Of a private gate: an image that loses its name to the build is the build's. */
 	bool takes_over;
+	const char *hosts;    /* as gate/hosts.h has it; NULL: none */
+	atomic_bool no_hosts; /* the engine does not see that file */
 	struct s2c_ledger *ledger;
 	struct s2c_audit *audit; /* NULL: none */
 	struct s2c_metrics *metrics;

@@ -8,6 +8,7 @@
 #include "image/config.h"
 
 #define SHM_BYTES (64 * 1024 * 1024)
+#define HOSTS "/etc/hosts"
 
 /* ---- create ---- */
 
@@ -46,6 +47,17 @@ static void set_limits(struct s2c_json *host, const struct s2c_limits *limits)
 	s2c_json_set_int(host, "ShmSize", SHM_BYTES);
 }
 
+static void add_hosts(struct s2c_json *host, const char *path)
+{
+	struct s2c_json *mount = s2c_json_new_object();
+
+	s2c_json_set_str(mount, "Type", "bind");
+	s2c_json_set_str(mount, "Source", path);
+	s2c_json_set_str(mount, "Target", HOSTS);
+	s2c_json_set_bool(mount, "ReadOnly", true);
+	s2c_json_add(s2c_json_array_at(host, "Mounts"), mount);
+}
+
 static struct s2c_json *host_config(const struct s2c_gate_spec *spec)
 {
 	struct s2c_json *host = s2c_json_new_object();
@@ -73,6 +85,8 @@ static struct s2c_json *host_config(const struct s2c_gate_spec *spec)
 	set_null(host, "ReadonlyPaths");
 	set_limits(host, &spec->limits);
 	set_logs(host, spec->log_bytes);
+	if (spec->hosts)
+		add_hosts(host, spec->hosts);
 	return host;
 }
 
@@ -99,6 +113,8 @@ struct s2c_json *s2c_gate_template_create(const struct s2c_gate_spec *spec)
 	if (spec->entrypoint)
 		s2c_json_set_strv(root, "Entrypoint", spec->entrypoint);
 	s2c_json_set_str(root, "WorkingDir", spec->workdir);
+	if (spec->hosts)
+		s2c_json_set_bool(root, "NetworkDisabled", true);
 	s2c_json_set_bool(root, "Tty", false);
 	s2c_json_set_bool(root, "OpenStdin", true);
 	s2c_json_set_bool(root, "StdinOnce", true);
@@ -212,6 +228,18 @@ static bool is_own_ipc(const struct s2c_json *mode)
 	return false;
 }
 
+/* Nothing is published. podman lists the ports that an image exposes, with null for each.
+ */
+static bool publishes_nothing(const struct s2c_json *bindings)
+{
+	if (!s2c_json_is_object(bindings))
+		return is_empty(bindings);
+	s2c_json_foreach (list, bindings)
+		if (!s2c_json_is_null(list))
+			return false;
+	return true;
+}
+
 /* podman lists capabilities by name instead of "ALL". */
 static bool drops_all(const struct s2c_json *host, const struct s2c_json *inspect)
 {
@@ -235,12 +263,39 @@ static bool has_own_binds(const struct s2c_json *binds, const struct s2c_strv *v
 	return true;
 }
 
-static bool has_own_mounts(const struct s2c_json *mounts, const struct s2c_strv *volumes)
+/* The one mount of the host's: what it is of, and where, by the name of that member. */
+static bool is_hosts(
+	const struct s2c_json *mount, const char *path, const char *target_member)
+{
+	return path && same_text(s2c_json_get(mount, "Type"), "bind") &&
+	       same_text(s2c_json_get(mount, "Source"), path) &&
+	       same_text(s2c_json_get(mount, target_member), HOSTS);
+}
+
+/* What was asked for: it and nothing else, and no writing to it. */
+static bool has_asked_mounts(const struct s2c_json *mounts, const char *hosts)
+{
+	const struct s2c_json *first = s2c_json_first(mounts);
+	bool read_only = false;
+
+	if (!hosts)
+		return is_empty(mounts);
+	return s2c_json_len(mounts) == 1 && is_hosts(first, hosts, "Target") &&
+	       s2c_json_is_bool(s2c_json_get(first, "ReadOnly"), &read_only) && read_only;
+}
+
+static bool has_own_mounts(
+	const struct s2c_json *mounts, const struct s2c_strv *volumes, const char *hosts)
 {
 	s2c_json_foreach (mount, mounts) {
 		const char *type = s2c_json_str(s2c_json_get(mount, "Type"));
 		const char *at = s2c_json_str(s2c_json_get(mount, "Destination"));
+		bool writable = true;
 
+		if (is_hosts(mount, hosts, "Destination") &&
+			s2c_json_is_bool(s2c_json_get(mount, "RW"), &writable) &&
+			!writable)
+			continue;
 		if (!type || !streq(type, "volume") || !at || !volumes ||
 			s2c_strv_find(volumes, at) < 0)
 			return false;
@@ -271,10 +326,9 @@ int s2c_gate_template_check(const struct s2c_gate_spec *spec,
 	static const char *const nnp[] = {"no-new-privileges", "no-new-privileges=true",
 		"no-new-privileges:true", NULL};
 	static const char *const nothing[] = {"CapAdd", "Privileged", "Devices",
-		"DeviceCgroupRules", "GroupAdd", "VolumesFrom", "PortBindings",
-		"PublishAllPorts", "AutoRemove", "Sysctls", "Cgroup", "CgroupParent",
-		"ExtraHosts", "Links", "Tmpfs", "Mounts", "DeviceRequests",
-		"Annotations"};
+		"DeviceCgroupRules", "GroupAdd", "VolumesFrom", "PublishAllPorts",
+		"AutoRemove", "Sysctls", "Cgroup", "CgroupParent", "ExtraHosts", "Links",
+		"Tmpfs", "DeviceRequests", "Annotations"};
 	static const char *const own[] = {"PidMode", "IpcMode", "UTSMode", "UsernsMode"};
 	const struct s2c_json *host = s2c_json_get(inspect, "HostConfig");
 	const struct s2c_json *config = s2c_json_get(inspect, "Config");
@@ -286,6 +340,8 @@ int s2c_gate_template_check(const struct s2c_gate_spec *spec,
 	for (size_t i = 0; i < ARRAY_SIZE(nothing); i++)
 		if (!is_empty(s2c_json_get(host, nothing[i])))
 			return differs(nothing[i], err);
+	if (!publishes_nothing(s2c_json_get(host, "PortBindings")))
+		return differs("PortBindings", err);
 	if (is_uncovered(s2c_json_get(host, "MaskedPaths")) ||
 		is_uncovered(s2c_json_get(host, "ReadonlyPaths")))
 		return differs("MaskedPaths", err);
@@ -293,7 +349,9 @@ int s2c_gate_template_check(const struct s2c_gate_spec *spec,
 		return differs("IpcMode", err);
 	if (!has_own_binds(s2c_json_get(host, "Binds"), spec->volumes))
 		return differs("Binds", err);
-	if (!has_own_mounts(s2c_json_get(inspect, "Mounts"), spec->volumes))
+	if (!has_asked_mounts(s2c_json_get(host, "Mounts"), spec->hosts) ||
+		!has_own_mounts(
+			s2c_json_get(inspect, "Mounts"), spec->volumes, spec->hosts))
 		return differs("Mounts", err);
 	/* podman says what docker leaves out. */
 	for (size_t i = 0; i < ARRAY_SIZE(own); i++)

@@ -23,6 +23,9 @@ struct s2c_gate_spec {
 		*unset;      /* variables that podman adds and must not; may be NULL */
 	const char *workdir; /* "": that of the image */
 	const char *network;
+	/* Network "none", without the engine's help: the file that is /etc/hosts, as
+	 * gate/hosts.h has it. NULL: the engine sees to it. */
+	const char *hosts;
 	struct s2c_limits limits;
 	uint64_t log_bytes;            /* kept by the engine; 0: none */
 	const struct s2c_strv *labels; /* key, value, ... */

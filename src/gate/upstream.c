@@ -54,19 +54,19 @@ static ssize_t call_read(
 	}
 }
 
-static int call_write(
-	struct s2c_writer *w, const void *buf, size_t len, struct s2c_error **err)
+static int call_write_parts(
+	struct s2c_writer *w, struct iovec *parts, size_t n, struct s2c_error **err)
 {
 	struct s2c_gate_call *call =
 		(struct s2c_gate_call *)((char *)w - offsetof(struct s2c_gate_call, out));
-	const char *at = buf;
+	size_t first = s2c_parts_rest(parts, n, 0);
 
-	while (len) {
-		ssize_t n = send(call->fd, at, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+	while (first < n) {
+		struct msghdr rest = {.msg_iov = parts + first, .msg_iovlen = n - first};
+		ssize_t done = sendmsg(call->fd, &rest, MSG_DONTWAIT | MSG_NOSIGNAL);
 
-		if (n >= 0) {
-			at += n;
-			len -= (size_t)n;
+		if (done >= 0) {
+			first += s2c_parts_rest(parts + first, n - first, (size_t)done);
 		} else if (errno == EAGAIN) {
 			if (await(call, POLLOUT, err) < 0)
 				return -1;
@@ -76,6 +76,14 @@ static int call_write(
 		}
 	}
 	return 0;
+}
+
+static int call_write(
+	struct s2c_writer *w, const void *buf, size_t len, struct s2c_error **err)
+{
+	struct iovec all = {.iov_base = (void *)buf, .iov_len = len};
+
+	return call_write_parts(w, &all, 1, err);
 }
 
 /* Both are parts of the call. */
@@ -205,11 +213,14 @@ static int send_request(struct s2c_gate_call *call, const struct s2c_upstream *u
 	} else {
 		s2c_strv_add(&lines, "Connection: close");
 	}
-	if (s2c_http1_write_request(&text, opts->method, target, &lines, err) < 0 ||
-		s2c_write(&call->out, text.data, text.len, err) < 0)
+	if (s2c_http1_write_request(&text, opts->method, target, &lines, err) < 0)
 		return -1;
-	return opts->json ? s2c_write(&call->out, opts->json, strlen(opts->json), err)
-			  : 0;
+	struct iovec parts[] = {
+		{.iov_base = text.data, .iov_len = text.len},
+		{.iov_base = (char *)opts->json,
+			.iov_len = opts->json ? strlen(opts->json) : 0},
+	};
+	return s2c_write_parts(&call->out, parts, ARRAY_SIZE(parts), err);
 }
 
 int s2c_gate_call_begin(struct s2c_ctx *ctx, const struct s2c_upstream *upstream,
@@ -218,8 +229,9 @@ int s2c_gate_call_begin(struct s2c_ctx *ctx, const struct s2c_upstream *upstream
 {
 	static const struct s2c_reader_ops in = {
 		.read = call_read, .free = part_of_reader};
-	static const struct s2c_writer_ops out = {
-		.write = call_write, .free = part_of_writer};
+	static const struct s2c_writer_ops out = {.write = call_write,
+		.write_parts = call_write_parts,
+		.free = part_of_writer};
 
 	*call = (struct s2c_gate_call){
 		.ctx = ctx,

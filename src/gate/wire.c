@@ -7,7 +7,6 @@
 #include "gate/field.h"
 
 #define FRAME_HEAD 5
-#define AT_ONCE_MAX (16u * 1024) /* bytes that are worth a copy to be one write */
 #define ARCHIVE_FRAME (64u * 1024)
 #define HEADERS_MAX (32u * 1024)
 #define GRANT_MAX 64u
@@ -80,20 +79,11 @@ int s2c_wire_send(struct s2c_wire *wire, enum s2c_gate_frame type, const void *d
 	if (len > limit_of(type))
 		return s2c_fail(err, S2C_ELIMIT, "a frame of more than %zu bytes",
 			limit_of(type));
-	if (len && len <= AT_ONCE_MAX) {
-		unsigned char both[FRAME_HEAD + AT_ONCE_MAX];
-
-		memcpy(both, head, sizeof(head));
-		memcpy(both + sizeof(head), data, len);
-		int rc = s2c_write(wire->out, both, sizeof(head) + len, err);
-		/* An ask may hold a secret. */
-		if (type == S2C_FRAME_ASK)
-			explicit_bzero(both, sizeof(head) + len);
-		return rc;
-	}
-	if (s2c_write(wire->out, head, sizeof(head), err) < 0)
-		return -1;
-	return len ? s2c_write(wire->out, data, len, err) : 0;
+	struct iovec parts[] = {
+		{.iov_base = head, .iov_len = sizeof(head)},
+		{.iov_base = (void *)data, .iov_len = len},
+	};
+	return s2c_write_parts(wire->out, parts, ARRAY_SIZE(parts), err);
 }
 
 int s2c_wire_send_ask(

@@ -3,6 +3,7 @@
 
 #include <poll.h>
 
+#include "codec/json.h"
 #include "gate/archive.h"
 #include "gate/client.h"
 #include "gate/filter.h"
@@ -323,9 +324,33 @@ static int next_request(struct worker *w, struct s2c_error **err)
 		       : 0;
 }
 
+/* Without a sandbox nothing of the client is read; it is told why. Best effort. */
+static void excuse(struct worker *w, const struct s2c_error *why)
+{
+	CLEAN_JSON struct s2c_json *root = s2c_json_new_object();
+	CLEAN_BUF struct s2c_buf text = S2C_BUF_INIT(S2C_HTTP1_RESPONSE_MAX);
+	CLEAN_STRV struct s2c_strv lines = S2C_STRV_INIT;
+	const char *name = s2c_gate_code_name(S2C_GATE_INTERNAL);
+	CLEAN_FREE char *sentence = xasprintf(
+		"s2c gate: %s: %s", name, s2c_error_message(why));
+
+	s2c_json_set_str(root, "message", sentence);
+	CLEAN_FREE char *body = s2c_json_print(root, S2C_JSON_COMPACT);
+	s2c_strv_addf(&lines, "S2c-Gate-Code: %s", name);
+	s2c_strv_add(&lines, "Content-Type: application/json");
+	s2c_strv_addf(&lines, "Content-Length: %zu", strlen(body));
+	s2c_strv_add(&lines, "Connection: close");
+	if (s2c_http1_write_response(
+		    &text, s2c_gate_code_status(S2C_GATE_INTERNAL), &lines, NULL) < 0 ||
+		s2c_buf_puts(&text, body, NULL) < 0)
+		return;
+	(void)!s2c_write(&w->client.out, text.data, text.len, NULL);
+}
+
 int s2c_worker_run(int client, int wire, unsigned header_seconds)
 {
 	struct worker w = {.ctx = s2c_ctx_new((struct s2c_sink){0})};
+	CLEAN_ERROR struct s2c_error *why = NULL;
 	int rc;
 
 	s2c_wire_init(&w.wire, w.ctx, wire);
@@ -333,8 +358,10 @@ int s2c_worker_run(int client, int wire, unsigned header_seconds)
 	w.client.head_seconds = header_seconds;
 	w.stream = s2c_http1_stream_new(&w.client.in, false);
 	/* Nothing of the client was read so far. */
-	if (s2c_sandbox_enter(NULL, NULL) < 0)
+	if (s2c_sandbox_enter(NULL, &why) < 0) {
+		excuse(&w, why);
 		return -1;
+	}
 	do
 		rc = next_request(&w, NULL);
 	while (rc > 0);

@@ -14,10 +14,10 @@
 #define S2C_WORKER_COMMIT_MAX (256u * 1024)
 
 /*
- * Serves until the client or the core goes. Enters the sandbox first; -1 if it cannot,
- * or after anything but an orderly end. Descriptors: the client's connection, the
- * worker's end of the channel. `header_seconds` are for a whole head, from its first
- * byte.
+ * Serves until the client or the core goes. Enters the sandbox first; if it cannot,
+ * it only says so to the client. -1 then, or after anything but an orderly end.
+ * Descriptors: the client's connection, the worker's end of the channel. `header_seconds`
+ * are for a whole head, from its first byte.
  */
 int s2c_worker_run(int client, int wire, unsigned header_seconds);
 

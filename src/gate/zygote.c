@@ -12,6 +12,8 @@
 
 #include "gate/worker.h"
 
+#define WIRE_BYTES (256 * 1024) /* the kernel may have a lower maximum */
+
 enum { CLIENT, WIRE, FDS };
 
 /* ---- both sides ---- */
@@ -191,6 +193,14 @@ void s2c_zygote_stop(struct s2c_zygote *zygote)
 	*zygote = (struct s2c_zygote)S2C_ZYGOTE_INIT;
 }
 
+/* Two large frames on their way: with less they come and go in halves. */
+static void make_room(int fd)
+{
+	int bytes = WIRE_BYTES;
+
+	(void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
+}
+
 int s2c_zygote_spawn(struct s2c_zygote *zygote, int client, unsigned header_seconds,
 	int *out_wire, struct s2c_error **err)
 {
@@ -198,6 +208,8 @@ int s2c_zygote_spawn(struct s2c_zygote *zygote, int client, unsigned header_seco
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
 		return s2c_fail_errno(err, errno, "cannot make a socket pair");
+	make_room(pair[0]);
+	make_room(pair[1]);
 	int rc = send_fds(zygote->fd, (const int[FDS]){client, pair[1]}, header_seconds);
 	int failure = errno;
 	(void)close(pair[1]);

@@ -149,14 +149,30 @@ static int take_refusal(struct s2c_http1_stream *stream,
 	return n < 0 ? -1 : 0;
 }
 
+int s2c_channel_dial(struct s2c_ctx *ctx, const char *socket_path,
+	struct s2c_channel *channel, struct s2c_error **err)
+{
+	return open_socket(ctx, socket_path, &channel->fd, err);
+}
+
+/* Nobody sends before being asked: what can be read is the end. */
+static bool is_over(int fd)
+{
+	char byte;
+
+	return recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0 || errno != EAGAIN;
+}
+
 int s2c_channel_open(struct s2c_ctx *ctx, const char *socket_path, const char *target,
 	struct s2c_channel *channel, struct s2c_error **err)
 {
-	CLEAN_FD int fd = -1;
+	CLEAN_FD int fd = take_fd(&channel->fd);
 	CLEAN_HTTP1_STREAM struct s2c_http1_stream *stream = NULL;
 	CLEAN_HTTP1_RESPONSE struct s2c_http1_response response = {0};
 
-	if (open_socket(ctx, socket_path, &fd, err) < 0 ||
+	if (fd >= 0 && is_over(fd))
+		s2c_clean_fd(&fd);
+	if ((fd < 0 && open_socket(ctx, socket_path, &fd, err) < 0) ||
 		send_request(ctx, fd, target, err) < 0)
 		return -1;
 	stream = s2c_http1_stream_new(s2c_reader_pipe(ctx, fd, false), true);

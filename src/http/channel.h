@@ -28,9 +28,17 @@ void s2c_channel_release(struct s2c_channel *channel);
 #define CLEAN_CHANNEL CLEAN(s2c_channel_release)
 
 /*
+ * Only connects, for an open to come: what takes its time at the other end, such as the
+ * start of a gate's worker, is over by then. *channel must be S2C_CHANNEL_INIT.
+ */
+S2C_CHECK int s2c_channel_dial(struct s2c_ctx *ctx, const char *socket_path,
+	struct s2c_channel *channel, struct s2c_error **err);
+
+/*
  * Connects to a unix socket and asks for the upgrade with POST and no body. Any complete
  * answer is success. S2C_ENET when nobody answers, S2C_EPROTO for what is not HTTP.
- * *channel must be S2C_CHANNEL_INIT.
+ * *channel must be S2C_CHANNEL_INIT, or one that was dialled: if that has been closed
+ * meanwhile, it is dialled again.
  */
 S2C_CHECK int s2c_channel_open(struct s2c_ctx *ctx, const char *socket_path,
 	const char *target, struct s2c_channel *channel, struct s2c_error **err);

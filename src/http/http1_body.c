@@ -323,22 +323,8 @@ struct chunked_writer {
 	struct s2c_writer *next;
 };
 
-#define AT_ONCE_MAX (16u * 1024) /* bytes that are worth a copy */
 /* The most that one size can say. */
 #define CHUNK_MAX ((1u << 4 * S2C_HTTP1_CHUNK_DIGITS_MAX) - 1)
-
-/* A small chunk is one write, so that who reads it wakes up once. */
-static int write_at_once(struct s2c_writer *next, const char *size, const char *data,
-	size_t len, struct s2c_error **err)
-{
-	char all[16 + AT_ONCE_MAX + 2];
-	size_t at = strlen(size);
-
-	memcpy(all, size, at);
-	memcpy(all + at, data, len);
-	memcpy(all + at + len, "\r\n", 2);
-	return s2c_write(next, all, at + len + 2, err);
-}
 
 static int chunked_write(
 	struct s2c_writer *w, const void *buf, size_t len, struct s2c_error **err)
@@ -348,19 +334,15 @@ static int chunked_write(
 
 	while (len) {
 		size_t n = len < CHUNK_MAX ? len : CHUNK_MAX;
-		char size[16];
+		char size[16], end[] = {'\r', '\n'};
+		int digits = snprintf(size, sizeof(size), "%zx\r\n", n);
+		struct iovec parts[] = {
+			{.iov_base = size, .iov_len = (size_t)digits},
+			{.iov_base = (char *)p, .iov_len = n},
+			{.iov_base = end, .iov_len = sizeof(end)},
+		};
 
-		(void)snprintf(size, sizeof(size), "%zx\r\n", n);
-		if (n <= AT_ONCE_MAX) {
-			if (write_at_once(self->next, size, p, n, err) < 0)
-				return -1;
-			p += n;
-			len -= n;
-			continue;
-		}
-		if (s2c_write(self->next, size, strlen(size), err) < 0 ||
-			s2c_write(self->next, p, n, err) < 0 ||
-			s2c_write(self->next, "\r\n", 2, err) < 0)
+		if (s2c_write_parts(self->next, parts, ARRAY_SIZE(parts), err) < 0)
 			return -1;
 		p += n;
 		len -= n;

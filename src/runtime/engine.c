@@ -131,10 +131,10 @@ int s2c_engine_call(struct s2c_ctx *ctx, struct s2c_engine *engine,
 		.patient = request->patient,
 		/*
 		 * A new connection each time keeps curl from sending a request again. A
-		 * gate of our own pays for each with a process, does not close them by
-		 * itself, and takes no request twice: names and states forbid it.
+		 * gate pays for each with a process, and takes no request twice: names
+		 * and states forbid it.
 		 */
-		.once = streq(request->method, "POST") && !engine->own_gate,
+		.once = streq(request->method, "POST") && !engine->gate,
 	};
 
 	if (body)
@@ -226,16 +226,32 @@ static int oldest_of(
 	return 0;
 }
 
+/* A refusal of HEAD has no words, so that they are asked for. */
+static int ask_ping(struct s2c_ctx *ctx, struct s2c_engine *engine,
+	struct s2c_http_response *response, struct s2c_error **err)
+{
+	struct s2c_engine_request ping = {
+		.method = "HEAD", .target = "/_ping", .what = "cannot reach it"};
+	CLEAN_ERROR struct s2c_error *cause = NULL;
+
+	if (s2c_engine_call(ctx, engine, &ping, response, &cause) == 0)
+		return 0;
+	if (!s2c_error_status(cause)) {
+		s2c_error_move(err, &cause);
+		return -1;
+	}
+	ping.method = "GET";
+	return s2c_engine_call(ctx, engine, &ping, response, err);
+}
+
 static int negotiate(
 	struct s2c_ctx *ctx, struct s2c_engine *engine, struct s2c_error **err)
 {
 	CLEAN_HTTP_RESPONSE struct s2c_http_response response = {0};
-	struct s2c_engine_request ping = {
-		.method = "HEAD", .target = "/_ping", .what = "cannot reach it"};
 	const char *newest, *os;
 	int minor, least = -1;
 
-	if (s2c_engine_call(ctx, engine, &ping, &response, err) < 0)
+	if (ask_ping(ctx, engine, &response, err) < 0)
 		return -1;
 	newest = s2c_http_header(&response, "api-version");
 	os = s2c_http_header(&response, "ostype");

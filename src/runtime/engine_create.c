@@ -450,6 +450,7 @@ void s2c_engine_rt_destroy(struct s2c_container *container)
 	if (*c->id)
 		s2c_engine_remove_container(c->runtime->ctx, c->runtime->engine, c->id);
 	remove_bad_image(c);
+	s2c_channel_release(&c->ahead);
 	free(c->bad_image);
 	s2c_strv_release(&c->files.made);
 	s2c_strv_release(&c->files.programs);
@@ -531,6 +532,7 @@ int s2c_engine_rt_create(struct s2c_ctx *ctx, struct s2c_runtime *runtime,
 	CLEAN_STRV struct s2c_strv env = S2C_STRV_INIT;
 	CLEAN_JSON struct s2c_json *body = NULL;
 
+	c->ahead = (struct s2c_channel)S2C_CHANNEL_INIT;
 	c->base.runtime = runtime;
 	c->runtime = c->files.runtime = s2c_engine_runtime_of(runtime);
 	c->files.id = c->id;
@@ -542,6 +544,9 @@ int s2c_engine_rt_create(struct s2c_ctx *ctx, struct s2c_runtime *runtime,
 		return s2c_wrap(err, "image '%s'", opts->image->name);
 	plan_env(c, opts->foresight ? opts->foresight->first : NULL, &env);
 	body = make_body(c, opts, &env);
+	/* Its worker gets ready while the engine makes the container. */
+	if (c->runtime->engine->own_gate)
+		(void)!s2c_channel_dial(ctx, c->runtime->engine->socket, &c->ahead, NULL);
 	if (post(ctx, c->runtime, body, c->id, err) < 0)
 		return -1;
 	/* A gate of our own has compared all of it before it answered. */

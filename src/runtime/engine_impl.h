@@ -7,6 +7,7 @@
 #define S2C_RUNTIME_ENGINE_IMPL_H
 
 #include "codec/json.h"
+#include "http/channel.h"
 #include "http/client.h"
 #include "runtime/backend.h"
 #include "runtime/engine.h"
@@ -159,6 +160,7 @@ struct s2c_engine_container {
 	struct s2c_strv excludes; /* removed at the end of a run */
 	struct s2c_strv own;      /* files copied in that no image may have */
 	struct s2c_strv left;     /* what could not be removed */
+	struct s2c_channel ahead; /* dialled for the first run; may be none */
 	struct s2c_engine_kept kept;
 	struct s2c_engine_account accounts[S2C_ENGINE_ACCOUNTS];
 	bool accounts_matter;

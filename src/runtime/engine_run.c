@@ -275,6 +275,8 @@ static int attach(struct run *run, struct s2c_error **err)
 					    "stdout=1&stderr=1",
 		engine->version, run->c->id);
 
+	run->channel = run->c->ahead;
+	run->c->ahead = (struct s2c_channel)S2C_CHANNEL_INIT;
 	if (s2c_channel_open(run->ctx, engine->socket, target, &run->channel, err) < 0)
 		return s2c_wrap(err, "cannot attach to the container");
 	if (run->channel.fd < 0)
@@ -486,6 +488,10 @@ static int carry_out(struct run *run, struct s2c_error **err)
 	if (attach(run, err) < 0 || prepare_input(run, err) < 0)
 		return -1;
 	run->c->started = run->c->files.changed = true;
+	/* As much as fits waits there for the shell, which starts long before the engine
+	 * says that it has. podman has no place for it yet. */
+	if (!run->c->runtime->engine->podman)
+		send_input(run);
 	if (post(run->ctx, run, "start", "cannot start the container", err) < 0)
 		return -1;
 	while (rc == 0 && !run->ended)

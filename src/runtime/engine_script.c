@@ -111,8 +111,11 @@ static int print_check(
 		VAR "s=\n"
 		    "if [ -r /proc/self/status ]; then\n"
 		    "while read -r " VAR "k " VAR "v " VAR "r; do\n"
-		    "case $" VAR "k in Uid:|Gid:|CapInh:|CapPrm:|CapEff:|CapBnd:|CapAmb:|"
-		    "NoNewPrivs:) " VAR "s=\"$" VAR "s $" VAR "v\";; esac\n"
+		    "case $" VAR
+		    "k in Uid:|Gid:|CapInh:|CapPrm:|CapEff:|CapBnd:|CapAmb:) " VAR
+		    "s=\"$" VAR "s $" VAR "v\";;\n"
+		    /* What follows is long, and shells read it byte by byte. */
+		    "NoNewPrivs:) " VAR "s=\"$" VAR "s $" VAR "v\"; break;; esac\n"
 		    "done </proc/self/status\n"
 		    "[ \"$" VAR "s\" = ' %u %u %s %s %s %s %s 1' ] || " VAR
 		    "f \"rights$" VAR "s\"\n"

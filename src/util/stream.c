@@ -23,6 +23,30 @@ int s2c_write(struct s2c_writer *w, const void *buf, size_t len, struct s2c_erro
 	return len ? w->ops->write(w, buf, len, err) : 0;
 }
 
+int s2c_write_parts(
+	struct s2c_writer *w, struct iovec *parts, size_t n, struct s2c_error **err)
+{
+	if (w->ops->write_parts)
+		return w->ops->write_parts(w, parts, n, err);
+	for (size_t i = 0; i < n; i++)
+		if (s2c_write(w, parts[i].iov_base, parts[i].iov_len, err) < 0)
+			return -1;
+	return 0;
+}
+
+size_t s2c_parts_rest(struct iovec *parts, size_t n, size_t done)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (done < parts[i].iov_len) {
+			parts[i].iov_base = (char *)parts[i].iov_base + done;
+			parts[i].iov_len -= done;
+			return i;
+		}
+		done -= parts[i].iov_len;
+	}
+	return n;
+}
+
 int s2c_finish(struct s2c_writer *w, struct s2c_error **err)
 {
 	return w->ops->finish ? w->ops->finish(w, err) : 0;
@@ -204,27 +228,38 @@ static int fd_write(
 	return s2c_fs_write_all(((struct fd_writer *)w)->fd, buf, len, err);
 }
 
+/* Mostly there is room, so it is waited for only when there is not. */
+static int pipe_write_parts(
+	struct s2c_writer *w, struct iovec *parts, size_t n, struct s2c_error **err)
+{
+	struct fd_writer *self = (struct fd_writer *)w;
+	struct pollfd room = {.fd = self->fd, .events = POLLOUT};
+	size_t first = s2c_parts_rest(parts, n, 0);
+
+	while (first < n) {
+		if (s2c_ctx_check(self->ctx, err) < 0)
+			return -1;
+		ssize_t done = writev(self->fd, parts + first, (int)(n - first));
+
+		if (done >= 0) {
+			first += s2c_parts_rest(parts + first, n - first, (size_t)done);
+			continue;
+		}
+		if (errno != EINTR && errno != EAGAIN)
+			return s2c_fail_errno(err, errno, "cannot write");
+		if (errno == EAGAIN &&
+			s2c_ctx_poll(self->ctx, &room, 1, -1, NULL, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
 static int pipe_write(
 	struct s2c_writer *w, const void *buf, size_t len, struct s2c_error **err)
 {
-	struct fd_writer *self = (struct fd_writer *)w;
-	const char *p = buf;
+	struct iovec all = {.iov_base = (void *)buf, .iov_len = len};
 
-	while (len) {
-		struct pollfd ready = {.fd = self->fd, .events = POLLOUT};
-		ssize_t n;
-
-		if (s2c_ctx_poll(self->ctx, &ready, 1, -1, NULL, err) < 0)
-			return -1;
-		n = write(self->fd, p, len);
-		if (n < 0 && errno != EINTR && errno != EAGAIN)
-			return s2c_fail_errno(err, errno, "cannot write");
-		if (n < 0)
-			continue;
-		p += n;
-		len -= (size_t)n;
-	}
-	return 0;
+	return pipe_write_parts(w, &all, 1, err);
 }
 
 static void fd_writer_free(struct s2c_writer *w)
@@ -243,6 +278,7 @@ static const struct s2c_writer_ops fd_writer_ops = {
 
 static const struct s2c_writer_ops pipe_writer_ops = {
 	.write = pipe_write,
+	.write_parts = pipe_write_parts,
 	.free = fd_writer_free,
 };
 

@@ -10,6 +10,7 @@
 
 #include <stdint.h>
 #include <sys/types.h>
+#include <sys/uio.h>
 
 #include "util/buf.h"
 #include "util/ctx.h"
@@ -37,6 +38,12 @@ struct s2c_writer_ops {
 	S2C_CHECK int (*write)(struct s2c_writer *w, const void *buf, size_t len,
 		struct s2c_error **err);
 	/*
+	 * The same for parts of memory, at once if that can be: who reads then wakes up
+	 * once. May change `parts`. NULL: one write for each.
+	 */
+	S2C_CHECK int (*write_parts)(struct s2c_writer *w, struct iovec *parts, size_t n,
+		struct s2c_error **err);
+	/*
 	 * Flushes what is held back and finishes `next` too; called at most once, no
 	 * write may follow. Without it the output is incomplete. NULL: nothing to flush.
 	 */
@@ -53,6 +60,11 @@ S2C_CHECK ssize_t s2c_read(
 	struct s2c_reader *r, void *buf, size_t len, struct s2c_error **err);
 S2C_CHECK int s2c_write(
 	struct s2c_writer *w, const void *buf, size_t len, struct s2c_error **err);
+S2C_CHECK int s2c_write_parts(
+	struct s2c_writer *w, struct iovec *parts, size_t n, struct s2c_error **err);
+/* For those that write parts: the first of them that is not empty, with `done` bytes
+ * less; n when there is none. */
+size_t s2c_parts_rest(struct iovec *parts, size_t n, size_t done);
 S2C_CHECK int s2c_finish(struct s2c_writer *w, struct s2c_error **err);
 void s2c_reader_free(struct s2c_reader *r); /* NULL is fine */
 void s2c_writer_free(struct s2c_writer *w);

@@ -1,10 +1,11 @@
 """The builder images that are shipped, made once for each machine and put into stores of tests."""
+import pathlib
 import subprocess
 
 from support import PROGRAM, S2C, TOP, clean_env
 
 # Root file systems, under names that change with what they are made of.
-CACHE = "/var/tmp/s2c-builders"
+CACHE = str(pathlib.Path.home() / ".cache/s2c-builders")
 MAKE_SECONDS = 1200  # hundreds of packages, on a slow network
 
 

@@ -1,8 +1,14 @@
 """The engines of engines.py as fixtures, and builder images in them."""
+import pathlib
+import shutil
+import tempfile
+
 import pytest
 
 from engines import Engine, base_dir
 from support import Builder
+
+TOP = pathlib.Path(__file__).resolve().parents[2]
 
 
 def running(name):
@@ -11,6 +17,16 @@ def running(name):
         yield made.start()
     finally:
         made.stop()
+
+
+@pytest.fixture
+def hosts_file():
+    """A file of hosts as it is installed: where only root can put files, so not in /tmp."""
+    directory = pathlib.Path(tempfile.mkdtemp(prefix="s2c-test-", dir="/var/lib"))
+    shutil.copy(TOP / "src/gate/hosts", directory / "hosts")
+    (directory / "hosts").chmod(0o644)
+    yield str(directory / "hosts")
+    shutil.rmtree(directory)
 
 
 @pytest.fixture(scope="session")

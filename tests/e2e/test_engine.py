@@ -95,6 +95,30 @@ def test_process_has_no_rights(engine, made, app):
     assert set(rights.values()) == {"0" * 16} and len(rights) == 5
 
 
+HOSTS_PROBE = ASSEMBLE + """
+grep -q '127.0.0.1.*localhost' /etc/hosts; grep ' /etc/hosts ' /proc/self/mountinfo >/srv/mount
+tail -n +3 /proc/net/dev | cut -d: -f1 >/srv/interfaces
+(echo x >>/etc/hosts) 2>/dev/null && exit 9
+:
+"""
+
+
+@pytest.mark.parametrize("installed", [False, True])
+def test_no_network_has_a_localhost(engine, made, app, hosts_file, installed):
+    """Whoever sees to it: the engine, or with docker a file that is installed with s2c."""
+    made.make("builder/hosts", assemble=HOSTS_PROBE)
+    env = {"S2C_GATE_HOSTS": hosts_file if installed else "/nonexistent"}
+    made.build(app, "builder/hosts", "myapp", "--network", "none", env=env)
+    with engine.layer("myapp") as tar:
+        names = {m.name.rstrip("/") for m in tar}
+        mount = tar.extractfile("srv/mount").read().decode()
+        assert tar.extractfile("srv/interfaces").read().split() == [b"lo"]
+    ours = installed and engine.name == "docker"
+    assert (f"{hosts_file} /etc/hosts ro" in mount) == ours, mount
+    assert engine.name == "podman" or not {n for n in names if n.startswith("etc")}, names
+    assert engine.run("myapp", "cat", "/srv/index.html")
+
+
 @pytest.mark.parametrize("user,uid", [("app", "1001"), ("other:apps", "2000"), ("2000:5", "2000")])
 def test_users(engine, made, app, user, uid):
     made.make("builder/user", user=user, assemble="#!/bin/sh\nid -u > /tmp/uid; id -g >> /tmp/uid\n")

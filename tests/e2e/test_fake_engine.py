@@ -1,5 +1,6 @@
 """Engines that misbehave: a clear error, and nothing left in them. And good ones that see to it
 that s2c asks for nothing but what a gate lets through, and its gate for what it should."""
+import os
 import pathlib
 import re
 import sys
@@ -62,6 +63,71 @@ def test_good_build(s2c, fake, app):
     assert sorted(image["Config"]["Env"]) == ["A=b", "PATH=/bin"]
     assert image["RootFS"]["Layers"][0] == LAYER
     assert not fake.containers
+
+
+@pytest.fixture
+def hosts(hosts_file):
+    """An engine behind a gate that has a file of hosts."""
+    for engine in scripted(True):
+        engine.hosts = True
+        yield engine, {"S2C_GATE_HOSTS": hosts_file}
+
+
+def mount(hosts_file):
+    return [{"Type": "bind", "Source": hosts_file, "Target": "/etc/hosts", "ReadOnly": True}]
+
+
+def test_no_network_is_not_set_up(s2c, hosts, hosts_file, app):
+    engine, env = hosts
+    assert build(s2c, engine, app, "--network", "none", env=env).returncode == 0
+    # What the image is looked at by has no network either.
+    assert [(c.get("NetworkDisabled"), c["HostConfig"].get("Mounts")) for c in engine.created] == [
+        (True, mount(hosts_file))] * 2
+    assert all(c["HostConfig"]["NetworkMode"] == "none" for c in engine.created)
+
+
+def test_a_network_is_set_up(s2c, hosts, app):
+    engine, env = hosts
+    assert build(s2c, engine, app, env=env).returncode == 0
+    assert [c["HostConfig"]["NetworkMode"] for c in engine.created] == ["none", "default"]
+    assert "NetworkDisabled" not in engine.created[1] and "Mounts" not in engine.created[1]["HostConfig"]
+
+
+def test_engine_that_does_not_see_the_file(s2c, hosts, app):
+    engine, env = hosts
+    engine.fault("POST", "/containers/create", "status", times=1, status=400,
+                 body=b'{"message":"invalid mount config for type \\"bind\\": bind source path does not exist"}')
+    assert build(s2c, engine, app, "--network", "none", env=env).returncode == 0
+    # Asked once, and never again.
+    assert ["Mounts" in c["HostConfig"] for c in engine.created] == [True, False, False]
+
+
+def test_engine_that_refuses_all_containers(s2c, hosts, app):
+    engine, env = hosts
+    engine.fault("POST", "/containers/create", "status", status=400, body=b'{"message":"no containers today"}')
+    done = build(s2c, engine, app, "--network", "none", env=env)
+    assert done.returncode == 1 and "no containers today" in done.stderr
+    assert ["Mounts" in c["HostConfig"] for c in engine.created] == [True, False]
+
+
+@pytest.mark.parametrize("edit", [
+    lambda c: c["HostConfig"].pop("Mounts"),
+    lambda c: c["HostConfig"]["Mounts"][0].update(Source="/etc/passwd"),
+    lambda c: c["HostConfig"]["Mounts"][0].update(ReadOnly=False),
+    lambda c: c["HostConfig"]["Mounts"].append({"Type": "bind", "Source": "/", "Target": "/host"}),
+    lambda c: c["Mounts"].append({"Type": "bind", "Source": "/", "Destination": "/host", "RW": False})])
+def test_engine_that_mounts_something_else(s2c, hosts, app, edit):
+    engine, env = hosts
+    engine.fault("GET", "/containers/.*/json", "edit", do=edit)
+    done = build(s2c, engine, app, "--network", "none", env=env)
+    assert done.returncode == 1 and "'Mounts' is something else" in done.stderr, done.stderr
+    assert not engine.containers
+
+
+def test_a_file_of_hosts_that_others_may_write(s2c, hosts_file, fake, app):
+    os.chmod(hosts_file, 0o666)
+    assert build(s2c, fake, app, "--network", "none", env={"S2C_GATE_HOSTS": hosts_file}).returncode == 0
+    assert all("Mounts" not in c["HostConfig"] for c in fake.created)
 
 
 def test_push_and_pull(s2c, fake, app):

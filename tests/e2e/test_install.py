@@ -29,7 +29,7 @@ def test_everything_is_there(installed):
     assert there == pages | {
         "bin/s2c", "share/bash-completion/completions/s2c", "share/zsh/site-functions/_s2c",
         "share/fish/vendor_completions.d/s2c.fish",
-        "lib/systemd/system/s2c-gate.service", "lib/systemd/system/s2c-gate.socket"}
+        "lib/systemd/system/s2c-gate.service", "lib/systemd/system/s2c-gate.socket", "share/s2c/hosts"}
     version = subprocess.run([installed / "bin/s2c", "version"], env=clean_env(), capture_output=True, text=True)
     assert version.stdout.startswith("s2c ")
 

@@ -111,7 +111,7 @@ static const char podman[] =
 	"'Cmd':['/usr/libexec/s2i/assemble','it`s'],'Entrypoint':[],"
 	"'WorkingDir':'/w'},'HostConfig':{'Binds':[],'NetworkMode':'none',"
 	"'Privileged':false,'CapAdd':[],'CapDrop':['CAP_CHOWN','CAP_KILL'],"
-	"'SecurityOpt':['no-new-privileges']}}";
+	"'SecurityOpt':['no-new-privileges'],'PortBindings':{'80/tcp':null}}}";
 
 static struct s2c_json *inspect(const char *text)
 {
@@ -167,7 +167,10 @@ static void test_check_finds(void **state)
 		{"HostConfig", "DeviceRequests", "[{}]"},
 		{"HostConfig", "DeviceCgroupRules", "['a']"},
 		{"HostConfig", "VolumesFrom", "['x']"},
-		{"HostConfig", "PortBindings", "{'80/tcp':null}"},
+		{"HostConfig", "PortBindings", "{'80/tcp':[]}"},
+		{"HostConfig", "PortBindings", "{'80/tcp':null,'81/tcp':[{}]}"},
+		{"HostConfig", "PortBindings", "[null]"},
+		{"HostConfig", "PortBindings", "'80/tcp'"},
 		{"HostConfig", "PublishAllPorts", "true"},
 		{"HostConfig", "AutoRemove", "true"},
 		{"HostConfig", "Sysctls", "{'a':'b'}"},
@@ -215,6 +218,105 @@ static void test_check_finds(void **state)
 	s2c_json_add_str(s2c_json_array_at(root, "EffectiveCaps"), "CAP_CHOWN");
 	assert_fails(
 		s2c_gate_template_check(&made.spec, root, &terr), S2C_EPROTO, "CapDrop");
+}
+
+/* ---- the file of hosts ---- */
+
+#define HOSTS_FILE "/usr/share/s2c/hosts"
+
+static void test_hosts(void **state)
+{
+	static const char mount[] = "'NetworkDisabled':true,'Tty':false,'OpenStdin':true";
+	static const char asked[] = "'Mounts':[{'Type':'bind','Source':'" HOSTS_FILE
+				    "','Target':'/etc/hosts','ReadOnly':true}]}}";
+	CLEAN(made_release) struct made made;
+
+	make(&made);
+	CLEAN_JSON struct s2c_json *without = s2c_gate_template_create(&made.spec);
+	assert_null(s2c_json_get(without, "NetworkDisabled"));
+	assert_null(s2c_json_get(s2c_json_get(without, "HostConfig"), "Mounts"));
+	made.spec.hosts = HOSTS_FILE;
+	CLEAN_JSON struct s2c_json *with = s2c_gate_template_create(&made.spec);
+	CLEAN_FREE char *text = s2c_json_print(with, S2C_JSON_COMPACT);
+	for (char *at = text; *at; at++)
+		*at = *at == '"' ? '\'' : *at;
+	assert_non_null(strstr(text, mount));
+	assert_non_null(strstr(text, asked));
+}
+
+/* The mount as an engine shows it: what it was asked for, and what it made. */
+static void test_check_hosts(void **state)
+{
+#define ASKED                                                                            \
+	"{'Type':'bind','Source':'" HOSTS_FILE "','Target':'/etc/"                       \
+					       "hosts','ReadOnly':true}"
+#define MADE                                                                             \
+	"{'Type':'bind','Source':'" HOSTS_FILE                                           \
+	"','Destination':'/etc/hosts','Mode':'','RW':false,'Propagation':'rprivate'}"
+	static const struct {
+		const char *hosts, *asked, *made;
+		bool fine;
+	} rows[] = {
+		{HOSTS_FILE, "[" ASKED "]", "[" MADE "]", true},
+		{HOSTS_FILE, "[" ASKED "]", "[]", true},
+		{NULL, "[" ASKED "]", "[" MADE "]", false},
+		{NULL, "[]", "[" MADE "]", false},
+		{HOSTS_FILE, "[]", "[]", false},
+		{HOSTS_FILE, "null", "[" MADE "]", false},
+		{HOSTS_FILE, "[" ASKED "," ASKED "]", "[" MADE "]", false},
+		{HOSTS_FILE, "[" ASKED ",{}]", "[" MADE "]", false},
+		{HOSTS_FILE, "[" ASKED "]", "[" MADE ",{'Type':'bind'}]", false},
+		{"/etc/passwd", "[" ASKED "]", "[" MADE "]", false},
+		{HOSTS_FILE,
+			"[{'Type':'bind','Source':'" HOSTS_FILE
+			"','Target':'/etc/hosts'}]",
+			"[]", false},
+		{HOSTS_FILE,
+			"[{'Type':'bind','Source':'" HOSTS_FILE
+			"','Target':'/etc/hosts','ReadOnly':false}]",
+			"[]", false},
+		{HOSTS_FILE,
+			"[{'Type':'bind','Source':'/','Target':'/etc/hosts','ReadOnly':"
+			"true}]",
+			"[]", false},
+		{HOSTS_FILE,
+			"[{'Type':'bind','Source':'" HOSTS_FILE
+			"','Target':'/etc','ReadOnly':true}]",
+			"[]", false},
+		{HOSTS_FILE, "[" ASKED "]",
+			"[{'Type':'bind','Source':'" HOSTS_FILE
+			"','Destination':'/etc/hosts','RW':true}]",
+			false},
+		{HOSTS_FILE, "[" ASKED "]",
+			"[{'Type':'bind','Source':'" HOSTS_FILE
+			"','Destination':'/etc/hosts'}]",
+			false},
+		{HOSTS_FILE, "[" ASKED "]",
+			"[{'Type':'bind','Source':'/etc/shadow','Destination':'/etc/"
+			"hosts','RW':false}]",
+			false},
+	};
+	CLEAN(made_release) struct made made;
+
+	make(&made);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		CLEAN_JSON struct s2c_json *root = inspect(dockerd);
+		CLEAN_FREE char *value = xasprintf(
+			"[%s,%s]", rows[i].asked, rows[i].made);
+		CLEAN_JSON struct s2c_json *both = json_of(value);
+		const struct s2c_json *asked = s2c_json_first(both);
+
+		made.spec.hosts = rows[i].hosts;
+		s2c_json_set(s2c_json_object_at(root, "HostConfig"), "Mounts",
+			s2c_json_copy(asked));
+		s2c_json_set(root, "Mounts", s2c_json_copy(s2c_json_next(asked)));
+		int rc = s2c_gate_template_check(&made.spec, root, &terr);
+		if ((rc == 0) != rows[i].fine)
+			fail_msg("row %zu: %s", i, rc == 0 ? "passes" : "does not pass");
+		if (rc < 0)
+			assert_non_null(strstr(s2c_error_message(terr), "Mounts"));
+		s2c_error_free(TAKE(terr));
+	}
 }
 
 /* ---- commit ---- */
@@ -379,6 +481,8 @@ int main(void)
 		cmocka_unit_test(test_create),
 		cmocka_unit_test(test_check),
 		cmocka_unit_test(test_check_finds),
+		cmocka_unit_test(test_hosts),
+		cmocka_unit_test(test_check_hosts),
 		cmocka_unit_test(test_commit),
 		cmocka_unit_test(test_changes),
 		cmocka_unit_test(test_changes_refused),

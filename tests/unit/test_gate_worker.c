@@ -9,9 +9,11 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 
 #include "codec/tar.h"
 #include "gate/wire.h"
+#include "gate/worker.h"
 #include "gate/zygote.h"
 
 #define HOST "Host: x\r\n"
@@ -447,6 +449,56 @@ static void test_zygote_gone(void **state)
 	expect_closed(stage);
 }
 
+#ifdef S2C_WITH_FAULT
+/* A worker whose n-th step fails, and what its client gets; empty: the step is another.
+ */
+static void fail_at(unsigned step, char *answer, size_t max)
+{
+	CLEAN_FREE char *number = xasprintf("%u", step);
+	int pair[2], wire[2];
+	size_t len = 0;
+	ssize_t n;
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, wire), 0);
+	pid_t pid = fork();
+	if (pid == 0) {
+		(void)close(pair[0]);
+		(void)close(wire[0]);
+		(void)setenv("S2C_FAULT", number, 1);
+		_exit(s2c_worker_run(pair[1], wire[1], 1) < 0);
+	}
+	(void)close(pair[1]);
+	(void)close(wire[1]);
+	/* A client that says nothing ends a worker that is well. */
+	(void)shutdown(pair[0], SHUT_WR);
+	while ((n = read(pair[0], answer + len, max - 1 - len)) > 0)
+		len += (size_t)n;
+	answer[len] = '\0';
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	(void)close(pair[0]);
+	(void)close(wire[0]);
+}
+
+static void test_no_sandbox(void **state)
+{
+	char answer[4096] = "";
+
+	for (unsigned step = 1; !*answer && step < 200; step++)
+		fail_at(step, answer, sizeof(answer));
+	assert_non_null(strstr(answer, "HTTP/1.1 500 "));
+	assert_non_null(strstr(answer, "S2c-Gate-Code: internal\r\n"));
+	assert_non_null(
+		strstr(answer, "{\"message\":\"s2c gate: internal: injected fault at "
+			       "'gate.sandbox'\"}"));
+}
+#else
+static void test_no_sandbox(void **state)
+{
+	skip_because("built without -Dfault=true");
+}
+#endif
+
 #define stage_test(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int main(void)
@@ -463,6 +515,7 @@ int main(void)
 		stage_test(test_crash),
 		stage_test(test_many),
 		stage_test(test_zygote_gone),
+		cmocka_unit_test(test_no_sandbox),
 	};
 
 	(void)signal(SIGPIPE, SIG_IGN);

@@ -30,6 +30,7 @@ import urllib.parse
 
 ALLOWED = [
     ("HEAD", r"/_ping", set()),
+    ("GET", r"/_ping", set()),  # for the words of a refusal
     ("GET", r"/version", set()),
     ("GET", r"/images/.+/json", set()),
     ("GET", r"/images/sha256:[0-9a-f]{64}/get", set()),
@@ -63,6 +64,8 @@ GATE_ALLOWED = [a for a in ALLOWED if a[1] not in (r"/version", r"/containers/cr
     ("POST", r"/commit", {"container", "pause"}),
 ]
 GATE_FIELDS = FIELDS | {"Tty", "Healthcheck"}
+# Where it has a file of hosts for containers without a network.
+HOSTS_FIELDS, HOSTS_HOST_FIELDS = {"NetworkDisabled"}, {"Mounts"}
 GATE_HOST_FIELDS = HOST_FIELDS | {
     "Binds", "Privileged", "CapAdd", "PidMode", "IpcMode", "UTSMode", "UsernsMode", "CgroupnsMode",
     "RestartPolicy", "AutoRemove", "PublishAllPorts", "PortBindings", "GroupAdd", "MaskedPaths",
@@ -116,6 +119,8 @@ class FakeEngine:
         self.lock = threading.RLock()
         self.faults, self.violations, self.log = [], [], []
         self.containers, self.images, self.names = {}, {}, {}
+        self.hosts = False  # the gate has a file of hosts
+        self.created = []   # bodies of creations
         self.files = {"/": None, "/bin": None, "/bin/sh": b"#!", "/etc": None, "/tmp": None, "/srv": None,
                       "/etc/passwd": b"root:x:0:0::/:/bin/sh\napp:x:1001:0::/srv:/bin/sh\n",
                       "/usr/libexec/s2i/assemble": b"#!", "/usr/libexec/s2i/run": b"#!"}
@@ -275,7 +280,10 @@ class FakeEngine:
         if path == "/containers/create":
             document = json.loads(body)
             fields, host_fields = (GATE_FIELDS, GATE_HOST_FIELDS) if self.gate else (FIELDS, HOST_FIELDS)
+            if self.hosts:
+                fields, host_fields = fields | HOSTS_FIELDS, host_fields | HOSTS_HOST_FIELDS
             strange = (set(document) - fields) | (set(document["HostConfig"]) - host_fields)
+            self.created.append(document)
             if strange:
                 self.violations.append(f"fields of create: {strange}")
         if path.endswith("/start") and body:

@@ -64,7 +64,7 @@ def test_failures_leave_nothing(tmp_path):
     assert create("x", tmp_path / "b").returncode == 0
 
 
-@pytest.fixture(params=["docker", "podman", "none"])
+@pytest.fixture(params=["docker", "podman", "none", "s2i"])
 def scaffold(request, tmp_path, rootfs_tar):
     """A scaffold whose base image is in an engine, and the words and variables for make."""
     kind = request.param
@@ -73,14 +73,13 @@ def scaffold(request, tmp_path, rootfs_tar):
     Builder(s2c, rootfs_tar).make(BASE, assemble=None, run=None, user=None, files=[link("bin/date", "busybox")])
     s2c.ok("save", BASE, f"docker-archive:{tmp_path}/base.tar")
     engine.load(tmp_path / "base.tar")
-    tool = tmp_path / "s2c"
-    tool.write_text(f'#!/bin/sh\nexec {PROGRAM} --root {s2c.root} "$@"\n')
-    tool.chmod(0o755)
+    tool = tmp_path / ("s2i" if kind == "s2i" else "s2c")
+    tool.symlink_to(PROGRAM)
     client = f"podman --url {engine.url}" if kind == "podman" else f"docker -H {engine.url}"
     assert create("--from", BASE, "builder/made", tmp_path / "made").returncode == 0
     words = ["make", "-C", str(tmp_path / "made"), f"ENGINE={client}"]
     # The engines of these tests have no network of their own.
-    env = clean_env(HOME=str(tmp_path), TOOL=str(tool), TEST_NETWORK="host",
+    env = clean_env(HOME=str(tmp_path), TOOL=str(tool), S2C_ROOT=str(s2c.root), TEST_NETWORK="host",
                     S2C_ENGINE="none" if kind == "none" else engine.url)
     yield engine, tmp_path / "made", words, env
     for name in ("localhost/s2i-candidate:test", "localhost/builder/made:latest", "builder/made:latest", BASE):
