@@ -54,6 +54,16 @@ struct s2c_build_options {
 	 */
 	bool incremental, remove_previous;
 	enum s2c_pull_policy incremental_pull_policy;
+
+	/*
+	 * Another image than the builder's that the result stands on, when it is pulled,
+	 * what of the build goes into it ("SRC[:DST];...", NULL-terminated), and who runs
+	 * assemble-runtime there.
+	 */
+	const char *runtime_image;
+	enum s2c_pull_policy runtime_pull_policy;
+	const char *const *runtime_artifacts;
+	const char *assemble_runtime_user;
 	const char *oci_runtime;
 	/*
 	 * A container engine that builds instead of s2c itself: "docker", "podman",
@@ -71,6 +81,8 @@ struct s2c_build_options {
 	unsigned timeout;	 /* seconds for the whole build */
 	const char *const *phase_timeouts; /* "PHASE=SECONDS", NULL-terminated or NULL */
 	const char *ca_bundle;	 /* file, or "host" */
+	bool keep_failed;	 /* what a failed assemble left, for s2c_shell_last() */
+	bool save_temp_dir;	 /* keep the work directory, and say where it is */
 	bool keep_build_files;	 /* leave <destination>/src and scripts in the image */
 
 	const char *compression; /* of the new layer: "gzip", "zstd:9"; NULL: gzip */

@@ -279,6 +279,8 @@ static int describe_mounts(
 				"build of it",
 				spec->text);
 			continue;
+		case S2C_SPEC_ARTIFACT: /* of another list */
+			continue;
 		case S2C_SPEC_INJECTION:
 		case S2C_SPEC_SECRET:
 			describe_secret(d, spec, mount);

@@ -11,6 +11,7 @@
 #include <sys/statvfs.h>
 
 #include "build/host_env.h"
+#include "build/kept.h"
 #include "build/labels.h"
 #include "build/rooted.h"
 #include "codec/ahead.h"
@@ -110,6 +111,11 @@ static int create(struct s2c_build_job *job, struct s2c_error **err)
 	};
 	struct s2c_container_opts opts;
 
+	/* Then it is not the one that is committed, and what is left in it may be asked
+	 * for. */
+	if (s2c_build_is_extended(job))
+		foresight = (struct s2c_container_foresight){.first = &first};
+
 	s2c_build_container_opts(job, mounts, &opts);
 	opts.image = job->builder;
 	opts.uid = job->plan->user.uid;
@@ -182,9 +188,17 @@ static int fail_assemble(struct s2c_build_job *job, int status, struct s2c_error
 int s2c_build_assemble(struct s2c_build_job *job, struct s2c_error **err)
 {
 	struct s2c_exec_opts opts = assemble_opts(job);
+	CLEAN_ERROR struct s2c_error *cause = NULL;
 	int status;
 
-	if (s2c_container_run(job->ctx, job->container, &opts, &status, err))
+	if (s2c_container_run(job->ctx, job->container, &opts, &status, &cause)) {
+		/* Who calls it off does not want to look into it. */
+		if (job->options->keep_failed && s2c_error_code(cause) == S2C_ETIMEOUT)
+			s2c_kept_make(job);
+		s2c_error_move(err, &cause);
 		return s2c_wrap(err, "assemble of '%s'", job->builder->name);
+	}
+	if (status && job->options->keep_failed)
+		s2c_kept_make(job);
 	return status ? fail_assemble(job, status, err) : 0;
 }

@@ -13,6 +13,20 @@
 #include "build/onbuild.h"
 #include "util/clock.h"
 
+/* --save-temp-dir, of which there is one for each build. */
+static void save_work(struct s2c_build_job *job)
+{
+	CLEAN_ERROR struct s2c_error *cause = NULL;
+	CLEAN_FREE char *path = NULL;
+
+	if (s2c_work_save(job->store, job->work, &path, &cause))
+		s2c_emit_log(job->ctx, S2C_WARN, "the work directory is not kept: %s",
+			s2c_error_message(cause));
+	else
+		s2c_emit_log(job->ctx, S2C_INFO,
+			"the work directory is kept: '%s'; 's2c prune' removes it", path);
+}
+
 #define CLEANUP_SECONDS 20
 
 /* With it go the images below it that nobody names: those are of the same build. */
@@ -28,6 +42,7 @@ static void drop_step(const struct s2c_build_job *job)
 
 void s2c_build_job_release(struct s2c_build_job *job)
 {
+	s2c_extension_release(&job->extension);
 	s2c_container_destroy(job->container);
 	s2c_plan_free(job->plan);
 	s2c_scripts_release(&job->scripts);
@@ -39,6 +54,8 @@ void s2c_build_job_release(struct s2c_build_job *job)
 	s2c_engine_gate_end(job->gate);
 	s2c_ignore_free(job->ignore);
 	s2c_source_free(job->source);
+	if (job->work && job->keeps_work)
+		save_work(job);
 	s2c_work_free(job->work);
 	s2c_image_free(job->builder);
 	s2c_image_free(job->before);
@@ -200,6 +217,7 @@ static int run_build(struct s2c_build_job *job, struct s2c_error **err)
 		{"prepare", s2c_build_prepare, without_triggers},
 		{"restore", s2c_build_restore, restores},
 		{"assemble", s2c_build_assemble, without_triggers},
+		{"extend", s2c_extension_run, s2c_build_is_extended},
 		{"prepare", s2c_onbuild_prepare, s2c_onbuild_wanted},
 		{"assemble", s2c_onbuild_run, s2c_onbuild_wanted},
 		{"commit", s2c_build_commit},
@@ -214,7 +232,8 @@ static void call_back(struct s2c_ctx *ctx, const struct s2c_build_job *job, bool
 {
 	struct s2c_callback callback = {
 		.url = job->options->callback_url,
-		.labels = success ? s2c_config_labels(job->plan->config) : NULL,
+		.labels = success ? s2c_config_labels(s2c_build_last_plan(job)->config)
+				  : NULL,
 		.success = success,
 		.ca_file = job->options->remote.ca_file,
 		.insecure_tls = job->options->remote.tls_verify_off,
@@ -234,6 +253,7 @@ int s2c_build_run(struct s2c_ctx *ctx, struct s2c_store *store,
 		.ctx = child,
 		.store = store,
 		.options = options,
+		.keeps_work = options->save_temp_dir,
 	};
 	int rc = run_build(&job, err);
 

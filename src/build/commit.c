@@ -41,48 +41,50 @@ int s2c_build_check_push(struct s2c_build_job *job, struct s2c_error **err)
 /* Labels that the script left behind, read inside the container's root. */
 static int merge_metadata(struct s2c_build_job *job, struct s2c_error **err)
 {
+	const struct s2c_plan *plan = s2c_build_last_plan(job);
 	CLEAN_BUF struct s2c_buf text = S2C_BUF_INIT(S2C_IMAGE_METADATA_MAX);
 	CLEAN_ERROR struct s2c_error *failure = NULL;
 
-	if (s2c_container_read_file(
-		    job->container, S2C_IMAGE_METADATA_PATH, &text, &failure)) {
+	if (s2c_container_read_file(s2c_build_last_container(job),
+		    S2C_IMAGE_METADATA_PATH, &text, &failure)) {
 		if (s2c_error_code(failure) == S2C_ENOENT)
 			return 0;
 		s2c_error_move(err, &failure);
 		return s2c_wrap(err, "'%s' of the build", S2C_IMAGE_METADATA_PATH);
 	}
-	if (s2c_labels_merge_metadata(
-		    job->plan->config, s2c_buf_str(&text), text.len, err))
+	if (s2c_labels_merge_metadata(plan->config, s2c_buf_str(&text), text.len, err))
 		return -1;
-	return s2c_labels_check(job->plan->config, err);
+	return s2c_labels_check(plan->config, err);
 }
 
 int s2c_build_commit(struct s2c_build_job *job, struct s2c_error **err)
 {
-	const char *run = job->plan->run.len ? job->plan->run.items[0] : NULL;
+	const struct s2c_plan *plan = s2c_build_last_plan(job);
+	const char *run = plan->run.len ? plan->run.items[0] : NULL;
 	char created[S2C_TIME_TEXT];
 	CLEAN_FREE char *by = s2c_build_created_by(job);
 	struct s2c_commit_opts opts = {
-		.config = job->plan->config,
-		.excludes = &job->plan->excludes,
-		.annotations = job->plan->annotations,
-		.compression = job->plan->compression,
-		.level = job->plan->compression_level,
+		.config = plan->config,
+		.excludes = &plan->excludes,
+		.annotations = plan->annotations,
+		.compression = plan->compression,
+		.level = plan->compression_level,
 		.created = created,
 		.created_by = by,
 		.forbidden = job->mounts.needles,
 	};
 
-	if (run && !s2c_container_has_program(job->container, run))
+	if (run && !s2c_container_has_program(s2c_build_last_container(job), run))
 		s2c_emit_log(job->ctx, S2C_WARN,
 			"the image's command '%s' is no executable file in it", run);
 	if (s2c_creation_time(created, &opts.newest, err) || merge_metadata(job, err))
 		return -1;
-	s2c_config_set_created(job->plan->config, created);
-	if (job->plan->has_tag && !job->before)
-		job->before = job->home->ops->before(job->home, &job->plan->tag);
+	s2c_config_set_created(plan->config, created);
+	if (plan->has_tag && !job->before)
+		job->before = job->home->ops->before(job->home, &plan->tag);
 	opts.before = job->before;
-	return s2c_container_commit(job->ctx, job->container, &opts, &job->commit, err);
+	return s2c_container_commit(
+		job->ctx, s2c_build_last_container(job), &opts, &job->commit, err);
 }
 
 /* With --rm; that it cannot be done is no reason to lose what was built. */
@@ -94,6 +96,7 @@ static void remove_previous(struct s2c_build_job *job)
 		streq(s2c_image_id(job->before)->str, job->result.image_id))
 		return;
 	/* An image in use cannot be removed. */
+	s2c_container_destroy(TAKE(job->extension.container));
 	s2c_container_destroy(TAKE(job->container));
 	s2c_runtime_close(TAKE(job->runtime));
 	if (job->home->ops->drop(job->ctx, job->home, job->before, &cause))
@@ -106,7 +109,7 @@ int s2c_build_finish(struct s2c_build_job *job, struct s2c_error **err)
 {
 	struct s2c_finish opts = {
 		.options = job->options,
-		.plan = job->plan,
+		.plan = s2c_build_last_plan(job),
 		.facts = &job->facts,
 		.commit = &job->commit,
 		.before = job->before,

@@ -37,7 +37,13 @@ int s2c_build_check(const struct s2c_build_options *options, struct s2c_error **
 {
 	CLEAN(s2c_clean_plan) struct s2c_plan *scratch = xcalloc(1, sizeof(*scratch));
 
+	if (options->keep_failed && options->engine)
+		return s2c_fail(err, S2C_EUNSUPPORTED,
+			"--keep-failed: the container of an engine is gone with its "
+			"build; "
+			"build without --engine");
 	return s2c_plan_check_options(options, scratch, err) ||
+			       s2c_extension_check(options, err) ||
 			       s2c_build_check_timeouts(options->phase_timeouts, err) ||
 			       s2c_callback_check(options->callback_url, err)
 		       ? -1
@@ -141,7 +147,9 @@ int s2c_build_resolve(struct s2c_build_job *job, struct s2c_error **err)
 	if (s2c_build_open_home(job, err) ||
 		s2c_resolve_image(job->ctx, job->home, &opts, &job->builder, err))
 		return -1;
-	return job->builder && !job->gate ? check_host(job, err) : 0;
+	if (job->builder && !job->gate && check_host(job, err))
+		return -1;
+	return s2c_build_is_extended(job) ? s2c_extension_resolve(job, err) : 0;
 }
 
 /* Reads a file of the source if it is there; `what` ends up in messages. */
@@ -294,5 +302,7 @@ int s2c_build_decide(struct s2c_build_job *job, struct s2c_error **err)
 	if (job->runtime && !job->without_layers &&
 		s2c_users_read(job->ctx, job->runtime, job->builder, &job->users, err))
 		return -1;
-	return make_plan(job, err);
+	if (make_plan(job, err))
+		return -1;
+	return s2c_build_is_extended(job) ? s2c_extension_decide(job, err) : 0;
 }

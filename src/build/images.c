@@ -7,6 +7,7 @@
 
 #include <stdio.h>
 
+#include "build/kept.h"
 #include "build/plan.h"
 #include "build/remote.h"
 #include "registry/places.h"
@@ -270,6 +271,8 @@ int s2c_images_prune(struct s2c_ctx *ctx, struct s2c_store *store,
 	};
 	struct s2c_gc_result result = {0};
 
+	if (!options->dry_run && s2c_kept_drop(ctx, store, err))
+		return -1;
 	if (s2c_store_gc(ctx, store, &opts, &result, err))
 		return -1;
 	*out = (struct s2c_prune_result){

@@ -8,6 +8,7 @@
 #define S2C_BUILD_JOB_H
 
 #include "build/engine_gate.h"
+#include "build/extension.h"
 #include "build/home.h"
 #include "build/mounts.h"
 #include "build/plan.h"
@@ -25,6 +26,7 @@ struct s2c_build_job {
 	struct s2c_store *store;
 	const struct s2c_build_options *options;
 	bool dry_run;
+	bool keeps_work;     /* --save-temp-dir, and this is the build that it is for */
 	bool describing;     /* nothing is pulled or run (--as-dockerfile) */
 	bool without_layers; /* all that is here of the builder image is its config */
 
@@ -38,6 +40,7 @@ struct s2c_build_job {
 	struct s2c_scripts scripts;
 	struct s2c_container *container;
 	struct s2c_plan *plan;
+	struct s2c_extension extension; /* with --runtime-image */
 
 	struct s2c_buf source_env;
 	struct s2c_users users;
@@ -59,6 +62,17 @@ struct s2c_build_job {
 };
 
 void s2c_build_job_release(struct s2c_build_job *job);
+
+/* The plan and the container that the result is made of. */
+static inline struct s2c_plan *s2c_build_last_plan(const struct s2c_build_job *job)
+{
+	return job->extension.plan ? job->extension.plan : job->plan;
+}
+static inline struct s2c_container *s2c_build_last_container(
+	const struct s2c_build_job *job)
+{
+	return job->extension.container ? job->extension.container : job->container;
+}
 
 /* How the job reaches registries. Borrows of the job. */
 struct s2c_registry_opts s2c_build_registry(const struct s2c_build_job *job);

@@ -14,6 +14,8 @@
 #define S2C_LABEL_SCRIPTS_URL "scripts-url"
 #define S2C_LABEL_DESTINATION "destination"
 #define S2C_LABEL_ASSEMBLE_USER "assemble-user"
+#define S2C_LABEL_ASSEMBLE_RUNTIME_USER "assemble-runtime-user"
+#define S2C_LABEL_ASSEMBLE_INPUT_FILES "assemble-input-files"
 
 #define S2C_IMAGE_METADATA_DIR "/tmp/.s2i"
 #define S2C_IMAGE_METADATA_PATH S2C_IMAGE_METADATA_DIR "/image_metadata.json"

@@ -9,6 +9,7 @@
 static const char *const origins[] = {
 	[S2C_SPEC_VOLUME] = "--volume",
 	[S2C_SPEC_INJECTION] = "--inject",
+	[S2C_SPEC_ARTIFACT] = "--runtime-artifact",
 	[S2C_SPEC_SECRET] = "--secret",
 	[S2C_SPEC_AGENT] = "--ssh",
 	[S2C_SPEC_CACHE] = "--cache-mount",
@@ -101,6 +102,21 @@ static int parse_injection(struct s2c_mount_spec *spec, struct s2c_error **err)
 		return s2c_fail(err, S2C_EINVAL,
 			"the paths hold characters that are not allowed here (%s)",
 			forbidden);
+	return 0;
+}
+
+static int parse_artifact(struct s2c_mount_spec *spec, struct s2c_error **err)
+{
+	if (parse_injection(spec, err) < 0)
+		return -1;
+	if (*spec->from != '/' || streq(spec->from, "/"))
+		return s2c_fail(err, S2C_EINVAL,
+			"'%s' is not the absolute path of something in the container",
+			spec->from);
+	if (*spec->to == '/' || streq(spec->to, "..") || starts_with(spec->to, "../"))
+		return s2c_fail(err, S2C_EINVAL,
+			"'%s' is not a directory below WORKDIR of the runtime image",
+			spec->to);
 	return 0;
 }
 
@@ -271,6 +287,7 @@ static int add_one(struct s2c_mount_specs *specs, enum s2c_mount_spec_kind kind,
 	static int (*const parsers[])(struct s2c_mount_spec *, struct s2c_error **) = {
 		[S2C_SPEC_VOLUME] = parse_volume,
 		[S2C_SPEC_INJECTION] = parse_injection,
+		[S2C_SPEC_ARTIFACT] = parse_artifact,
 		[S2C_SPEC_SECRET] = parse_secret,
 		[S2C_SPEC_AGENT] = parse_agent,
 		[S2C_SPEC_CACHE] = parse_cache,
@@ -295,7 +312,7 @@ int s2c_mount_specs_add(struct s2c_mount_specs *specs, enum s2c_mount_spec_kind 
 {
 	const char *origin = origins[kind];
 
-	if (kind != S2C_SPEC_INJECTION)
+	if (kind != S2C_SPEC_INJECTION && kind != S2C_SPEC_ARTIFACT)
 		return add_one(specs, kind, xstrdup(text), origin, err);
 	for (;;) {
 		size_t len = strcspn(text, ";");

@@ -24,6 +24,9 @@ enum s2c_mount_spec_kind {
 	/* SRC:DST of S2I, several with ";" between: the last ":" divides, quotes around
 	 * either go, either is cleaned as Go's filepath.Clean does, "" becomes ".". */
 	S2C_SPEC_INJECTION,
+	/* SRC:DST as an injection: from a path of the build container to a directory
+	 * relative to WORKDIR, "." without it. */
+	S2C_SPEC_ARTIFACT,
 	/* id=NAME[,src=FILE|,env=VAR]: from is the file or variable, to the path. */
 	S2C_SPEC_SECRET,
 	/* [ID=]SOCKET or a word: from is the socket, or NULL for SSH_AUTH_SOCK. */

@@ -402,6 +402,10 @@ int s2c_onbuild_prepare(struct s2c_build_job *job, struct s2c_error **err)
 			       : -1;
 	if (s2c_onbuild_check(job, err))
 		return -1;
+	if (job->options->keep_failed)
+		s2c_emit_log(job->ctx, S2C_WARN,
+			"--keep-failed means nothing to the triggers of '%s'",
+			job->builder->name);
 	if (job->options->incremental)
 		s2c_emit_log(job->ctx, S2C_WARN,
 			"--incremental means nothing to the triggers of '%s', which save "

@@ -183,22 +183,31 @@ int s2c_plan_check_options(const struct s2c_build_options *options, struct s2c_p
 	return decide_outputs(plan, options, err);
 }
 
+/* Where the user comes from that runs a script. */
+static const struct stage {
+	const char *option, *label, *of_image, *of_none;
+} stages[] = {
+	{"--assemble-user", S2C_LABEL_ASSEMBLE_USER, "USER of the builder image",
+		"the builder image, which has no USER,"},
+	{"--assemble-runtime-user", S2C_LABEL_ASSEMBLE_RUNTIME_USER,
+		"USER of the runtime image", "the runtime image, which has no USER,"},
+};
+
 /* The user of assemble: option, label, USER of the image; first that is there. */
 static int decide_user(const struct making *m, struct s2c_error **err)
 {
 	const struct s2c_config *builder = m->facts->builder;
+	const struct stage *stage = &stages[m->facts->is_runtime];
 	const char *option = m->options->assemble_user;
 	const char *spec = s2c_config_user(builder), *label;
 	CLEAN_UIDS struct s2c_uids allowed = {0};
 	struct s2c_policy_request request;
 	struct s2c_plan *plan = m->plan;
 
-	plan->user_origin = "USER of the builder image";
-	if (!*spec)
-		plan->user_origin = "the builder image, which has no USER,";
-	label = s2c_builder_label(builder, S2C_LABEL_ASSEMBLE_USER, &plan->user_origin);
+	plan->user_origin = *spec ? stage->of_image : stage->of_none;
+	label = s2c_builder_label(builder, stage->label, &plan->user_origin);
 	if (option && *option)
-		plan->user_origin = "--assemble-user";
+		plan->user_origin = stage->option;
 	plan->user_spec = xstrdup(option && *option ? option : label ? label : spec);
 	if (s2c_user_resolve(
 		    plan->user_spec, m->facts->passwd, m->facts->group, &plan->user, err))
@@ -305,6 +314,7 @@ static int decide_env(const struct making *m, struct s2c_error **err)
 static void decide_scripts(const struct making *m)
 {
 	const struct s2c_script_source *scripts = m->facts->scripts->items;
+	const struct s2c_script_source *assemble = &scripts[S2C_SCRIPT_ASSEMBLE];
 	struct s2c_plan *plan = m->plan;
 	const char *dir = streq(plan->destination, "/") ? "" : plan->destination;
 	bool run_is_copied;
@@ -316,7 +326,10 @@ static void decide_scripts(const struct making *m)
 		return;
 	}
 	run_is_copied = !starts_with(scripts[S2C_SCRIPT_RUN].url, S2C_SCRIPT_URL_IMAGE);
-	s2c_strv_add(&plan->assemble, scripts[S2C_SCRIPT_ASSEMBLE].path);
+	if (m->facts->is_runtime)
+		assemble = &scripts[S2C_SCRIPT_ASSEMBLE_RUNTIME];
+	if (assemble->found)
+		s2c_strv_add(&plan->assemble, assemble->path);
 	s2c_strv_add(&plan->run, scripts[S2C_SCRIPT_RUN].path);
 	s2c_config_set_cmd(plan->config, &plan->run);
 	if (m->options->keep_build_files)

@@ -30,6 +30,8 @@ struct s2c_plan_facts {
 	const struct s2c_config *builder; /* config of the builder image */
 	const char *builder_name;         /* full reference, as resolved */
 	const char *builder_digest;       /* manifest digest */
+	/* `builder` and what belongs to it are a runtime image's; the name is not. */
+	bool is_runtime;
 	const struct s2c_source_info *source;
 	const char *source_kind;
 	const char *source_env; /* text of .s2i/environment, or NULL */

@@ -147,6 +147,11 @@ static int decide_process(struct trial *t, struct s2c_error **err)
 	if (t->argv.len == 0)
 		return s2c_fail(
 			err, S2C_EINVAL, "the image has no command; name one after '--'");
+	if (t->options->whole_env) {
+		for (size_t i = 0; t->options->whole_env[i]; i++)
+			s2c_strv_add(&t->env, t->options->whole_env[i]);
+		return 0;
+	}
 	s2c_config_env(config, &t->env);
 	for (size_t i = 0; t->options->env && t->options->env[i]; i++)
 		if (s2c_env_parse_flag("--env", t->options->env[i], &t->env, err))

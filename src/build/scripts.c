@@ -13,6 +13,7 @@ static const char *const names[S2C_SCRIPTS] = {
 	[S2C_SCRIPT_ASSEMBLE] = "assemble",
 	[S2C_SCRIPT_RUN] = "run",
 	[S2C_SCRIPT_SAVE_ARTIFACTS] = "save-artifacts",
+	[S2C_SCRIPT_ASSEMBLE_RUNTIME] = "assemble-runtime",
 	[S2C_SCRIPT_USAGE] = "usage",
 };
 
@@ -291,6 +292,22 @@ int s2c_scripts_find(struct s2c_ctx *ctx, const struct s2c_scripts_opts *opts,
 			    &found.items[S2C_SCRIPT_SAVE_ARTIFACTS], err) < 0) ||
 		check_found(&search, &found, err) < 0)
 		return -1;
+	*out = found;
+	found = (struct s2c_scripts){0};
+	return 0;
+}
+
+int s2c_scripts_find_runtime(struct s2c_ctx *ctx, const struct s2c_scripts_opts *opts,
+	struct s2c_scripts *out, struct s2c_error **err)
+{
+	static const enum s2c_script wanted[] = {
+		S2C_SCRIPT_ASSEMBLE_RUNTIME, S2C_SCRIPT_RUN};
+	CLEAN(s2c_scripts_release) struct s2c_scripts found = {0};
+	struct search search = search_new(ctx, opts);
+
+	for (size_t i = 0; i < ARRAY_SIZE(wanted); i++)
+		if (find_one(&search, names[wanted[i]], &found.items[wanted[i]], err) < 0)
+			return -1;
 	*out = found;
 	found = (struct s2c_scripts){0};
 	return 0;

@@ -20,7 +20,8 @@ enum s2c_script {
 	S2C_SCRIPT_ASSEMBLE,
 	S2C_SCRIPT_RUN,
 	S2C_SCRIPT_SAVE_ARTIFACTS,
-	S2C_SCRIPT_USAGE, /* of `s2c usage` alone; no build looks for it */
+	S2C_SCRIPT_ASSEMBLE_RUNTIME, /* of builds with a runtime image */
+	S2C_SCRIPT_USAGE,            /* of `s2c usage` alone; no build looks for it */
 	S2C_SCRIPTS
 };
 const char *s2c_script_name(enum s2c_script script);
@@ -56,6 +57,14 @@ S2C_CHECK int s2c_scripts_find(struct s2c_ctx *ctx, const struct s2c_scripts_opt
 S2C_CHECK int s2c_scripts_find_one(struct s2c_ctx *ctx,
 	const struct s2c_scripts_opts *opts, enum s2c_script script,
 	struct s2c_scripts *out, struct s2c_error **err);
+
+/*
+ * Finds assemble-runtime and run, with the runtime image as opts->builder. Either may be
+ * missing.
+ */
+S2C_CHECK int s2c_scripts_find_runtime(struct s2c_ctx *ctx,
+	const struct s2c_scripts_opts *opts, struct s2c_scripts *out,
+	struct s2c_error **err);
 
 /* The scripts to copy to <destination>/scripts as entries (mode 0755); NULL: none. */
 struct s2c_entries *s2c_scripts_entries(const struct s2c_scripts *scripts);

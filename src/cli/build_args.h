@@ -16,11 +16,11 @@ struct s2c_build_args {
 	struct s2c_strv env, env_files, build_env, outputs, tags;
 	struct s2c_strv volumes, injections, secrets, cache_mounts, add_hosts, cap_drops;
 	struct s2c_strv labels, annotations;
-	const char *pull_policy, *incremental_pull_policy;
+	const char *pull_policy, *incremental_pull_policy, *runtime_pull_policy;
+	struct s2c_strv runtime_artifacts;
 	const char *iidfile, *digest_file, *metadata_file;
 	struct s2c_remote_args remote;
 	bool dry_run;
-	const char *as_dockerfile;
 	/* Of S2I, and without effect: it is always so. */
 	bool keep_symlinks;
 	struct s2c_strv timeouts;
@@ -28,6 +28,7 @@ struct s2c_build_args {
 	/* Of build alone. */
 	bool use_config;
 	struct s2c_s2ifile *stored; /* what .s2ifile said; NULL: it was not read */
+	const char *as_dockerfile;
 	/* Of rebuild. */
 	struct s2c_rebuild_options again;
 	const char *again_source, *again_builder;

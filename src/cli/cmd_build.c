@@ -51,6 +51,16 @@ const struct s2c_option s2c_build_option_table[] = {
 		"POLICY", "when to pull that image", "always|if-not-present|never"},
 	{"rm", 0, S2C_OPT_FLAG, ARG(o.remove_previous), NULL,
 		"with --incremental: remove that image once there is a new one", NULL},
+	{"runtime-image", 0, S2C_OPT_STR, ARG(o.runtime_image), "IMAGE",
+		"make the result of this image and of artifacts of the build", NULL},
+	{"runtime-artifact", 'a', S2C_OPT_LIST, ARG(runtime_artifacts), "SRC[:DST]",
+		"put this file or directory of the build below WORKDIR of the runtime "
+		"image",
+		NULL},
+	{"runtime-pull-policy", 0, S2C_OPT_STR, ARG(runtime_pull_policy), "POLICY",
+		"when to pull the runtime image", "always|if-not-present|never"},
+	{"assemble-runtime-user", 0, S2C_OPT_STR, ARG(o.assemble_runtime_user), "USER",
+		"user that runs assemble-runtime in the runtime image", NULL},
 	{"network", 0, S2C_OPT_STR, ARG(o.network), "MODE",
 		"network of the build (default: isolated where the host can, else none)",
 		"isolated|none|host|bridge|default"},
@@ -158,17 +168,13 @@ const struct s2c_option s2c_build_option_table[] = {
 		"write the manifest digest to a file", NULL},
 	{"metadata-file", 0, S2C_OPT_STR, ARG(metadata_file), "FILE",
 		"write names, digests and layers as JSON to a file", NULL},
-	{"as-dockerfile", 0, S2C_OPT_STR, ARG(as_dockerfile), "PATH",
-		"build nothing, but write a Dockerfile that does it, with its context "
-		"beside it; PATH/ means PATH/Dockerfile",
-		NULL},
-	{"image-scripts-url", 0, S2C_OPT_STR, ARG(o.image_scripts_url), "URL",
-		"with --as-dockerfile: where the scripts of a builder image are that "
-		"does "
-		"not say it (default: image:///usr/libexec/s2i)",
-		NULL},
 	{"callback-url", 0, S2C_OPT_STR, ARG(o.callback_url), "URL",
 		"POST labels and success of the build to this http or https URL", NULL},
+	{"keep-failed", 0, S2C_OPT_FLAG, ARG(o.keep_failed), NULL,
+		"keep what a failed assemble left, for s2c shell --last", NULL},
+	{"save-temp-dir", 0, S2C_OPT_FLAG, ARG(o.save_temp_dir), NULL,
+		"keep the work directory of the build, with the source that was fetched",
+		NULL},
 	{"run", 0, S2C_OPT_FLAG, ARG(run), NULL,
 		"run the image when it is built, as s2c run does", NULL},
 	{"copy", 'c', S2C_OPT_FLAG, ARG(o.copy), NULL,
@@ -188,6 +194,15 @@ const struct s2c_option s2c_build_option_table[] = {
 		"old name of --scripts-url", NULL},
 	{"use-config", 0, S2C_OPT_FLAG, ARG(use_config), NULL,
 		"take what is not given from .s2ifile, and write it back", NULL},
+	{"as-dockerfile", 0, S2C_OPT_STR, ARG(as_dockerfile), "PATH",
+		"build nothing, but write a Dockerfile that does it, with its context "
+		"beside it; PATH/ means PATH/Dockerfile",
+		NULL},
+	{"image-scripts-url", 0, S2C_OPT_STR, ARG(o.image_scripts_url), "URL",
+		"with --as-dockerfile: where the scripts of a builder image are that "
+		"does "
+		"not say it (default: image:///usr/libexec/s2i)",
+		NULL},
 	{"dry-run", 0, S2C_OPT_FLAG, ARG(dry_run), NULL,
 		"print the plan as JSON and do nothing", NULL},
 	{0},
@@ -316,6 +331,8 @@ int s2c_build_args_settle(struct s2c_call *call, struct s2c_error **err)
 	o->annotations = list_of(&args->annotations);
 	o->pull_policy = policy_of(args->pull_policy);
 	o->incremental_pull_policy = policy_of(args->incremental_pull_policy);
+	o->runtime_pull_policy = policy_of(args->runtime_pull_policy);
+	o->runtime_artifacts = list_of(&args->runtime_artifacts);
 	o->remote = s2c_remote_options_of(&args->remote);
 	if (!o->engine)
 		o->engine = getenv("S2C_ENGINE");
@@ -343,36 +360,6 @@ static int record(const struct s2c_build_args *args,
 		       : 0;
 }
 
-/* Nothing is built, so nothing can be pushed or recorded. */
-static int as_dockerfile(
-	struct s2c_call *call, const struct s2c_build_options *o, struct s2c_error **err)
-{
-	const struct s2c_build_args *args = call->args;
-	const struct {
-		const char *name;
-		bool given;
-	} without[] = {
-		{"--push", o->push},
-		{"--output", o->outputs != NULL},
-		{"--iidfile", args->iidfile != NULL},
-		{"--digest-file", args->digest_file != NULL},
-		{"--metadata-file", args->metadata_file != NULL},
-		{"--dry-run", args->dry_run},
-	};
-	CLEAN_FREE char *path = NULL;
-
-	for (size_t i = 0; i < ARRAY_SIZE(without); i++)
-		if (without[i].given)
-			return s2c_fail(err, S2C_EINVAL,
-				"--as-dockerfile builds no image: leave out %s",
-				without[i].name);
-	if (s2c_build_as_dockerfile(
-		    call->ctx, call->store, o, args->as_dockerfile, &path, err))
-		return -1;
-	puts(path);
-	return 0;
-}
-
 /* In the foreground, until it ends or somebody ends it. */
 static int run_result(struct s2c_call *call, const char *image, struct s2c_error **err)
 {
@@ -396,6 +383,41 @@ static int run_result(struct s2c_call *call, const char *image, struct s2c_error
 	return status;
 }
 
+/* Nothing is built, so nothing can be pushed or recorded. */
+static int as_dockerfile(
+	struct s2c_call *call, const struct s2c_build_options *o, struct s2c_error **err)
+{
+	const struct s2c_build_args *args = call->args;
+	const struct {
+		const char *name;
+		bool given;
+	} without[] = {
+		{"--runtime-image", o->runtime_image != NULL},
+		{"--push", o->push},
+		{"--output", o->outputs != NULL},
+		{"--iidfile", args->iidfile != NULL},
+		{"--digest-file", args->digest_file != NULL},
+		{"--metadata-file", args->metadata_file != NULL},
+		{"--dry-run", args->dry_run},
+		{"--run", args->run},
+		{"--keep-failed", o->keep_failed},
+		{"--save-temp-dir", o->save_temp_dir},
+		{"--callback-url", o->callback_url != NULL},
+	};
+	CLEAN_FREE char *path = NULL;
+
+	for (size_t i = 0; i < ARRAY_SIZE(without); i++)
+		if (without[i].given)
+			return s2c_fail(err, S2C_EINVAL,
+				"--as-dockerfile builds no image: leave out %s",
+				without[i].name);
+	if (s2c_build_as_dockerfile(
+		    call->ctx, call->store, o, args->as_dockerfile, &path, err))
+		return -1;
+	puts(path);
+	return 0;
+}
+
 int s2c_build_perform(
 	struct s2c_call *call, const struct s2c_build_options *o, struct s2c_error **err)
 {
@@ -408,6 +430,9 @@ int s2c_build_perform(
 		return s2c_fail(err, S2C_EINVAL,
 			"--image-scripts-url is for --as-dockerfile; a build takes "
 			"--scripts-url");
+	if (args->dry_run && args->run)
+		return s2c_fail(err, S2C_EINVAL,
+			"--run has nothing to run with --dry-run: leave out one of them");
 	if (args->dry_run)
 		return dry_run(call, o, err);
 	if (s2c_build_run(call->ctx, call->store, o, &result, err) ||

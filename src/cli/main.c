@@ -44,6 +44,7 @@ const struct s2c_command *const s2c_commands[] = {
 	&s2c_cmd_create,
 	&s2c_cmd_generate,
 	&s2c_cmd_run,
+	&s2c_cmd_shell,
 	&s2c_cmd_images,
 	&s2c_cmd_inspect,
 	&s2c_cmd_history,

@@ -364,12 +364,15 @@ int s2c_on_commit(struct s2c_session *session, struct s2c_error **err)
 	CLEAN_JSON struct s2c_json *answer = s2c_json_new_object();
 	struct s2c_container_record container;
 	bool named = ask->repo && *ask->repo;
+	unsigned states = S2C_CONTAINER_RUNNING | S2C_CONTAINER_ENDED;
 	char id[72], text[S2C_REFERENCE_MAX + 1];
 	struct s2c_reference name;
 	int rc;
 
-	if (s2c_own_container(session, S2C_CONTAINER_RUNNING | S2C_CONTAINER_ENDED,
-		    &container, err) < 0 ||
+	/* A build may make an image of what it copied in alone. */
+	if (session->core->private_)
+		states |= S2C_CONTAINER_CREATED;
+	if (s2c_own_container(session, states, &container, err) < 0 ||
 		s2c_session_refresh(session, &container, err) < 0)
 		return -1;
 	if (container.state == S2C_CONTAINER_RUNNING)

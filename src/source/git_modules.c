@@ -6,7 +6,6 @@
 #include "source/git_modules.h"
 
 #include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -253,6 +252,19 @@ struct level {
 	unsigned depth;
 };
 
+/* The next word of a line of "git ls-tree -l", which pads them with blanks. */
+static char *next_word(const char **at)
+{
+	size_t len;
+	char *word;
+
+	*at += strspn(*at, " ");
+	len = strcspn(*at, " \t");
+	word = xstrndup(*at, len);
+	*at += len;
+	return word;
+}
+
 /*
  * The object that a path of the commit is, of this mode; *out stays NULL when it is
  * something else or not there. Caller frees.
@@ -263,18 +275,23 @@ static int find_object(const struct level *level, const char *path, const char *
 	CLEAN_BUF struct s2c_buf buf = S2C_BUF_INIT(S2C_SOURCE_SPEC_MAX + 1024);
 	const char *const args[] = {"--literal-pathspecs", "ls-tree", "-z", "-l",
 		"--full-tree", level->commit, "--", path, NULL};
-	char found[16], type[16], id[S2C_GIT_ID_MAX + 1], size[32];
+	const char *at;
 
 	if (s2c_git_run(level->git, args, &buf, err))
 		return -1;
-	if (sscanf(s2c_buf_str(&buf), "%15s %15s %64s %31s", found, type, id, size) !=
-			4 ||
-		!streq(found, mode))
+	at = s2c_buf_str(&buf);
+	CLEAN_FREE char *found = next_word(&at);
+	CLEAN_FREE char *type = next_word(&at);
+	CLEAN_FREE char *id = next_word(&at);
+	CLEAN_FREE char *size = next_word(&at);
+
+	if (!streq(found, mode) || !*id)
 		return 0;
+	/* Of a link to a commit the size is "-". */
 	if (streq(type, "blob") && strtoull(size, NULL, 10) > S2C_GIT_MODULES_FILE_MAX)
 		return s2c_fail(err, S2C_ELIMIT, "'%s' has more than %u bytes", path,
 			S2C_GIT_MODULES_FILE_MAX);
-	*out = xstrdup(id);
+	*out = TAKE(id);
 	return 0;
 }
 

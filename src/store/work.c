@@ -25,6 +25,7 @@
  * moment after its s2c; this lock is held by s2c alone.
  */
 #define OWNER "owner"
+#define SAVED "saved"       /* in the store: what users want to look at */
 #define DYING_GRACE_MS 5000 /* for a keeper whose s2c is dead */
 #define DYING_POLL_MS 20
 
@@ -169,6 +170,36 @@ int s2c_work_sweep(struct s2c_ctx *ctx, struct s2c_claim *claim, struct s2c_erro
 	return s2c_claim_remove(claim, err);
 }
 
+int s2c_work_save(struct s2c_store *store, struct s2c_work *work, char **out_path,
+	struct s2c_error **err)
+{
+	CLEAN_FD int saved = -1;
+
+	if (work->leftovers.len && remove_leftovers(work->claim.fd, err) < 0)
+		return -1;
+	if (s2c_fs_mkdir_p(store->root_fd, SAVED, 0700, err) < 0 ||
+		s2c_fs_open(store->root_fd, SAVED, O_RDONLY | O_DIRECTORY, 0, &saved,
+			err) < 0 ||
+		s2c_fs_rename(store->work_fd, work->claim.name, saved, work->claim.name,
+			err) < 0)
+		return -1;
+	(void)unlinkat(work->claim.fd, OWNER, 0);
+	*out_path = xasprintf("%s/" SAVED "/%s", store->path, work->claim.name);
+	s2c_claim_release(&work->claim);
+	return 0;
+}
+
+int s2c_work_drop_saved(struct s2c_store *store, struct s2c_error **err)
+{
+	CLEAN_ERROR struct s2c_error *cause = NULL;
+
+	if (s2c_fs_rm_rf(store->root_fd, SAVED, &cause) == 0 ||
+		s2c_error_code(cause) == S2C_ENOENT)
+		return 0;
+	s2c_error_move(err, &cause);
+	return -1;
+}
+
 void s2c_work_free(struct s2c_work *work)
 {
 	CLEAN_ERROR struct s2c_error *left = NULL;
@@ -176,7 +207,8 @@ void s2c_work_free(struct s2c_work *work)
 	if (!work)
 		return;
 	/* What cannot be removed now is removed by the next command. */
-	if (work->leftovers.len == 0 || remove_leftovers(work->claim.fd, &left) == 0)
+	if (work->claim.name && (work->leftovers.len == 0 ||
+					remove_leftovers(work->claim.fd, &left) == 0))
 		(void)!s2c_claim_remove(&work->claim, &left);
 	s2c_claim_release(&work->claim);
 	s2c_clean_fd(&work->owner_fd);

@@ -17,6 +17,14 @@ S2C_CHECK int s2c_work_create(struct s2c_store *store, const char *prefix,
 int s2c_work_fd(const struct s2c_work *work);
 const char *s2c_work_path(const struct s2c_work *work); /* absolute, borrowed */
 const char *s2c_work_name(const struct s2c_work *work); /* "<prefix>-<random>" */
+/*
+ * Moves the directory out of the way of sweeps: *out_path is where it is from then on,
+ * and s2c_work_free() leaves it there. Caller frees *out_path.
+ */
+S2C_CHECK int s2c_work_save(struct s2c_store *store, struct s2c_work *work,
+	char **out_path, struct s2c_error **err);
+/* Removes all that were saved. */
+S2C_CHECK int s2c_work_drop_saved(struct s2c_store *store, struct s2c_error **err);
 /* Removes the directory with all in it; NULL is fine. */
 void s2c_work_free(struct s2c_work *work);
 S2C_DEFINE_CLEAN(work, struct s2c_work *, s2c_work_free)

@@ -217,3 +217,14 @@ def test_in_engines(s2c, engine, made, app):
         assert tar.extractfile("srv/index.html").read() == b"newer\n"
     s2c.fails("rebuild", "nothing/here", "--engine", engine.url, status=1, match="image 'nothing/here' is not in the engine")
     engine.remove("again")
+
+
+def test_everywhere(place):
+    """As root, as an ordinary user, in dockerd, in podman."""
+    place.make("builder/again")
+    app = place.tree("app", **{"index.html": "one\n"})
+    place.build(app, "builder/again", "againapp", "-e", "KEPT=1", "--label", "a=b")
+    place.put(app, "index.html", "two\n")
+    place.s2c.ok("rebuild", "againapp", LOCAL, *place.flags)
+    assert place.read("againapp", "srv/index.html") == "two\n"
+    assert "KEPT=1" in place.config("againapp")["Env"]

@@ -78,3 +78,8 @@ def test_in_engines(s2c, engine, made, tmp_path):
     assert s2c.ok("usage", "builder/usage", "--engine", engine.url, "-s", f"file://{tmp_path}") == "mine"
     assert engine.images() == images
     s2c.fails("usage", "builder/test", "--engine", engine.url, status=1, match="no executable file")
+
+
+def test_everywhere(place):
+    place.make("builder/usage", files=[script()])
+    assert place.s2c.ok("usage", "builder/usage", *place.flags) == "usage: 1001 /srv "
