@@ -247,6 +247,27 @@ def test_builder_of_an_engine(s2c, engine, made, app, tmp_path):
     assert engine.images() == before and not engine.containers()
 
 
+def test_runtime_image(s2c, engine, made, app, tmp_path):
+    """Two stages: what assemble made goes into the runtime image, as in a build."""
+    made.make("builder/slim", assemble=None, user="2000")
+    bin_dir = app / ".s2i/bin"
+    bin_dir.mkdir(parents=True)
+    (bin_dir / "assemble-runtime").write_text("#!/bin/sh\nid -u > /tmp/made && ls /srv/app >> /tmp/made\n")
+    args = ("--runtime-image", "builder/slim", "-a", "/srv/index.html:app", "-a", "/srv/sub:app")
+    out = tmp_path / "out"
+    text = written(s2c, app, out, *args)
+    assert text.count("\nFROM ") == 2 and "COPY --from=built --chown=2000:2000 /srv/sub /srv/app/sub\n" in text
+    build(engine, out, "extended:1")
+    s2c.ok("build", app, "builder/test", "native", *args)
+    with s2c.layer("native") as tar:
+        native = {m.name: (oct(m.mode), m.uid, m.gid) for m in tar}
+    found = tree(engine, "extended:1")
+    for name in ("tmp/made", "srv/app/index.html", "srv/app/sub/data"):
+        assert found[name][1:4] == native[name], name
+    assert engine.run("extended:1", "cat", "/tmp/made") == "2000\nindex.html\nsub\n"
+    assert engine.config("extended:1")["User"] == "2000" and "srv/uid" not in found
+
+
 # ---- what only the build sees ----
 
 
