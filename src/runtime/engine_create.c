@@ -175,6 +175,8 @@ static int post(struct s2c_ctx *ctx, struct s2c_engine_runtime *rt,
 	struct s2c_engine_request request = {.method = "POST",
 		.target = target,
 		.json = body,
+		/* A gate lets it wait until there is room for a container. */
+		.patient = rt->engine->gate,
 		.what = "cannot create a container"};
 
 	if (s2c_engine_ask(ctx, rt->engine, &request, &answer, &cause) == 0 &&
@@ -338,6 +340,18 @@ void s2c_engine_probe_drop(struct s2c_engine_runtime *rt)
 	s2c_facts_close(rt->probe.facts);
 	s2c_json_free(rt->probe.body);
 	rt->probe = (struct s2c_engine_probe){.image = ""};
+}
+
+/*
+ * At a gate of many a build must not hold one container and wait for another: when all
+ * places are held that way nobody goes on. What is known stays.
+ */
+static void let_probe_go(struct s2c_engine_runtime *rt)
+{
+	if (!*rt->probe.id || !rt->engine->gate || rt->engine->own_gate)
+		return;
+	s2c_engine_remove_container(rt->ctx, rt->engine, rt->probe.id);
+	*rt->probe.id = '\0';
 }
 
 int s2c_engine_probe_make(
@@ -547,6 +561,7 @@ int s2c_engine_rt_create(struct s2c_ctx *ctx, struct s2c_runtime *runtime,
 	/* Its worker gets ready while the engine makes the container. */
 	if (c->runtime->engine->own_gate)
 		(void)!s2c_channel_dial(ctx, c->runtime->engine->socket, &c->ahead, NULL);
+	let_probe_go(c->runtime);
 	if (post(ctx, c->runtime, body, c->id, err) < 0)
 		return -1;
 	/* A gate of our own has compared all of it before it answered. */

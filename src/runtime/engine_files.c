@@ -124,15 +124,22 @@ static int ask_look(struct s2c_ctx *ctx, struct s2c_engine *engine, const char *
 	return 0;
 }
 
-/* By what is known, or by a container that nobody has touched: then it is known. */
+/*
+ * By what is known, or by a container that nobody has touched: then it is known. `fresh`
+ * is one that is as the image at that path, NULL: there is none yet.
+ */
 static int look_at_image(struct s2c_ctx *ctx, struct s2c_engine_runtime *rt,
-	const char *path, struct look *out, struct s2c_error **err)
+	const char *fresh, const char *path, struct look *out, struct s2c_error **err)
 {
 	struct s2c_facts_path fact = {.there = false};
 
 	if (!s2c_facts_find_path(rt->probe.facts, path, &fact)) {
-		if (s2c_engine_probe_make(ctx, rt, err) < 0 ||
-			ask_look(ctx, rt->engine, rt->probe.id, path, out, err) < 0)
+		if (!fresh || *rt->probe.id) {
+			if (s2c_engine_probe_make(ctx, rt, err) < 0)
+				return -1;
+			fresh = rt->probe.id;
+		}
+		if (ask_look(ctx, rt->engine, fresh, path, out, err) < 0)
 			return -1;
 		fact = (struct s2c_facts_path){.there = out->there,
 			.mode = out->mode,
@@ -188,7 +195,7 @@ static int look_at(struct s2c_ctx *ctx, struct s2c_engine_files *files, const ch
 		return s2c_engine_put_pending(ctx, files, err) < 0
 			       ? -1
 			       : ask_look(ctx, rt->engine, files->id, path, out, err);
-	return look_at_image(ctx, rt, path, out, err);
+	return look_at_image(ctx, rt, files->id, path, out, err);
 }
 
 /* "/a/b" -> "/a"; "/a" -> "/". Caller frees. */
@@ -302,7 +309,7 @@ static bool was_program(
 	return rt->probe.facts && streq(c->files.image, rt->probe.image) && c->cwd &&
 	       !s2c_rootpath_below(path, c->cwd) && !is_in_made(&c->files, path) &&
 	       (*rt->probe.id || s2c_facts_find_path(rt->probe.facts, path, &fact)) &&
-	       look_at_image(ctx, rt, path, &look, &ignored) == 0 && look.there &&
+	       look_at_image(ctx, rt, NULL, path, &look, &ignored) == 0 && look.there &&
 	       !(look.mode & (GO_DIR | GO_LINK | GO_OTHERS)) && look.mode & 0111;
 }
 
