@@ -144,11 +144,26 @@ int s2c_build_decide_described(struct s2c_build_job *job, struct s2c_error **err
 	return -1;
 }
 
+/* What is to be carried over and run there: only the image itself says. */
+int s2c_build_describe_runtime(struct s2c_build_job *job, struct s2c_error **err)
+{
+	/* The search for the builder image may have ended before this one's. */
+	if (!job->extension.image && s2c_extension_resolve(job, err))
+		return -1;
+	if (job->extension.image)
+		return 0;
+	return s2c_fail(err, S2C_ENOENT,
+		"runtime image '%s' is not here: 's2c pull' gets it",
+		job->options->runtime_image);
+}
+
 /* ---- the plan as a Dockerfile ---- */
 
 /* What the vectors and strings of a struct s2c_dockerfile_plan are borrowed from. */
 struct described {
 	char *user, *owner;
+	char *runtime_user, *runtime_owner;
+	struct s2c_dockerfile_artifact *artifacts;
 	struct s2c_strv labels, build_env;
 	struct s2c_strv strings; /* of the mounts */
 	struct s2c_dockerfile_mount *mounts;
@@ -159,6 +174,9 @@ static void described_release(struct described *d)
 {
 	free(d->user);
 	free(d->owner);
+	free(d->runtime_user);
+	free(d->runtime_owner);
+	free(d->artifacts);
 	s2c_strv_release(&d->labels);
 	s2c_strv_release(&d->build_env);
 	s2c_strv_release(&d->strings);
@@ -169,15 +187,15 @@ static void described_release(struct described *d)
  * Numbers, as they were allowed: a name could mean another user when the image is another
  * one by then.
  */
-static void describe_user(const struct s2c_plan *plan, struct described *d)
+static void describe_user(const struct s2c_plan *plan, char **out_user, char **out_owner)
 {
 	const char *spec = plan->user_spec;
 
 	if (*spec && !spec[strspn(spec, "0123456789")])
-		d->user = xstrdup(spec);
+		*out_user = xstrdup(spec);
 	else
-		d->user = xasprintf("%u:%u", plan->user.uid, plan->user.gid);
-	d->owner = xasprintf("%u:%u", plan->user.uid, plan->user.gid);
+		*out_user = xasprintf("%u:%u", plan->user.uid, plan->user.gid);
+	*out_owner = xasprintf("%u:%u", plan->user.uid, plan->user.gid);
 }
 
 /* The image so far, and how it saves its artifacts. */
@@ -299,6 +317,49 @@ static int describe_mounts(
 	return 0;
 }
 
+/* The stage of the runtime image, which the result is made of then. */
+static void describe_runtime(
+	struct s2c_build_job *job, struct described *d, struct s2c_dockerfile_plan *out)
+{
+	const struct s2c_extension *x = &job->extension;
+	const struct s2c_plan *plan = x->plan;
+	const char *workdir;
+
+	if (!plan)
+		return;
+	workdir = streq(plan->workdir, "/") ? "" : plan->workdir;
+	describe_user(plan, &d->runtime_user, &d->runtime_owner);
+	out->runtime = (struct s2c_dockerfile_stage){
+		.image = x->image->name,
+		.user = d->runtime_user,
+		.owner = d->runtime_owner,
+		.script = plan->assemble.len ? plan->assemble.items[0] : NULL,
+		.optional = !x->scripts.items[S2C_SCRIPT_ASSEMBLE_RUNTIME].body.len,
+		.copies_script = x->scripts.items[S2C_SCRIPT_ASSEMBLE_RUNTIME].body.len ||
+				 x->scripts.items[S2C_SCRIPT_RUN].body.len,
+	};
+	/* The artifact keeps its name in the directory that it goes to. */
+	d->artifacts = xcalloc(x->artifacts.n, sizeof(*d->artifacts));
+	for (size_t i = 0; i < x->artifacts.n; i++) {
+		const struct s2c_mount_spec *spec = &x->artifacts.items[i];
+		const char *name = strrchr(spec->from, '/') + 1;
+		bool below = !streq(spec->to, ".");
+
+		d->artifacts[i] = (struct s2c_dockerfile_artifact){
+			.from = spec->from,
+			.to = keep(
+				d, xasprintf("%s/%s%s%s", workdir, below ? spec->to : "",
+					   below ? "/" : "", name)),
+		};
+	}
+	out->artifacts = d->artifacts;
+	out->n_artifacts = x->artifacts.n;
+	out->run = plan->run.items[0];
+	out->image_user = plan->image_user;
+	s2c_strv_release(&d->labels);
+	s2c_labels_new(plan->config, x->image->config, &d->labels);
+}
+
 static int write_text(struct s2c_build_job *job, bool copies_scripts,
 	struct s2c_buf *text, struct s2c_error **err)
 {
@@ -315,7 +376,7 @@ static int write_text(struct s2c_build_job *job, bool copies_scripts,
 		.excludes = &plan->excludes,
 	};
 
-	describe_user(plan, &d);
+	describe_user(plan, &d.user, &d.owner);
 	s2c_labels_new(plan->config, job->builder->config, &d.labels);
 	file.build = (struct s2c_dockerfile_stage){
 		.image = job->builder->name,
@@ -325,6 +386,7 @@ static int write_text(struct s2c_build_job *job, bool copies_scripts,
 		.copies_script = copies_scripts,
 	};
 	describe_saving(job, &d, &file.saving);
+	describe_runtime(job, &d, &file);
 	if (describe_build_env(job, &d, err) || describe_mounts(job, &d, err))
 		return -1;
 	file.build_env = &d.build_env;
@@ -352,6 +414,8 @@ int s2c_build_write_dockerfile(struct s2c_build_job *job, struct s2c_error **err
 	CLEAN_BUF struct s2c_buf text = S2C_BUF_INIT(S2C_DOCKERFILE_MAX);
 	CLEAN_ENTRIES struct s2c_entries *source = NULL;
 	CLEAN_ENTRIES struct s2c_entries *scripts = s2c_scripts_entries(&job->scripts);
+	CLEAN_ENTRIES struct s2c_entries *runtime_scripts = s2c_scripts_entries(
+		&job->extension.scripts);
 	struct s2c_dockerfile_context context = {
 		.path = job->dockerfile,
 		.text = &text,
@@ -366,5 +430,8 @@ int s2c_build_write_dockerfile(struct s2c_build_job *job, struct s2c_error **err
 		scripts = s2c_rooted(TAKE(scripts), 0, 0);
 	context.source = source;
 	context.scripts = scripts;
+	if (runtime_scripts)
+		runtime_scripts = s2c_rooted(TAKE(runtime_scripts), 0, 0);
+	context.runtime_scripts = runtime_scripts;
 	return s2c_dockerfile_context_put(job->ctx, &context, &job->dockerfile_path, err);
 }

@@ -144,6 +144,10 @@ static int put_upload(struct s2c_ctx *ctx, int dir,
 	if (!context->source && context->scripts &&
 		s2c_fs_rm_rf(dir, UPLOAD "/scripts", err) < 0)
 		return -1;
+	if (context->runtime_scripts &&
+		put_tree(ctx, dir, UPLOAD "/" S2C_DOCKERFILE_RUNTIME_SCRIPTS,
+			context->runtime_scripts, err) < 0)
+		return -1;
 	return context->scripts
 		       ? put_tree(ctx, dir, UPLOAD "/scripts", context->scripts, err)
 		       : 0;

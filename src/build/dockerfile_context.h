@@ -21,6 +21,7 @@ struct s2c_dockerfile_context {
 	struct s2c_entries *source;
 	int source_fd;
 	struct s2c_entries *scripts; /* NULL: none */
+	struct s2c_entries *runtime_scripts;
 };
 
 /*

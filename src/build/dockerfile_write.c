@@ -108,8 +108,11 @@ static int put_scripts(const struct writing *w, const struct s2c_dockerfile_stag
 	const char *dest = w->plan->destination;
 	CLEAN_FREE char *dir = xasprintf("%s/scripts", streq(dest, "/") ? "" : dest);
 
-	return stage->copies_script ? put_copy_own(w, stage, "upload/scripts", dir, err)
-				    : 0;
+	const char *from = stage == &w->plan->runtime
+				   ? "upload/" S2C_DOCKERFILE_RUNTIME_SCRIPTS
+				   : "upload/scripts";
+
+	return stage->copies_script ? put_copy_own(w, stage, from, dir, err) : 0;
 }
 
 /* The name of a variable, without its value. Caller frees. */
@@ -376,6 +379,9 @@ static int put_runtime(const struct writing *w, struct s2c_error **err)
 	script = shell_word(stage->script);
 	if (check_text("the path of assemble-runtime", script, err) < 0)
 		return -1;
+	if (stage->optional)
+		return s2c_buf_printf(
+			w->out, err, "RUN if [ -x %s ]; then %s; fi\n", script, script);
 	return s2c_buf_printf(w->out, err, "RUN %s\n", script);
 }
 

@@ -37,12 +37,15 @@ struct s2c_dockerfile_artifact {
 	const char *from, *to; /* absolute paths of a file or a directory */
 };
 
+#define S2C_DOCKERFILE_RUNTIME_SCRIPTS "runtime-scripts" /* in upload */
+
 /* A stage: an image and the script that runs in it. Strings are borrowed. */
 struct s2c_dockerfile_stage {
 	const char *image;  /* of FROM */
 	const char *user;   /* numbers, "1001" or "1001:0"; "0" only where it may be */
 	const char *owner;  /* of what is copied in, "1001:0" */
 	const char *script; /* absolute path in the image; NULL: nothing runs */
+	bool optional;      /* the script may be missing */
 	bool copies_script; /* upload/scripts goes to scripts_dir first */
 };
 

@@ -86,7 +86,7 @@ int s2c_extension_resolve(struct s2c_build_job *job, struct s2c_error **err)
 		.flag = "--runtime-pull-policy",
 		.policy = job->options->runtime_pull_policy,
 		.registry = s2c_build_registry(job),
-		.dry_run = job->dry_run,
+		.dry_run = job->dry_run || job->describing,
 	};
 
 	return s2c_resolve_image(job->ctx, job->home, &opts, &job->extension.image, err);

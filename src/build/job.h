@@ -143,6 +143,9 @@ S2C_CHECK int s2c_build_finish(struct s2c_build_job *job, struct s2c_error **err
  * builder images usually say.
  */
 S2C_CHECK int s2c_build_describe(struct s2c_build_job *job, struct s2c_error **err);
+/* Finds the runtime image, which must be here: only it says what goes into it. */
+S2C_CHECK int s2c_build_describe_runtime(
+	struct s2c_build_job *job, struct s2c_error **err);
 /* s2c_build_decide() with what is known then. */
 S2C_CHECK int s2c_build_decide_described(
 	struct s2c_build_job *job, struct s2c_error **err);

@@ -72,6 +72,7 @@ static int create(struct s2c_onbuild *o, const struct s2c_owner *owner,
 	opts.foresight = &foresight;
 	o->owner = *owner;
 	o->ran = false;
+	o->begun = o->doing;
 	return s2c_container_create(job->ctx, job->runtime, &opts, &o->container, err);
 }
 
@@ -110,6 +111,29 @@ static void set_some_command(struct s2c_config *config)
 	s2c_config_set_cmd(config, &argv);
 }
 
+/* A gate lets a container be committed that has run: one that has not runs nothing. */
+static int settle(struct s2c_onbuild *o, struct s2c_error **err)
+{
+	CLEAN_STRV struct s2c_strv argv = S2C_STRV_INIT, env = S2C_STRV_INIT;
+	struct s2c_exec_opts opts = {
+		.argv = &argv, .env = &env, .fd_in = -1, .fd_out = -1, .fd_err = -1};
+	int status;
+
+	if (!o->job->gate || o->ran)
+		return 0;
+	s2c_strv_add(&argv, "/bin/sh");
+	s2c_strv_add(&argv, "-c");
+	s2c_strv_add(&argv, ":");
+	s2c_env_default(&env, "");
+	if (s2c_container_run(o->job->ctx, o->container, &opts, &status, err))
+		return -1;
+	o->ran = true;
+	return status ? s2c_fail(err, S2C_EUNSUPPORTED,
+				"the image's /bin/sh does nothing but fail (status %d)",
+				status)
+		      : 0;
+}
+
 /* Makes an image of the container and goes on with that one. */
 static int commit(struct s2c_onbuild *o, struct s2c_error **err)
 {
@@ -126,13 +150,13 @@ static int commit(struct s2c_onbuild *o, struct s2c_error **err)
 		.level = job->plan->compression_level,
 		.forbidden = job->mounts.needles,
 		.created = created,
-		.created_by = o->doing,
+		.created_by = o->begun,
 	};
 	int rc;
 
 	s2c_config_cmd(config, &cmd);
 	set_some_command(config);
-	if (s2c_creation_time(created, &opts.newest, err) ||
+	if (settle(o, err) || s2c_creation_time(created, &opts.newest, err) ||
 		s2c_container_commit(job->ctx, o->container, &opts, &made, err))
 		return -1;
 	s2c_descriptor_copy(&desc, &made.desc);
@@ -400,8 +424,11 @@ int s2c_onbuild_run(struct s2c_build_job *job, struct s2c_error **err)
 		return -1;
 	s2c_labels_new(s2c_onbuild_config(&o), job->builder->config, &labels);
 	s2c_config_set_user(s2c_onbuild_config(&o), job->plan->user_spec);
-	if (apply_triggers(&o, err) || s2c_onbuild_finish(&o, err))
+	if (apply_triggers(&o, err) || s2c_onbuild_finish(&o, err) || settle(&o, err)) {
+		/* What failed is there for as long as the job. */
+		job->container = TAKE(o.container);
 		return -1;
+	}
 	s2c_labels_put(s2c_onbuild_config(&o), &labels);
 	if (s2c_labels_check(s2c_onbuild_config(&o), err))
 		return -1;

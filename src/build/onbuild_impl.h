@@ -19,7 +19,8 @@ struct s2c_onbuild {
 	struct s2c_owner owner;          /* whose processes and files it has */
 	bool ran;                        /* something has run in it */
 	bool user_set;                   /* by a trigger */
-	const char *doing; /* text of the trigger, for messages and history */
+	const char *doing;               /* text of the trigger */
+	const char *begun; /* of the one that the container was made for: its history */
 };
 
 static inline struct s2c_config *s2c_onbuild_config(struct s2c_onbuild *o)

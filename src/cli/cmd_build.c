@@ -392,7 +392,6 @@ static int as_dockerfile(
 		const char *name;
 		bool given;
 	} without[] = {
-		{"--runtime-image", o->runtime_image != NULL},
 		{"--push", o->push},
 		{"--output", o->outputs != NULL},
 		{"--iidfile", args->iidfile != NULL},

@@ -128,7 +128,7 @@ static void test_everything(void **state)
 		"FROM slim\n"
 		"ENV A=\"1\"\n"
 		"ENV B=\"it's \\\"\\$5\\\" \\\\ x\"\n"
-		"COPY --chown=7:8 [\"upload/scripts\",\"/opt/my app/scripts\"]\n"
+		"COPY --chown=7:8 [\"upload/runtime-scripts\",\"/opt/my app/scripts\"]\n"
 		"COPY --from=built --chown=7:8 /opt/app/out /srv/out\n"
 		"USER 7:8\n"
 		"RUN '/opt/my app/scripts/assemble-runtime'\n"

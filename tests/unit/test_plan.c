@@ -472,6 +472,10 @@ static void test_onbuild(void **state)
 	s2c_config_free(s.builder);
 	assert_ok(s2c_config_parse(text, sizeof(text) - 1, &s.builder, &terr));
 	s.facts.builder = s.builder;
+	/* Who writes a Dockerfile has them run by others. */
+	assert_ok(plan(&s));
+	assert_int_equal(s.plan->triggers.len, 0);
+	s2c_plan_free(TAKE(s.plan));
 	s.facts.run_triggers = true;
 	/* They are run, and the image that comes of it has none. */
 	assert_ok(plan(&s));

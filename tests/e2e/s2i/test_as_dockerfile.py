@@ -108,6 +108,18 @@ def test_same_files_as_a_build(s2c, engine, made, rich_app, tmp_path):
     assert engine.run("as-dockerfile:1").startswith("run says: hello hi $there")
 
 
+def test_entrypoint_of_the_builder_stays(s2c, engine, made, app, tmp_path):
+    """As in any build: it is not in the way of assemble, and what starts the command after it."""
+    made.make("builder/entry", 'ENTRYPOINT ["/bin/sh", "-c", "echo entered; exec \\"$@\\"", "x"]')
+    out = tmp_path / "out"
+    written(s2c, app, out, builder="builder/entry")
+    build(engine, out, "entered:1")
+    s2c.ok("build", app, "builder/entry", "native")
+    config, native = engine.config("entered:1"), s2c.config("native")["config"]
+    assert config["Entrypoint"] == native["Entrypoint"] and config["Cmd"] == native["Cmd"]
+    assert engine.run("entered:1") == "entered\nrun says: hello \n1001\n"
+
+
 def test_own_scripts(s2c, engine, made, app, tmp_path):
     """Scripts of the source are used, and stay only if the image's command needs them."""
     bin_dir = app / ".s2i/bin"
@@ -233,6 +245,27 @@ def test_builder_of_an_engine(s2c, engine, made, app, tmp_path):
     text = written(s2c, app, tmp_path / "out", "--engine", engine.url, "--assemble-user", "other")
     assert "FROM builder/test:latest\n" in text and "USER 2000:2000\n" in text
     assert engine.images() == before and not engine.containers()
+
+
+def test_runtime_image(s2c, engine, made, app, tmp_path):
+    """Two stages: what assemble made goes into the runtime image, as in a build."""
+    made.make("builder/slim", assemble=None, user="2000")
+    bin_dir = app / ".s2i/bin"
+    bin_dir.mkdir(parents=True)
+    (bin_dir / "assemble-runtime").write_text("#!/bin/sh\nid -u > /tmp/made && ls /srv/app >> /tmp/made\n")
+    args = ("--runtime-image", "builder/slim", "-a", "/srv/index.html:app", "-a", "/srv/sub:app")
+    out = tmp_path / "out"
+    text = written(s2c, app, out, *args)
+    assert text.count("\nFROM ") == 2 and "COPY --from=built --chown=2000:2000 /srv/sub /srv/app/sub\n" in text
+    build(engine, out, "extended:1")
+    s2c.ok("build", app, "builder/test", "native", *args)
+    with s2c.layer("native") as tar:
+        native = {m.name: (oct(m.mode), m.uid, m.gid) for m in tar}
+    found = tree(engine, "extended:1")
+    for name in ("tmp/made", "srv/app/index.html", "srv/app/sub/data"):
+        assert found[name][1:4] == native[name], name
+    assert engine.run("extended:1", "cat", "/tmp/made") == "2000\nindex.html\nsub\n"
+    assert engine.config("extended:1")["User"] == "2000" and "srv/uid" not in found
 
 
 # ---- what only the build sees ----

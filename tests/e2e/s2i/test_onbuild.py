@@ -195,6 +195,7 @@ def test_users_of_triggers(s2c, onbuild, runnable):
     assert s2c.config("myapp")["config"]["User"] == "app"
     history = s2c.config("myapp")["history"]
     assert len(history) == len(s2c.manifest("myapp")["layers"])
+    assert [h["created_by"] for h in history[1:-1]] == ["COPY --chown=1001:0 . /srv", "RUN mkdir -p /tmp/d && id -u > /tmp/d/second && id -g >> /tmp/d/second"]
     s2c.fails("build", runnable, "builder/onbuild", "no", "--allowed-uids", "1001", status=4,
               match="trigger 'ONBUILD USER other:apps'.*user 2000 is not among the allowed ones \\(1001\\)")
 
