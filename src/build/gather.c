@@ -214,9 +214,13 @@ int s2c_build_open_runtime(struct s2c_build_job *job, struct s2c_error **err)
 		.oci_runtime = job->options->oci_runtime,
 		.opened = job->gate ? s2c_home_engine_of(job->home) : NULL,
 	};
-
 	CLEAN_ERROR struct s2c_error *cause = NULL;
+	CLEAN_UIDS struct s2c_uids uids = {0};
 
+	if (s2c_uids_parse(job->options->allowed_uids, &uids, err))
+		return s2c_wrap(err, "--allowed-uids");
+	if (uids.n)
+		opts.look_uid = uids.ranges[0].first;
 	if (s2c_runtime_open(job->ctx, &opts, &job->runtime, &cause) == 0)
 		return 0;
 	/* A plan can be made on a machine that could not build it. */

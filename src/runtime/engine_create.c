@@ -149,7 +149,7 @@ static struct s2c_json *make_body(const struct s2c_engine_container *c,
 		*opts->image->name && !c->runtime->engine->own_gate
 			? opts->image->name
 			: s2c_image_id(opts->image)->str);
-	if (!c->is_probe)
+	if (!c->is_probe || c->uid)
 		s2c_json_set_str(body, "User", user);
 	if (c->has_shell) {
 		s2c_json_add_str(entry, SHELL);
@@ -394,14 +394,16 @@ int s2c_engine_probe_make(
 	return *rt->probe.id ? 0 : post(ctx, rt, rt->probe.body, rt->probe.id, err);
 }
 
-/* The user of its container, which never runs, is the image's. */
+/* Its container never runs, but a gate looks at its user all the same. */
 static int get_probe(struct s2c_ctx *ctx, struct s2c_engine_runtime *rt,
 	const struct s2c_image *image, struct s2c_error **err)
 {
 	struct s2c_container_opts opts = {.image = image, .network = S2C_NETWORK_NONE};
 	CLEAN_STRV struct s2c_strv none = S2C_STRV_INIT;
-	struct s2c_engine_container c = {
-		.runtime = rt, .is_probe = true, .has_shell = true};
+	struct s2c_engine_container c = {.runtime = rt,
+		.is_probe = true,
+		.has_shell = true,
+		.uid = rt->engine->own_gate ? rt->look_uid : 0};
 	char id[S2C_ENGINE_ID_MAX + 1];
 
 	if (s2c_engine_check_id(s2c_image_id(image)->str, id, err) < 0)

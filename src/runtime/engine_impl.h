@@ -156,6 +156,7 @@ struct s2c_engine_runtime {
 	char *build;             /* random; part of all names */
 	bool own_engine;         /* to be closed */
 	unsigned count;          /* of containers made so far */
+	uint32_t look_uid;       /* see struct s2c_runtime_opts */
 	struct s2c_engine_probe probe;
 };
 

@@ -34,6 +34,7 @@ static int engine_open(struct s2c_ctx *ctx, const struct s2c_runtime_opts *opts,
 	rt->own_engine = !opts->opened;
 	rt->ctx = ctx;
 	rt->store = opts->store;
+	rt->look_uid = opts->look_uid;
 	rt->build = s2c_fs_random_name("build");
 	*out = &rt->base;
 	return 0;

@@ -22,6 +22,9 @@ struct s2c_runtime_opts {
 	const char *engine;      /* engine: its unix socket, and */
 	struct s2c_engine *opened; /* or one that is open already; borrowed */
 	const char *engine_name;   /* see s2c_engine_open(); NULL: none */
+	/* Engine behind the build's own gate: a user that it allows, for containers that
+	 * are looked into and never run; 0: the image's. */
+	uint32_t look_uid;
 };
 
 /* Opens and probes. S2C_EUNSUPPORTED says what is missing and how to get it. */

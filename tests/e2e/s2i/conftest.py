@@ -2,6 +2,7 @@
 import os
 import pathlib
 import shutil
+import tarfile
 
 import pytest
 
@@ -23,6 +24,19 @@ class Native:
     def make(self, name, *changes, **kwargs):
         """A builder image; see support.Builder.make()."""
         return self.builder.make(name, *changes, **kwargs)
+
+    def maker(self):
+        return self.builder
+
+    def strip(self, *names):
+        """Builder images that are made from now on lack these files."""
+        maker = self.maker()
+        stripped = maker.s2c.root.parent / "stripped.tar"
+        with tarfile.open(maker.rootfs_tar) as old, tarfile.open(stripped, "w") as new:
+            for member in old:
+                if member.name.removeprefix("./") not in names:
+                    new.addfile(member, old.extractfile(member) if member.isreg() else None)
+        maker.rootfs_tar = stripped
 
     def tree(self, name, **files):
         """A source directory that whoever builds can read; keys are paths with '/' as '__'."""
@@ -87,6 +101,9 @@ class InEngine(Native):
         self.engine = engine
         self.builder = EngineBuilder(engine, s2c, rootfs_tar)
         self.flags = ["--engine", engine.url, "--network", "none"]
+
+    def maker(self):
+        return self.builder.local
 
     def config(self, image):
         return self.engine.config(image)
