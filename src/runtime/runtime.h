@@ -170,8 +170,9 @@ S2C_CHECK int s2c_container_read_file(struct s2c_container *container, const cha
 #define S2C_COPY_OUT_MAX (64ull << 30) /* bytes of one copy */
 
 /*
- * Writes a file, a link or a directory with all that is below it as a tar, in which names
- * begin with the last component of `path`; only the way there is led through links.
+ * Writes a file or a directory with all that is below it as a tar, in which names begin
+ * with the last component of `path`. The way there is led through links; a link at its
+ * end is written as a link, or (podman) as what it leads to.
  * Devices, fifos and sockets may be in it or not. S2C_ENOENT when there is nothing. `out`
  * is not finished. Not while something runs in the container.
  */
