@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """What the gate costs: `s2c build --engine` through the gate that it starts for the build,
-against the same build with nothing between it and the engine, and against S2I if there is one.
+against the same build with nothing between it and the engine, against the native runtime, and
+against S2I if there is one.
 
 To say that the engine's socket is a gate (--engine gate:///PATH) is how s2c is made to speak
 to it as it is: then s2c starts no gate of its own, and sends the same requests. A gate may spare
@@ -52,6 +53,8 @@ def actions(engine, root, source, hosts):
         return lambda: measure.timed(command, env={**os.environ, "S2C_GATE_HOSTS": hosts_file})
     ways = {"direct": s2c("direct", f"gate://{engine.socket}", NO_HOSTS),
             "gate": s2c("gate", engine.url, NO_HOSTS), "installed": s2c("installed", engine.url, hosts)}
+    native = measure.s2c(root / "store", "build", source, "builder/python", "bench", "--network", "none")
+    ways["native"] = lambda: measure.timed(native)
     if os.environ.get("S2I"):
         command = [os.environ["S2I"], "build", source, "builder/python", "bench-s2i", "--copy", "--pull-policy", "never",
                    "-U", engine.url, "--network", "none"]
@@ -63,7 +66,7 @@ def rows(label, taken):
     seconds = {name: [t.seconds for t in runs] for name, runs in taken.items()}
     direct = statistics.median(seconds["direct"])
     names = {"direct": "nothing between", "gate": "a gate of its own", "installed": "the same, network not set up",
-             "s2i": "S2I"}
+             "native": "no engine", "s2i": "S2I"}
     for name, of_it in seconds.items():
         more = statistics.median(of_it) - direct
         yield (label, names[name], measure.spread(of_it), f"{more * 1000:+.0f} ms", f"{100 * more / direct:+.1f} %",
