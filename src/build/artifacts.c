@@ -63,7 +63,7 @@ struct intake {
 	uint64_t bytes;
 };
 
-/* To the end, whatever comes: the writer must not be stopped for a reader's reason. */
+/* Whether it is a whole archive, whose end is the end of what comes. */
 static int check(struct s2c_ctx *ctx, struct keeping *k, struct s2c_error **err)
 {
 	CLEAN_ENTRIES struct s2c_entries *entries = s2c_tar_reader(
@@ -155,11 +155,14 @@ static int run(struct s2c_ctx *ctx, struct s2c_container *container,
 		return s2c_fail(err, S2C_ELIMIT, "no thread can be started");
 	}
 	rc = s2c_container_run(ctx, container, &how, &status, &failure);
+	/* While our end is open nobody has reached the other's: then reading was given
+	 * up, and whatever else has failed since failed for that. */
+	bool given_up = s2c_job_done(&in->job);
+
 	(void)close(take_fd(&to));
-	if (rc)
+	if (rc && !given_up)
 		s2c_ctx_cancel(branch);
-	/* A script that is told so by its pipe fails too: what was read says why. */
-	if (s2c_job_wait(&in->job, &reading) && !rc) {
+	if (s2c_job_wait(&in->job, &reading) && (!rc || given_up)) {
 		s2c_error_move(err, &reading);
 		return -1;
 	}
