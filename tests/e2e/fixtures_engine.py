@@ -43,8 +43,9 @@ def podman_service():
 def engine(request):
     """Each of the engines in turn; a test leaves no container of ours in it."""
     found = request.getfixturevalue({"docker": "dockerd", "podman": "podman_service"}[request.param])
+    before = found.containers()
     yield found
-    left = found.containers()
+    left = [name for name in found.containers() if name not in before]
     for name in left:
         found.ask("DELETE", f"/v1.41/containers/{name.lstrip('/')}?force=1&v=1")
     assert not left, f"containers left behind: {left}"
