@@ -144,12 +144,7 @@ static int eval_label(const struct step *s, struct s2c_error **err)
 
 	if (assignments(s, &words, err) < 0)
 		return -1;
-	s2c_strv_foreach (word, &words) {
-		const char *equals = strchr(word, '=');
-		CLEAN_FREE char *key = xstrndup(word, (size_t)(equals - word));
-
-		s2c_config_set_label(s->eval->config, key, equals + 1);
-	}
+	s2c_config_set_labels(s->eval->config, &words);
 	return 0;
 }
 

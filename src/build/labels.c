@@ -78,16 +78,6 @@ void s2c_labels_new(const struct s2c_config *config, const struct s2c_config *ba
 	}
 }
 
-void s2c_labels_put(struct s2c_config *config, const struct s2c_strv *labels)
-{
-	s2c_strv_foreach (label, labels) {
-		const char *equals = strchr(label, '=');
-		CLEAN_FREE char *key = xstrndup(label, (size_t)(equals - label));
-
-		s2c_config_set_label(config, key, equals + 1);
-	}
-}
-
 /* ---- those of the user ---- */
 
 static bool is_key(const char *text, size_t len)

@@ -44,8 +44,6 @@ void s2c_labels_generate(struct s2c_config *config, const struct s2c_label_facts
 /* Labels that `config` has and `base` has not, or not so, as KEY=VALUE; appended. */
 void s2c_labels_new(const struct s2c_config *config, const struct s2c_config *base,
 	struct s2c_strv *out);
-/* Sets KEY=VALUE labels. */
-void s2c_labels_put(struct s2c_config *config, const struct s2c_strv *labels);
 
 /*
  * Sets labels that a user wrote as "KEY=VALUE" (NULL-terminated, or NULL); later ones

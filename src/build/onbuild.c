@@ -429,7 +429,7 @@ int s2c_onbuild_run(struct s2c_build_job *job, struct s2c_error **err)
 		job->container = TAKE(o.container);
 		return -1;
 	}
-	s2c_labels_put(s2c_onbuild_config(&o), &labels);
+	s2c_config_set_labels(s2c_onbuild_config(&o), &labels);
 	if (s2c_labels_check(s2c_onbuild_config(&o), err))
 		return -1;
 	job->container = TAKE(o.container);

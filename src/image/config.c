@@ -446,6 +446,16 @@ void s2c_config_set_label(struct s2c_config *config, const char *key, const char
 	s2c_json_set_str(s2c_json_object_at(run_config(config), "Labels"), key, value);
 }
 
+void s2c_config_set_labels(struct s2c_config *config, const struct s2c_strv *pairs)
+{
+	s2c_strv_foreach (pair, pairs) {
+		const char *equals = strchr(pair, '=');
+		CLEAN_FREE char *key = xstrndup(pair, (size_t)(equals - pair));
+
+		s2c_config_set_label(config, key, equals + 1);
+	}
+}
+
 void s2c_config_set_env(struct s2c_config *config, const char *assignment)
 {
 	CLEAN_STRV struct s2c_strv env = S2C_STRV_INIT;

@@ -74,6 +74,8 @@ void s2c_config_onbuild(const struct s2c_config *config, struct s2c_strv *out);
 void s2c_config_set_user(struct s2c_config *config, const char *user);
 void s2c_config_set_workdir(struct s2c_config *config, const char *workdir);
 void s2c_config_set_label(struct s2c_config *config, const char *key, const char *value);
+/* Each of "KEY=VALUE", later ones win. */
+void s2c_config_set_labels(struct s2c_config *config, const struct s2c_strv *pairs);
 void s2c_config_set_env(struct s2c_config *config, const char *assignment);
 /* An empty vector removes the member. */
 void s2c_config_set_entrypoint(struct s2c_config *config, const struct s2c_strv *argv);

@@ -168,12 +168,7 @@ static int change_label(
 
 	if (assignments(rest, &words, err) < 0)
 		return -1;
-	s2c_strv_foreach (word, &words) {
-		const char *equals = strchr(word, '=');
-		CLEAN_FREE char *key = xstrndup(word, (size_t)(equals - word));
-
-		s2c_config_set_label(config, key, equals + 1);
-	}
+	s2c_config_set_labels(config, &words);
 	return 0;
 }
 
