@@ -109,7 +109,7 @@ static int open_container(struct s2c_ctx *ctx, const struct s2c_artifacts_opts *
 	struct s2c_error **err)
 {
 	CLEAN_ENTRIES struct s2c_entries *scripts = s2c_scripts_entries(opts->scripts);
-	CLEAN_FREE char *bin = xasprintf("%s/scripts", opts->destination);
+	CLEAN_FREE char *bin = s2c_inner_join(opts->destination, "scripts");
 	struct s2c_container_foresight foresight = {.first = first};
 	struct s2c_container_opts container = {
 		.image = opts->image,

@@ -7,6 +7,7 @@
 
 #include <ctype.h>
 
+#include "build/paths.h"
 #include "codec/json.h"
 
 #define SYNTAX "docker/dockerfile:1" /* the first that has mounts without "labs" */
@@ -106,7 +107,7 @@ static int put_scripts(const struct writing *w, const struct s2c_dockerfile_stag
 	struct s2c_error **err)
 {
 	const char *dest = w->plan->destination;
-	CLEAN_FREE char *dir = xasprintf("%s/scripts", streq(dest, "/") ? "" : dest);
+	CLEAN_FREE char *dir = s2c_inner_join(dest, "scripts");
 
 	const char *from = stage == &w->plan->runtime
 				   ? "upload/" S2C_DOCKERFILE_RUNTIME_SCRIPTS
@@ -246,7 +247,7 @@ static int put_restoring(const struct writing *w, struct s2c_error **err)
 static int put_unpacking(const struct writing *w, struct s2c_error **err)
 {
 	const char *dest = w->plan->destination;
-	CLEAN_FREE char *dir = xasprintf("%s/artifacts", streq(dest, "/") ? "" : dest);
+	CLEAN_FREE char *dir = s2c_inner_join(dest, "artifacts");
 	CLEAN_FREE char *word = shell_word(dir);
 
 	if (!w->plan->saving.image)

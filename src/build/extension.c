@@ -8,6 +8,7 @@
 #include "build/job.h"
 #include "build/labels.h"
 #include "build/onbuild.h"
+#include "build/paths.h"
 #include "build/resolve.h"
 #include "build/rooted.h"
 #include "util/fs.h"
@@ -207,15 +208,11 @@ static int carry(struct s2c_build_job *job, const struct s2c_mount_spec *spec,
 	struct s2c_error **err)
 {
 	struct s2c_extension *x = &job->extension;
-	const char *workdir = streq(x->plan->workdir, "/") ? "" : x->plan->workdir;
-	bool below = !streq(spec->to, ".");
-	CLEAN_FREE char *dir = xasprintf("%s/%s", workdir, below ? spec->to : "");
+	CLEAN_FREE char *dir = s2c_inner_join(x->plan->workdir, spec->to);
 	CLEAN_ENTRIES struct s2c_entries *entries = NULL;
 	CLEAN_WRITER struct s2c_writer *out = NULL;
 	CLEAN_FD int file = -1;
 
-	if (!below && *workdir)
-		dir[strlen(workdir)] = '\0';
 	if (s2c_fs_open(
 		    s2c_work_fd(job->work), ".", O_TMPFILE | O_RDWR, 0600, &file, err))
 		return -1;
@@ -230,8 +227,7 @@ static int fill(struct s2c_build_job *job, struct s2c_error **err)
 {
 	struct s2c_extension *x = &job->extension;
 	CLEAN_ENTRIES struct s2c_entries *scripts = s2c_scripts_entries(&x->scripts);
-	CLEAN_FREE char *bin = xasprintf("%s/scripts",
-		streq(x->plan->destination, "/") ? "" : x->plan->destination);
+	CLEAN_FREE char *bin = s2c_inner_join(x->plan->destination, "scripts");
 
 	for (size_t i = 0; i < x->artifacts.n; i++)
 		if (carry(job, &x->artifacts.items[i], err))

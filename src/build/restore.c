@@ -7,6 +7,7 @@
 #include "build/job.h"
 
 #include "build/artifacts.h"
+#include "build/paths.h"
 #include "build/resolve.h"
 
 bool s2c_build_is_incremental(const struct s2c_build_job *job)
@@ -47,9 +48,7 @@ static int save(struct s2c_build_job *job, int *out_fd, struct s2c_error **err)
 		.image = job->before,
 		.script = script,
 		.scripts = &job->scripts,
-		.destination = streq(job->plan->destination, "/")
-				       ? ""
-				       : job->plan->destination,
+		.destination = job->plan->destination,
 		.user = &job->plan->user,
 		.limits = job->plan->limits,
 		.dir_fd = s2c_work_fd(job->work),
@@ -63,8 +62,7 @@ static int save(struct s2c_build_job *job, int *out_fd, struct s2c_error **err)
 static int copy_in(struct s2c_build_job *job, int fd, struct s2c_error **err)
 {
 	CLEAN_ENTRIES struct s2c_entries *entries = s2c_artifacts_entries(fd);
-	CLEAN_FREE char *dir = xasprintf("%s/artifacts",
-		streq(job->plan->destination, "/") ? "" : job->plan->destination);
+	CLEAN_FREE char *dir = s2c_inner_join(job->plan->destination, "artifacts");
 
 	return s2c_container_copy_in(job->ctx, job->container, dir, entries, err);
 }
