@@ -166,6 +166,13 @@ class Engine:
         found = self.json("GET", "/containers/json?all=1")
         return sorted(n for c in found for n in c["Names"] if n.lstrip("/").startswith("s2c-"))
 
+    def sweep(self, before):
+        """Removes the containers of s2c that are not among these; their names."""
+        left = [name for name in self.containers() if name not in before]
+        for name in left:
+            self.ask("DELETE", f"/v1.41/containers/{name.lstrip('/')}?force=1&v=1")
+        return left
+
     def images(self):
         return {i["Id"] for i in self.json("GET", "/images/json")}
 

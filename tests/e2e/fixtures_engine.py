@@ -45,9 +45,7 @@ def engine(request):
     found = request.getfixturevalue({"docker": "dockerd", "podman": "podman_service"}[request.param])
     before = found.containers()
     yield found
-    left = [name for name in found.containers() if name not in before]
-    for name in left:
-        found.ask("DELETE", f"/v1.41/containers/{name.lstrip('/')}?force=1&v=1")
+    left = found.sweep(before)
     assert not left, f"containers left behind: {left}"
 
 

@@ -40,8 +40,10 @@ def gated_podman(podman_service, s2i_rootfs_tar):
 
 @pytest.fixture
 def new_gate(gated_docker):
-    """Makes gates in front of dockerd, or of another socket."""
+    """Makes gates in front of dockerd, or of another socket. What a gate cannot remove, since its
+    engine went or lied, is removed here: the engine serves other tests."""
     made = []
+    before = gated_docker.containers()
 
     def make(upstream=None, start=True, **kwargs):
         gate = Gate(base_dir(), upstream or gated_docker.socket, **kwargs)
@@ -51,6 +53,7 @@ def new_gate(gated_docker):
     yield make
     for gate in made:
         gate.close()
+    gated_docker.sweep(before)
 
 
 @pytest.fixture(scope="module")

@@ -251,11 +251,13 @@ LIES = {
 
 @pytest.fixture(scope="module")
 def troubled(gated_docker):
+    before = gated_docker.containers()
     gate = Gate(base_dir(), gated_docker.socket).start()
     gate.build("gone/image:latest")
     yield gate
     gate.recorder.instead = None
     gate.close()
+    gated_docker.sweep(before)
 
 
 def tell(gate, phase, container):

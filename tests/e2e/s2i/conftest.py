@@ -148,7 +148,5 @@ def place(request, tmp_path, rootfs_tar):
     yield InEngine(kind, engine, s2c, tmp_path, rootfs_tar)
     # The engine serves other tests too, which know nothing of an image of this name.
     engine.ask("DELETE", "/v1.41/images/myapp?force=1")
-    left = [name for name in engine.containers() if name not in before]
-    for name in left:
-        engine.ask("DELETE", f"/v1.41/containers/{name.lstrip('/')}?force=1&v=1")
+    left = engine.sweep(before)
     assert not left, f"containers left behind: {left}"

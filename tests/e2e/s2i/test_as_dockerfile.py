@@ -244,7 +244,7 @@ def test_builder_of_an_engine(s2c, engine, made, app, tmp_path):
     before = engine.images()
     text = written(s2c, app, tmp_path / "out", "--engine", engine.url, "--assemble-user", "other")
     assert "FROM builder/test:latest\n" in text and "USER 2000:2000\n" in text
-    assert engine.images() == before and not engine.containers()
+    assert engine.images() == before
 
 
 def test_runtime_image(s2c, engine, made, app, tmp_path):
