@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The script's output is read in a thread of its own while the script runs: each byte
- * goes to the file, and through a tar reader that finds out whether it is a whole
- * archive.
+ * The script's output is read in a thread of its own while the script runs, entry by
+ * entry, and handed on as it comes.
  */
 #include "build/artifacts.h"
 
@@ -13,11 +12,11 @@
 #include "build/paths.h"
 #include "build/rooted.h"
 #include "codec/tar.h"
-#include "util/fs.h"
 #include "util/pool.h"
 
 /* What an archive may have around its files: headers, names, padding. */
 #define ENVELOPE_MAX (S2C_ARTIFACTS_BYTES_MAX / 4)
+#define PIPE_BYTES (1024 * 1024)
 
 static const struct s2c_tar_limits limits = {
 	.entries = S2C_ARTIFACTS_ENTRIES_MAX,
@@ -27,76 +26,131 @@ static const struct s2c_tar_limits limits = {
 
 /* ---- reading what the script writes ---- */
 
-/* Passes on what it reads and writes it to a file as well. */
-struct keeping {
+struct counting {
 	struct s2c_reader base;
 	struct s2c_reader *from; /* owned */
-	int fd;
 	uint64_t bytes;
 };
 
-static ssize_t keeping_read(
+static ssize_t counting_read(
 	struct s2c_reader *r, void *buf, size_t len, struct s2c_error **err)
 {
-	struct keeping *k = (struct keeping *)r;
-	ssize_t n = s2c_read(k->from, buf, len, err);
+	struct counting *c = (struct counting *)r;
+	ssize_t n = s2c_read(c->from, buf, len, err);
 
-	if (n > 0 && s2c_fs_write_all(k->fd, buf, (size_t)n, err))
-		return -1;
-	k->bytes += n > 0 ? (uint64_t)n : 0;
+	c->bytes += n > 0 ? (uint64_t)n : 0;
 	return n;
 }
 
-static void keeping_free(struct s2c_reader *r)
+static void counting_free(struct s2c_reader *r)
 {
-	s2c_reader_free(((struct keeping *)r)->from);
+	s2c_reader_free(((struct counting *)r)->from);
+	free(r);
 }
 
-static const struct s2c_reader_ops keeping_ops = {
-	.read = keeping_read, .free = keeping_free};
+/* `from` is owned. */
+static struct counting *counting_new(struct s2c_reader *from)
+{
+	static const struct s2c_reader_ops ops = {
+		.read = counting_read, .free = counting_free};
+	struct counting *counting = xcalloc(1, sizeof(*counting));
+
+	counting->base.ops = &ops;
+	counting->from = from;
+	return counting;
+}
+
+/* What may be an artifact. The first entry is read before somebody takes them. */
+struct plain {
+	struct s2c_entries base;
+	struct s2c_entries *tar; /* owned */
+	const struct s2c_entry *first;
+	bool waits; /* the first was read, and is yet to be given */
+};
+
+static int plain_read_next(struct plain *plain, struct s2c_ctx *ctx,
+	const struct s2c_entry **out, struct s2c_error **err)
+{
+	static const unsigned special = 1u << S2C_ENTRY_CHARDEV |
+					1u << S2C_ENTRY_BLOCKDEV | 1u << S2C_ENTRY_FIFO |
+					1u << S2C_ENTRY_SOCKET;
+
+	do {
+		if (s2c_entries_next(plain->tar, ctx, out, err))
+			return -1;
+	} while (*out && (1u << (*out)->type & special));
+	return 0;
+}
+
+static int plain_next(struct s2c_entries *e, struct s2c_ctx *ctx,
+	const struct s2c_entry **out, struct s2c_error **err)
+{
+	struct plain *plain = (struct plain *)e;
+
+	if (!plain->waits)
+		return plain_read_next(plain, ctx, out, err);
+	plain->waits = false;
+	*out = plain->first;
+	return 0;
+}
+
+static ssize_t plain_read(
+	struct s2c_entries *e, void *buf, size_t len, struct s2c_error **err)
+{
+	return s2c_entries_read(((struct plain *)e)->tar, buf, len, err);
+}
+
+static void plain_free(struct s2c_entries *e)
+{
+	s2c_entries_free(((struct plain *)e)->tar);
+	free(e);
+}
+
+/* `from` is owned. */
+static struct plain *plain_new(struct s2c_reader *from)
+{
+	static const struct s2c_entries_ops ops = {
+		.next = plain_next, .read = plain_read, .free = plain_free};
+	struct plain *plain = xcalloc(1, sizeof(*plain));
+
+	plain->base.ops = &ops;
+	plain->tar = s2c_tar_reader(from, true, limits);
+	return plain;
+}
+
+struct s2c_entries *s2c_artifacts_entries(int fd)
+{
+	(void)lseek(fd, 0, SEEK_SET);
+	return &plain_new(s2c_reader_fd(fd, false))->base;
+}
 
 struct intake {
 	struct s2c_job job;
 	struct s2c_ctx *ctx;
 	int from; /* the read end; closed when the job ends, so that the script notices */
-	int file;
-	uint64_t bytes;
+	const struct s2c_artifacts_taker *taker;
 };
 
-/* Whether it is a whole archive, whose end is the end of what comes. */
-static int check(struct s2c_ctx *ctx, struct keeping *k, struct s2c_error **err)
-{
-	CLEAN_ENTRIES struct s2c_entries *entries = s2c_tar_reader(
-		&k->base, false, limits);
-	const struct s2c_entry *entry;
-
-	do {
-		if (s2c_entries_next(entries, ctx, &entry, err))
-			return -1;
-	} while (entry);
-	return 0;
-}
-
+/* Hands on what comes to its end, which must be the end of a whole archive. */
 static int take_in(struct s2c_job *job, struct s2c_error **err)
 {
 	struct intake *in = (struct intake *)job;
 	CLEAN_FD int from = take_fd(&in->from);
-	struct s2c_reader *pipe = s2c_reader_pipe(in->ctx, from, false);
-	struct keeping k = {
-		.base.ops = &keeping_ops,
-		.from = s2c_reader_limit(pipe, true,
-			S2C_ARTIFACTS_BYTES_MAX + ENVELOPE_MAX,
-			"what save-artifacts wrote"),
-		.fd = in->file,
-	};
+	struct counting *counting = counting_new(s2c_reader_limit(
+		s2c_reader_pipe(in->ctx, from, false), true,
+		S2C_ARTIFACTS_BYTES_MAX + ENVELOPE_MAX, "what save-artifacts wrote"));
+	struct plain *plain = plain_new(&counting->base);
+	CLEAN_ENTRIES struct s2c_entries *entries = &plain->base;
 	CLEAN_ERROR struct s2c_error *cause = NULL;
-	int rc = check(in->ctx, &k, &cause);
 
-	in->bytes = k.bytes;
-	keeping_free(&k.base);
-	/* Nothing at all is no archive, but it is an answer. */
-	if (rc == 0 || (in->bytes == 0 && s2c_ctx_check(in->ctx, NULL) == 0))
+	if (plain_read_next(plain, in->ctx, &plain->first, &cause) == 0) {
+		plain->waits = true;
+		if (in->taker->take(in->taker->self, in->ctx, entries, &cause) == 0)
+			return 0;
+	} else if (counting->bytes == 0 && s2c_ctx_check(in->ctx, NULL) == 0) {
+		/* Nothing at all is no archive, but it is an answer. */
 		return 0;
+	}
 	s2c_error_move(err, &cause);
 	return s2c_wrap(err, "what save-artifacts wrote to standard output, where a tar "
 			     "and nothing else belongs");
@@ -146,6 +200,8 @@ static int run(struct s2c_ctx *ctx, struct s2c_container *container,
 
 	if (pipe2(ends, O_CLOEXEC) < 0)
 		return s2c_fail_errno(err, errno, "cannot make a pipe");
+	/* So that script and reader wait less for each other; smaller is right, too. */
+	(void)fcntl(ends[0], F_SETPIPE_SZ, PIPE_BYTES);
 	in->ctx = branch;
 	in->from = ends[0];
 	how.fd_out = to = ends[1];
@@ -176,76 +232,22 @@ static int run(struct s2c_ctx *ctx, struct s2c_container *container,
 }
 
 int s2c_artifacts_save(struct s2c_ctx *ctx, const struct s2c_artifacts_opts *opts,
-	int *out_fd, struct s2c_error **err)
+	const struct s2c_artifacts_taker *taker, struct s2c_error **err)
 {
 	CLEAN_STRV struct s2c_strv argv = S2C_STRV_INIT, env = S2C_STRV_INIT;
 	CLEAN(s2c_clean_container) struct s2c_container *container = NULL;
 	CLEAN_FREE char *workdir = NULL;
-	CLEAN_FD int file = -1;
 	struct s2c_exec_opts exec = {
-		.argv = &argv, .env = &env, .fd_in = -1, .fd_err = -1};
+		.argv = &argv, .env = &env, .fd_in = -1, .fd_out = -1, .fd_err = -1};
+	struct intake in = {.job.run = take_in, .from = -1, .taker = taker};
 
-	*out_fd = -1;
 	s2c_strv_add(&argv, opts->script->path);
 	s2c_config_env(opts->image->config, &env);
 	s2c_env_default(&env, opts->user->home);
 	if (s2c_inner_workdir(s2c_config_workdir(opts->image->config), &workdir, err))
 		return -1;
 	exec.cwd = workdir;
-	exec.fd_out = -1;
-	if (s2c_fs_open(opts->dir_fd, ".", O_TMPFILE | O_RDWR, 0600, &file, err) ||
-		open_container(ctx, opts, &exec, &container, err))
+	if (open_container(ctx, opts, &exec, &container, err))
 		return -1;
-	struct intake in = {.job.run = take_in, .from = -1, .file = file};
-
-	if (run(ctx, container, &exec, &in, err))
-		return -1;
-	if (in.bytes)
-		*out_fd = take_fd(&file);
-	return 0;
-}
-
-/* ---- what was saved ---- */
-
-struct plain {
-	struct s2c_entries base;
-	struct s2c_entries *tar; /* owned */
-};
-
-static int plain_next(struct s2c_entries *e, struct s2c_ctx *ctx,
-	const struct s2c_entry **out, struct s2c_error **err)
-{
-	static const unsigned special = 1u << S2C_ENTRY_CHARDEV |
-					1u << S2C_ENTRY_BLOCKDEV | 1u << S2C_ENTRY_FIFO |
-					1u << S2C_ENTRY_SOCKET;
-
-	do {
-		if (s2c_entries_next(((struct plain *)e)->tar, ctx, out, err))
-			return -1;
-	} while (*out && (1u << (*out)->type & special));
-	return 0;
-}
-
-static ssize_t plain_read(
-	struct s2c_entries *e, void *buf, size_t len, struct s2c_error **err)
-{
-	return s2c_entries_read(((struct plain *)e)->tar, buf, len, err);
-}
-
-static void plain_free(struct s2c_entries *e)
-{
-	s2c_entries_free(((struct plain *)e)->tar);
-	free(e);
-}
-
-struct s2c_entries *s2c_artifacts_entries(int fd)
-{
-	static const struct s2c_entries_ops ops = {
-		.next = plain_next, .read = plain_read, .free = plain_free};
-	struct plain *plain = xcalloc(1, sizeof(*plain));
-
-	(void)lseek(fd, 0, SEEK_SET);
-	plain->base.ops = &ops;
-	plain->tar = s2c_tar_reader(s2c_reader_fd(fd, false), true, limits);
-	return &plain->base;
+	return run(ctx, container, &exec, &in, err);
 }

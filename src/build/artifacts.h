@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Artifacts: what the save-artifacts script of an image that an earlier build made hands
- * to the next build, a tar on its standard output. It is kept in a file without a name
- * until all of it was read and found whole, so that no build ever sees a half of it.
+ * to the next build, a tar on its standard output.
  */
 #ifndef S2C_BUILD_ARTIFACTS_H
 #define S2C_BUILD_ARTIFACTS_H
 
 #include "build/scripts.h"
+#include "codec/entry.h"
 #include "image/passwd.h"
 #include "runtime/runtime.h"
 
@@ -22,21 +22,32 @@ struct s2c_artifacts_opts {
 	const char *destination;                /* absolute; scripts go below it */
 	const struct s2c_user *user;            /* who runs it: the assemble user */
 	struct s2c_limits limits;
-	int dir_fd; /* where the file without a name is; borrowed */
+};
+
+/*
+ * Who gets the entries while the script writes them. Devices, fifos and sockets are left
+ * out. take() is called at most once, in another thread, and not when there is nothing at
+ * all; it reads to the end. What it did is of no use when s2c_artifacts_save() fails.
+ */
+struct s2c_artifacts_taker {
+	S2C_CHECK int (*take)(void *self, struct s2c_ctx *ctx,
+		struct s2c_entries *entries, struct s2c_error **err);
+	void *self;
 };
 
 /*
  * Runs the script in a container of the image, without a network and without what the
- * build gives to assemble. *out_fd is the tar, the caller's to close, or -1 when it wrote
- * nothing. Fails when the script is not there or fails, or when what it wrote is no whole
- * tar or too large: S2C_ENOENT, S2C_ECHILD, S2C_EINVAL, S2C_ELIMIT and the like.
+ * build gives to assemble. Fails when the script is not there or fails, when what it
+ * wrote is no whole tar or too large, or when the taker fails: S2C_ENOENT, S2C_ECHILD,
+ * S2C_EINVAL, S2C_ELIMIT and the like.
  */
 S2C_CHECK int s2c_artifacts_save(struct s2c_ctx *ctx,
-	const struct s2c_artifacts_opts *opts, int *out_fd, struct s2c_error **err);
+	const struct s2c_artifacts_opts *opts, const struct s2c_artifacts_taker *taker,
+	struct s2c_error **err);
 
 /*
- * The entries of what was saved, from the start. Devices, fifos and sockets are left out.
- * fd is borrowed until they are freed.
+ * The entries of an archive that was kept in a file, from the start, without devices,
+ * fifos and sockets. fd is borrowed until they are freed.
  */
 struct s2c_entries *s2c_artifacts_entries(int fd);
 

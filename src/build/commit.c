@@ -72,6 +72,7 @@ int s2c_build_commit(struct s2c_build_job *job, struct s2c_error **err)
 		.created = created,
 		.created_by = by,
 		.forbidden = job->mounts.needles,
+		.keep_tree = job->options->incremental,
 	};
 
 	if (run && !s2c_container_has_program(s2c_build_last_container(job), run))

@@ -6,9 +6,13 @@
  */
 #include "build/job.h"
 
+#include <fcntl.h>
+
 #include "build/artifacts.h"
 #include "build/paths.h"
 #include "build/resolve.h"
+#include "codec/tar.h"
+#include "util/fs.h"
 
 bool s2c_build_is_incremental(const struct s2c_build_job *job)
 {
@@ -39,7 +43,51 @@ static int find_previous(struct s2c_build_job *job, struct s2c_error **err)
 	return s2c_resolve_image(job->ctx, job->home, &opts, &job->before, err);
 }
 
-static int save(struct s2c_build_job *job, int *out_fd, struct s2c_error **err)
+static char *artifacts_dir(const struct s2c_build_job *job)
+{
+	return s2c_inner_join(job->plan->destination, "artifacts");
+}
+
+/* ---- who takes them ---- */
+
+/* Puts them into the build container as they come. */
+struct straight {
+	struct s2c_build_job *job;
+	bool begun; /* the container has some of them, perhaps not all */
+};
+
+static int take_straight(void *self, struct s2c_ctx *ctx, struct s2c_entries *entries,
+	struct s2c_error **err)
+{
+	struct straight *straight = self;
+	CLEAN_FREE char *dir = artifacts_dir(straight->job);
+
+	straight->begun = true;
+	return s2c_container_copy_in(ctx, straight->job->container, dir, entries, err);
+}
+
+/* Keeps them in a file without a name. */
+struct spool {
+	int fd;
+	bool begun;
+};
+
+static int take_to_spool(void *self, struct s2c_ctx *ctx, struct s2c_entries *entries,
+	struct s2c_error **err)
+{
+	struct spool *spool = self;
+	CLEAN_WRITER struct s2c_writer *out = s2c_writer_fd(spool->fd, false);
+
+	spool->begun = true;
+	if (s2c_tar_write_all(ctx, entries, out, err))
+		return -1;
+	return s2c_finish(out, err);
+}
+
+/* ---- saving ---- */
+
+static int save(struct s2c_build_job *job, const struct s2c_artifacts_taker *taker,
+	struct s2c_error **err)
 {
 	const struct s2c_script_source *script =
 		&job->scripts.items[S2C_SCRIPT_SAVE_ARTIFACTS];
@@ -51,40 +99,71 @@ static int save(struct s2c_build_job *job, int *out_fd, struct s2c_error **err)
 		.destination = job->plan->destination,
 		.user = &job->plan->user,
 		.limits = job->plan->limits,
-		.dir_fd = s2c_work_fd(job->work),
 	};
 
 	if (!script->found)
 		return s2c_fail(err, S2C_ENOENT, "there is no save-artifacts script");
-	return s2c_artifacts_save(job->ctx, &opts, out_fd, err);
+	return s2c_artifacts_save(job->ctx, &opts, taker, err);
 }
 
-static int copy_in(struct s2c_build_job *job, int fd, struct s2c_error **err)
+static int copy_spooled(struct s2c_build_job *job, int fd, struct s2c_error **err)
 {
 	CLEAN_ENTRIES struct s2c_entries *entries = s2c_artifacts_entries(fd);
-	CLEAN_FREE char *dir = s2c_inner_join(job->plan->destination, "artifacts");
+	CLEAN_FREE char *dir = artifacts_dir(job);
 
 	return s2c_container_copy_in(job->ctx, job->container, dir, entries, err);
+}
+
+/* Where a container can be filled while another one runs. */
+static int restore_straight(
+	struct s2c_build_job *job, bool *out_spoilt, struct s2c_error **err)
+{
+	struct straight straight = {.job = job};
+	struct s2c_artifacts_taker taker = {.take = take_straight, .self = &straight};
+
+	if (save(job, &taker, err)) {
+		*out_spoilt = straight.begun;
+		return -1;
+	}
+	job->replaces = true;
+	return 0;
+}
+
+static int restore_spooled(
+	struct s2c_build_job *job, bool *out_spoilt, struct s2c_error **err)
+{
+	CLEAN_FD int fd = -1;
+	struct spool spool = {.fd = -1};
+	struct s2c_artifacts_taker taker = {.take = take_to_spool, .self = &spool};
+
+	if (s2c_fs_open(s2c_work_fd(job->work), ".", O_TMPFILE | O_RDWR, 0600, &fd, err))
+		return -1;
+	spool.fd = fd;
+	if (save(job, &taker, err))
+		return -1;
+	job->replaces = true;
+	if (!spool.begun || copy_spooled(job, fd, err) == 0)
+		return 0;
+	*out_spoilt = true;
+	return -1;
 }
 
 int s2c_build_restore(struct s2c_build_job *job, struct s2c_error **err)
 {
 	CLEAN_ERROR struct s2c_error *cause = NULL;
-	CLEAN_FD int fd = -1;
+	bool straight = s2c_runtime_traits(job->runtime).parallel;
+	bool spoilt = false;
+	int rc = find_previous(job, &cause);
 
-	if (find_previous(job, &cause))
-		return go_without(job,
-			s2c_error_code(cause) == S2C_ENOENT ? S2C_INFO : S2C_WARN, cause,
-			err);
-	if (save(job, &fd, &cause))
-		return go_without(job,
-			s2c_error_code(cause) == S2C_ENOENT ? S2C_INFO : S2C_WARN, cause,
-			err);
-	job->replaces = true;
-	if (fd < 0 || copy_in(job, fd, &cause) == 0)
+	if (rc == 0)
+		rc = straight ? restore_straight(job, &spoilt, &cause)
+			      : restore_spooled(job, &spoilt, &cause);
+	if (rc == 0)
 		return 0;
-	/* Part of them may be there: what is not all of it must not be seen. */
-	if (go_without(job, S2C_WARN, cause, err))
+	if (go_without(job,
+		    s2c_error_code(cause) == S2C_ENOENT && !spoilt ? S2C_INFO : S2C_WARN,
+		    cause, err))
 		return -1;
-	return s2c_build_refill(job, err);
+	/* Part of them may be there: what is not all of it must not be seen. */
+	return spoilt ? s2c_build_refill(job, err) : 0;
 }

@@ -77,7 +77,7 @@ static void none_writer_free(struct s2c_writer *writer)
 	free(writer);
 }
 
-static struct s2c_writer *none_writer(int level, struct s2c_writer *next)
+static struct s2c_writer *none_writer(int level, int earlier_fd, struct s2c_writer *next)
 {
 	static const struct s2c_writer_ops ops = {
 		.write = none_write,
@@ -200,9 +200,15 @@ int s2c_compression_parse(const char *text, enum s2c_compression *out_kind,
 struct s2c_writer *s2c_compress(
 	enum s2c_compression kind, int level, struct s2c_writer *next)
 {
+	return s2c_compress_again(kind, level, -1, next);
+}
+
+struct s2c_writer *s2c_compress_again(
+	enum s2c_compression kind, int level, int earlier_fd, struct s2c_writer *next)
+{
 	const struct s2c_compressor_ops *ops = compressors[kind];
 
-	return ops->writer(level ? level : ops->default_level, next);
+	return ops->writer(level ? level : ops->default_level, earlier_fd, next);
 }
 
 struct s2c_reader *s2c_decompress(

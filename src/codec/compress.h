@@ -2,9 +2,9 @@
 /*
  * Compression of layers: a table of compressors behind streams. Output is a function of
  * the input, the method and the level only, for any number of CPUs; several of them are
- * used, by threads of the writer's own and in at most 80 MiB of memory. gzip: a member
- * per MiB, mtime 0, no name, OS 255. gzip readers accept several members and refuse
- * trailing garbage; zstd windows are capped.
+ * used, by threads of the writer's own and in at most 80 MiB of memory. gzip: members of
+ * 256 KiB to 1 MiB, mtime 0, no name, OS 255. gzip readers accept several members and
+ * refuse trailing garbage; zstd windows are capped.
  */
 #ifndef S2C_CODEC_COMPRESS_H
 #define S2C_CODEC_COMPRESS_H
@@ -23,9 +23,10 @@ struct s2c_compressor_ops {
 	/*
 	 * A writer that compresses into `next` (borrowed; finished by finish), which is
 	 * only written to by who calls the writer, but later. A level out of bounds
-	 * counts as the nearest one: gzip 1 to 9, zstd 1 to 19.
+	 * counts as the nearest one: gzip 1 to 9, zstd 1 to 19. For `earlier_fd` see
+	 * s2c_compress_again().
 	 */
-	struct s2c_writer *(*writer)(int level, struct s2c_writer *next);
+	struct s2c_writer *(*writer)(int level, int earlier_fd, struct s2c_writer *next);
 	/*
 	 * A reader that decompresses `next` to its end; owns it if `own`. Reading fails
 	 * with S2C_EPROTO for input that is cut off, damaged or followed by other bytes,
@@ -49,6 +50,13 @@ S2C_CHECK int s2c_compression_parse(const char *text, enum s2c_compression *out_
 /* Convenience: default level when level is 0. */
 struct s2c_writer *s2c_compress(
 	enum s2c_compression kind, int level, struct s2c_writer *next);
+/*
+ * The same where a file (borrowed until the writer is freed; -1: none) is likely to hold
+ * much of the same content, compressed by s2c at the same level: gzip takes members over
+ * from it instead of compressing them again. The file may be anything.
+ */
+struct s2c_writer *s2c_compress_again(
+	enum s2c_compression kind, int level, int earlier_fd, struct s2c_writer *next);
 struct s2c_reader *s2c_decompress(
 	enum s2c_compression kind, struct s2c_reader *next, bool own);
 

@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Writing gzip: the input is cut into blocks of a fixed size, each becomes a member of
- * its own, compressed by a job of a pool, and the members are written in order. So the
- * bytes depend on input and level only, whatever the number of CPUs, while all of them
- * work. A gzip file is a series of members by RFC 1952, 2.2; all who read layers know it,
- * as eStargz layers are made of many, too.
+ * Writing gzip: the input is cut into blocks, each becomes a member of its own,
+ * compressed by a job of a pool, and the members are written in order. So the bytes
+ * depend on input and level only, whatever the number of CPUs, while all of them work. A
+ * gzip file is a series of members by RFC 1952, 2.2; all who read layers know it, as
+ * eStargz layers are made of many, too.
+ *
+ * Blocks end where the input says so: after a record (512 bytes, as a tar has them) with
+ * a certain CRC. When files before them grow or shrink, the blocks behind the next such
+ * record are what they were, and their members can be taken over from an earlier file.
  *
  * The compressor is libdeflate: for the size of a member that zlib makes at level 6 it
  * takes a third of the time. ISA-L would be faster still, at a size that is out of
@@ -13,24 +17,35 @@
 #include <libdeflate.h>
 
 #include "codec/compress_impl.h"
+#include "codec/compress_members.h"
 #include "util/pool.h"
 
 /* Larger ones are hardly smaller in the end, and all that are in work are in memory. */
 #define BLOCK (1024u * 1024)
+/* Smaller ones are larger in the end. */
+#define BLOCK_MIN (256u * 1024)
+#define RECORD 512u
+/* One record of so many ends a block: some 512 KiB after the least. */
+#define CUT_MASK 1023u
 /* Besides those that are compressed: one is filled, one is written or waits. */
 #define SPARE_BLOCKS 2
 
 struct block {
 	struct s2c_job job;
+	const struct s2c_members *earlier; /* borrowed; NULL: none */
 	struct libdeflate_compressor *compressor;
 	unsigned char *in, *out;
+	unsigned char *scratch; /* NULL without earlier */
 	size_t len, made, room;
+	size_t seen; /* bytes of `in` that were looked at for an end */
+	int level;
 };
 
 struct gzip_writer {
 	struct s2c_writer base;
 	struct s2c_writer *next;
 	struct s2c_pool *pool;
+	struct s2c_members *earlier;
 	int level;
 	bool any; /* at least one member was begun */
 	/* A ring: `busy` blocks from `first` on are with the pool, the next is filled. */
@@ -41,10 +56,20 @@ struct gzip_writer {
 static int compress_block(struct s2c_job *job, struct s2c_error **err)
 {
 	struct block *b = (struct block *)job;
+	size_t packed;
 
-	b->made = libdeflate_gzip_compress(b->compressor, b->in, b->len, b->out, b->room);
-	if (b->made == 0)
+	b->made = b->earlier ? s2c_members_take(b->earlier, b->level, b->in, b->len,
+				       b->out, b->room, b->scratch)
+			     : 0;
+	if (b->made)
+		return 0;
+	packed = libdeflate_deflate_compress(b->compressor, b->in, b->len,
+		b->out + S2C_MEMBER_HEADER,
+		b->room - S2C_MEMBER_HEADER - S2C_MEMBER_TRAILER);
+	if (packed == 0)
 		return s2c_fail(err, S2C_EIO, "libdeflate cannot compress a block");
+	s2c_member_frame(b->out, packed, b->level, b->in, b->len);
+	b->made = S2C_MEMBER_HEADER + packed + S2C_MEMBER_TRAILER;
 	return 0;
 }
 
@@ -54,10 +79,14 @@ static struct block *filling(struct gzip_writer *w)
 
 	if (!b->in) {
 		b->job.run = compress_block;
+		b->level = w->level;
+		b->earlier = w->earlier;
 		b->compressor = s2c_must(libdeflate_alloc_compressor(w->level));
-		b->room = libdeflate_gzip_compress_bound(b->compressor, BLOCK);
+		b->room = S2C_MEMBER_HEADER + S2C_MEMBER_TRAILER +
+			  libdeflate_deflate_compress_bound(b->compressor, BLOCK);
 		b->in = xmalloc(BLOCK);
 		b->out = xmalloc(b->room);
+		b->scratch = w->earlier ? xmalloc(BLOCK) : NULL;
 	}
 	return b;
 }
@@ -71,7 +100,7 @@ static int collect(struct gzip_writer *w, struct s2c_error **err)
 		return -1;
 	w->first = (w->first + 1) % w->n;
 	w->busy--;
-	b->len = 0;
+	b->len = b->seen = 0;
 	return s2c_write(w->next, b->out, b->made, err);
 }
 
@@ -87,6 +116,18 @@ static int submit(struct gzip_writer *w, struct block *b, struct s2c_error **err
 	return 0;
 }
 
+/* Whether a block ends within what it has got; if so cuts it there. */
+static bool cut(struct block *b)
+{
+	for (; b->seen + RECORD <= b->len; b->seen += RECORD)
+		if (b->seen + RECORD >= BLOCK_MIN &&
+			(libdeflate_crc32(0, b->in + b->seen, RECORD) & CUT_MASK) == 0) {
+			b->len = b->seen + RECORD;
+			return true;
+		}
+	return b->len == BLOCK;
+}
+
 static int gzip_write(
 	struct s2c_writer *writer, const void *buf, size_t len, struct s2c_error **err)
 {
@@ -95,13 +136,15 @@ static int gzip_write(
 
 	while (len > 0) {
 		struct block *b = filling(w);
-		size_t n = len < BLOCK - b->len ? len : BLOCK - b->len;
+		size_t had = b->len, n = len < BLOCK - had ? len : BLOCK - had;
+		bool whole;
 
-		memcpy(b->in + b->len, data, n);
+		memcpy(b->in + had, data, n);
 		b->len += n;
-		data += n;
-		len -= n;
-		if (b->len == BLOCK && submit(w, b, err) < 0)
+		whole = cut(b);
+		data += b->len - had;
+		len -= b->len - had;
+		if (whole && submit(w, b, err) < 0)
 			return -1;
 	}
 	return 0;
@@ -137,13 +180,15 @@ static void gzip_free(struct s2c_writer *writer)
 		libdeflate_free_compressor(b->compressor);
 		free(b->in);
 		free(b->out);
+		free(b->scratch);
 	}
 	s2c_pool_free(w->pool);
+	s2c_members_free(w->earlier);
 	free(w->blocks);
 	free(w);
 }
 
-struct s2c_writer *s2c_gzip_writer(int level, struct s2c_writer *next)
+struct s2c_writer *s2c_gzip_writer(int level, int earlier_fd, struct s2c_writer *next)
 {
 	static const struct s2c_writer_ops ops = {
 		.write = gzip_write,
@@ -155,6 +200,7 @@ struct s2c_writer *s2c_gzip_writer(int level, struct s2c_writer *next)
 	w->base.ops = &ops;
 	w->next = next;
 	w->pool = s2c_pool_new(0);
+	w->earlier = earlier_fd >= 0 ? s2c_members_find(earlier_fd) : NULL;
 	w->level = level < 1                    ? 1
 		   : level > S2C_GZIP_LEVEL_MAX ? S2C_GZIP_LEVEL_MAX
 						: level;

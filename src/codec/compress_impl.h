@@ -21,7 +21,7 @@ extern const struct s2c_compressor_ops s2c_compressor_zstd;
 #define S2C_GZIP_LEVEL_MAX 9 /* libdeflate's 10 to 12 take minutes */
 
 /* The writer of gzip, which has a file of its own. */
-struct s2c_writer *s2c_gzip_writer(int level, struct s2c_writer *next);
+struct s2c_writer *s2c_gzip_writer(int level, int earlier_fd, struct s2c_writer *next);
 
 /* Input of a decompressor: bytes of `next` that are not consumed yet. */
 struct s2c_compress_in {

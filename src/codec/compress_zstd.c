@@ -107,7 +107,7 @@ static int threads(int level)
 							: threads_of_level[i].threads);
 }
 
-static struct s2c_writer *zstd_writer(int level, struct s2c_writer *next)
+static struct s2c_writer *zstd_writer(int level, int earlier_fd, struct s2c_writer *next)
 {
 	static const struct s2c_writer_ops ops = {
 		.write = zstd_write,

@@ -50,7 +50,8 @@ struct diff {
 	int *lower_fds;
 	struct s2c_owner_map owner;
 	char *xattr_prefix;
-	struct s2c_strv excludes; /* sorted */
+	struct s2c_strv excludes;   /* sorted */
+	struct s2c_diff_rest *rest; /* NULL: nobody wants to know */
 	struct s2c_lowers lowers;
 	struct s2c_links links;
 	struct frame *frames;
@@ -76,6 +77,24 @@ static bool has_name(const struct s2c_strv *sorted, const char *name)
 static char *join(const char *dir, const char *name)
 {
 	return streq(dir, ".") ? xstrdup(name) : xasprintf("%s/%s", dir, name);
+}
+
+void s2c_diff_rest_release(struct s2c_diff_rest *rest)
+{
+	s2c_strv_release(&rest->paths);
+}
+
+static void leave_unsaid(struct diff *d, const char *path)
+{
+	if (d->rest)
+		s2c_strv_add(&d->rest->paths, path);
+}
+
+/* Where nothing lower shines through it has to stay, for the layer hides name by name. */
+static void leave_same(struct diff *d, const struct frame *above, const char *path)
+{
+	if (!above->opaque)
+		leave_unsaid(d, path);
 }
 
 static int fail_vanished(const char *path, struct s2c_error **err)
@@ -134,13 +153,19 @@ static int list_upper(
 	for (size_t i = 0; i < all.len; i++) {
 		CLEAN_FREE char *path = join(f->entry.path, all.items[i]);
 
-		if (has_name(&d->excludes, path))
+		if (has_name(&d->excludes, path)) {
+			leave_unsaid(d, path);
 			continue;
+		}
 		if (fstatat(f->fd, all.items[i], &st, AT_SYMLINK_NOFOLLOW))
 			return fail_vanished(path, err);
-		if (S_ISSOCK(st.st_mode))
+		if (S_ISSOCK(st.st_mode)) {
 			s2c_emit_log(d->ctx, S2C_WARN,
 				"socket '%s' is left out of the image", path);
+			/* What it hides is hidden by a whiteout in the layer. */
+			if (d->rest)
+				d->rest->more = true;
+		}
 		/* H6: before anything looks at the number of links. */
 		if (s2c_overlay_is_whiteout(&st) || S_ISSOCK(st.st_mode))
 			s2c_strv_add(gone, all.items[i]);
@@ -160,25 +185,32 @@ static int plan_whiteouts(struct diff *d, struct frame *f, const struct s2c_strv
 	CLEAN_STRV struct s2c_strv below = S2C_STRV_INIT;
 	struct s2c_lower_hit hit;
 
-	if (f->lower.n == 0)
-		return 0;
-	if (!f->opaque) {
-		for (size_t i = 0; i < gone->len; i++) {
-			if (s2c_lower_lookup(
-				    &d->lowers, &f->lower, gone->items[i], &hit, err))
-				return -1;
-			if (hit.found)
-				s2c_strv_add(&f->whiteouts, gone->items[i]);
-		}
-		return 0;
+	for (size_t i = 0; i < gone->len; i++) {
+		CLEAN_FREE char *path = join(f->entry.path, gone->items[i]);
+
+		hit.found = false;
+		if (f->lower.n > 0 && !f->opaque &&
+			s2c_lower_lookup(
+				&d->lowers, &f->lower, gone->items[i], &hit, err))
+			return -1;
+		if (hit.found)
+			s2c_strv_add(&f->whiteouts, gone->items[i]);
+		else
+			leave_unsaid(d, path);
 	}
+	if (f->lower.n == 0 || !f->opaque)
+		return 0;
 	if (s2c_lower_list(&d->lowers, &f->lower, &below, err))
 		return -1;
 	for (size_t i = 0; i < below.len; i++) {
 		CLEAN_FREE char *path = join(f->entry.path, below.items[i]);
 
-		if (!has_name(&f->names, below.items[i]) && !has_name(&d->excludes, path))
+		if (has_name(&f->names, below.items[i]))
+			continue;
+		if (!has_name(&d->excludes, path))
 			s2c_strv_add(&f->whiteouts, below.items[i]);
+		else if (d->rest)
+			d->rest->more = true; /* the layer does not hide it */
 	}
 	return 0;
 }
@@ -364,8 +396,10 @@ static int take_thing(struct diff *d, struct frame *above, const char *name,
 	if (st->st_nlink == 1 &&
 		s2c_upper_equals(d->ctx, &thing, &hit, d->xattr_prefix, &same, err))
 		return -1;
-	if (same)
+	if (same) {
+		leave_same(d, above, d->entry.path);
 		return 0;
+	}
 	if (st->st_nlink > 1)
 		s2c_links_note(&d->links, st, d->entry.path);
 	d->ready = true;
@@ -441,6 +475,8 @@ static const struct s2c_entry *say(struct diff *d)
 		if (!d->frames[i].held)
 			continue;
 		d->frames[i].held = false;
+		if (i == 0 && d->rest)
+			d->rest->root_said = true;
 		return &d->frames[i].entry;
 	}
 	d->flush = false;
@@ -458,6 +494,8 @@ static int step(struct diff *d, struct s2c_error **err)
 	}
 	if (f->next_name < f->names.len)
 		return visit(d, f->names.items[f->next_name++], err);
+	if (f->held)
+		leave_same(d, f - 1, f->entry.path);
 	frame_release(d, f);
 	d->n--;
 	return 0;
@@ -573,6 +611,7 @@ int s2c_layer_diff(struct s2c_ctx *ctx, const struct s2c_diff_opts *opts,
 	d->ctx = ctx;
 	d->upper_fd = opts->upper_fd;
 	d->owner = opts->owner;
+	d->rest = opts->rest;
 	d->xattr_prefix = xstrdup(opts->xattr_prefix);
 	d->data.fd = -1;
 	d->lower_fds = xcalloc(opts->n_lowers, sizeof(int));

@@ -27,6 +27,19 @@ struct s2c_owner_map {
 	uint32_t uid, gid;
 };
 
+/*
+ * How the upper directory differs from what its layer says, once all entries were read:
+ * see layer/settle.h.
+ */
+struct s2c_diff_rest {
+	/* What is there and is not said: excludes, what equals the lower, whiteouts of
+	 * nothing. Relative; what is in a directory comes before it. */
+	struct s2c_strv paths;
+	bool root_said; /* there is an entry for the root */
+	bool more;      /* and there is more to it than these paths */
+};
+void s2c_diff_rest_release(struct s2c_diff_rest *rest);
+
 struct s2c_diff_opts {
 	int upper_fd;         /* borrowed */
 	const int *lower_fds; /* trees, uppermost first; borrowed */
@@ -35,6 +48,7 @@ struct s2c_diff_opts {
 	/* Relative paths left out with all below, also as whiteouts. */
 	const struct s2c_strv *excludes;
 	struct s2c_owner_map owner;
+	struct s2c_diff_rest *rest; /* borrowed, filled while entries are read; or NULL */
 };
 
 /*

@@ -310,10 +310,21 @@ static int make_opaque(struct unpack *u, const char *path, struct s2c_error **er
 	return u->any_whiteout ? sweep_whiteouts(u, path, err) : 0;
 }
 
-static int finish(struct unpack *u, struct s2c_error **err)
+int s2c_layer_mark_root(int root_fd, struct s2c_error **err)
 {
 	static const struct timespec epoch[2] = {{.tv_nsec = UTIME_OMIT}, {0}};
 
+	/* Where there are no user attributes, the root stays as plain as it is. */
+	if (fsetxattr(root_fd, S2C_ROOT_XATTR, "none", 4, 0) && errno != EOPNOTSUPP &&
+		errno != EPERM)
+		return s2c_fail_errno(err, errno, "cannot mark the root");
+	if (futimens(root_fd, epoch))
+		return s2c_fail_errno(err, errno, "cannot set the time of the root");
+	return 0;
+}
+
+static int finish(struct unpack *u, struct s2c_error **err)
+{
 	/* revive_parents may add to the list. */
 	for (size_t i = 0; i < u->opaque.len; i++) {
 		CLEAN_FREE char *path = xstrdup(u->opaque.items[i]);
@@ -325,13 +336,7 @@ static int finish(struct unpack *u, struct s2c_error **err)
 		return -1;
 	if (u->saw_root)
 		return 0;
-	/* Where there are no user attributes, the root stays as plain as it is. */
-	if (fsetxattr(u->root_fd, S2C_ROOT_XATTR, "none", 4, 0) && errno != EOPNOTSUPP &&
-		errno != EPERM)
-		return s2c_fail_errno(err, errno, "cannot mark the root");
-	if (futimens(u->root_fd, epoch))
-		return s2c_fail_errno(err, errno, "cannot set the time of the root");
-	return 0;
+	return s2c_layer_mark_root(u->root_fd, err);
 }
 
 /* What the root is unless the layer says otherwise. */

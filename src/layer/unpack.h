@@ -22,6 +22,9 @@
  */
 #define S2C_ROOT_XATTR "user.s2c.root"
 
+/* Marks a root so, and makes it of the epoch. */
+S2C_CHECK int s2c_layer_mark_root(int root_fd, struct s2c_error **err);
+
 /*
  * The tree (of n > 0, uppermost first) whose root is the root of the image: the uppermost
  * that has an entry for it, else the lowest. An upper directory gets its metadata.

@@ -67,25 +67,10 @@ int s2c_layer_write(struct s2c_ctx *ctx, struct s2c_entries *entries,
 {
 	struct s2c_layer_result r = {.media_type = s2c_media_layer(opts->compression)};
 	struct s2c_writer *blob CLEAN_WRITER = s2c_writer_digest(out, &r.digest, &r.size);
-	struct s2c_writer *pack CLEAN_WRITER = s2c_compress(
-		opts->compression, opts->level, blob);
+	struct s2c_writer *pack CLEAN_WRITER = s2c_compress_again(
+		opts->compression, opts->level, opts->earlier_fd, blob);
 	struct s2c_writer *diff CLEAN_WRITER = s2c_writer_digest(
 		pack, &r.diff_id, &r.tar_size);
-
-	if (write_entries(ctx, entries, opts->newest, diff, &r.entries, err) ||
-		s2c_finish(diff, err))
-		return -1;
-	*result = r;
-	return 0;
-}
-
-int s2c_layer_hash(struct s2c_ctx *ctx, struct s2c_entries *entries,
-	const struct s2c_layer_opts *opts, struct s2c_layer_result *result,
-	struct s2c_error **err)
-{
-	struct s2c_layer_result r = {.size = 0};
-	struct s2c_writer *diff CLEAN_WRITER = s2c_writer_digest(
-		NULL, &r.diff_id, &r.tar_size);
 
 	if (write_entries(ctx, entries, opts->newest, diff, &r.entries, err) ||
 		s2c_finish(diff, err))

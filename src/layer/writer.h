@@ -16,6 +16,8 @@ struct s2c_layer_opts {
 	/* Later times of change become this one, in seconds since 1970, so that a build
 	 * of another day makes the same layer (SOURCE_DATE_EPOCH); 0: all stay. */
 	int64_t newest;
+	/* A blob of much the same content, as s2c_compress_again() takes it; -1: none. */
+	int earlier_fd;
 };
 
 struct s2c_layer_result {
@@ -34,13 +36,5 @@ struct s2c_layer_result {
 S2C_CHECK int s2c_layer_write(struct s2c_ctx *ctx, struct s2c_entries *entries,
 	const struct s2c_layer_opts *opts, struct s2c_writer *out,
 	struct s2c_layer_result *result, struct s2c_error **err);
-
-/*
- * Only looks what s2c_layer_write() would make a layer of: sets result->diff_id, tar_size
- * and entries, and leaves the rest zero. opts->compression does not matter.
- */
-S2C_CHECK int s2c_layer_hash(struct s2c_ctx *ctx, struct s2c_entries *entries,
-	const struct s2c_layer_opts *opts, struct s2c_layer_result *result,
-	struct s2c_error **err);
 
 #endif

@@ -109,6 +109,7 @@ static struct s2c_runtime_traits native_traits(const struct s2c_runtime *runtime
 	return (struct s2c_runtime_traits){
 		.owners = native->userns.kind != S2C_USERNS_SINGLE,
 		.mixes = true,
+		.parallel = true,
 	};
 }
 

@@ -5,10 +5,13 @@
  */
 #include "runtime/native.h"
 
+#include "codec/ahead.h"
 #include "codec/guard.h"
 #include "layer/diff.h"
+#include "layer/settle.h"
 #include "layer/writer.h"
 #include "store/blob.h"
+#include "store/tree.h"
 #include "util/fs.h"
 
 /* Paths to leave out, relative: the caller's, and what is only a mount point. */
@@ -27,16 +30,18 @@ struct changes {
 	const struct s2c_native_container *c;
 	int upper;
 	struct s2c_strv excludes;
+	struct s2c_diff_rest rest; /* once they were read */
 };
 
 static void changes_release(struct changes *changes)
 {
 	s2c_clean_fd(&changes->upper);
 	s2c_strv_release(&changes->excludes);
+	s2c_diff_rest_release(&changes->rest);
 }
 
 /* What changed, as entries. Caller frees *out before the changes. */
-static int open_diff(struct s2c_ctx *ctx, const struct changes *changes,
+static int open_diff(struct s2c_ctx *ctx, struct changes *changes,
 	const struct s2c_needles *forbidden, struct s2c_entries **out,
 	struct s2c_error **err)
 {
@@ -47,6 +52,7 @@ static int open_diff(struct s2c_ctx *ctx, const struct changes *changes,
 		.upper_fd = changes->upper,
 		.xattr_prefix = s2c_userns_overlay_prefix(&c->native->userns),
 		.excludes = &changes->excludes,
+		.rest = &changes->rest,
 		.owner = {.single_id = c->native->userns.kind == S2C_USERNS_SINGLE,
 			.uid = c->uid,
 			.gid = c->gid},
@@ -59,16 +65,18 @@ static int open_diff(struct s2c_ctx *ctx, const struct changes *changes,
 	return 0;
 }
 
-/* The layer on top of `before`, if all below it is the image that the container is of. */
-static const struct s2c_descriptor *candidate(
+/*
+ * The layer on top of `before`, if all below it is the image that the container is of:
+ * then most of it is likely to be what it was.
+ */
+static const struct s2c_descriptor *counterpart(
 	const struct s2c_native_container *c, const struct s2c_commit_opts *opts)
 {
 	const struct s2c_manifest *is = c->manifest;
 	const struct s2c_manifest *was = opts->before ? opts->before->manifest : NULL;
 	enum s2c_compression compression;
 
-	/* Who asks for a level wants that one. */
-	if (!was || was->n_layers != is->n_layers + 1 || opts->level)
+	if (!was || was->n_layers != is->n_layers + 1)
 		return NULL;
 	for (size_t i = 0; i < is->n_layers; i++)
 		if (!s2c_digest_equal(&is->layers[i].digest, &was->layers[i].digest))
@@ -81,55 +89,41 @@ static const struct s2c_descriptor *candidate(
 	return top;
 }
 
-/*
- * Hashes what the layer would be. Hashing takes a tenth of the time of compressing: where
- * nothing is likely to have changed it pays to look.
- */
-static int is_the_same(struct s2c_ctx *ctx, struct s2c_entries *entries,
-	const struct s2c_commit_opts *opts, struct s2c_layer_result *out,
-	struct s2c_error **err)
+/* Whether it is the same layer, so that the blob which is there serves. */
+static bool is_counterpart(const struct s2c_commit_opts *opts,
+	const struct s2c_descriptor *there, const struct s2c_layer_result *layer)
 {
-	const struct s2c_config *was = opts->before->config;
-	struct s2c_layer_opts how = {.newest = opts->newest};
+	const struct s2c_config *was = there ? opts->before->config : NULL;
 
-	if (s2c_layer_hash(ctx, entries, &how, out, err) < 0)
-		return -1;
-	return out->entries > 0 &&
-	       s2c_digest_equal(&out->diff_id, &was->diff_ids[was->n_diff_ids - 1]);
+	/* Who asks for a level wants that one. */
+	return was && !opts->level &&
+	       s2c_digest_equal(&layer->diff_id, &was->diff_ids[was->n_diff_ids - 1]);
 }
 
-static int write_layer(struct s2c_ctx *ctx, struct s2c_native_container *c,
+static int write_layer(struct s2c_ctx *ctx, struct changes *changes,
 	const struct s2c_commit_opts *opts, struct s2c_layer_result *layer,
 	struct s2c_error **err)
 {
 	CLEAN_PHASE struct s2c_phase phase = s2c_phase_begin(ctx, "layer", NULL);
-	const struct s2c_descriptor *there = candidate(c, opts);
-	CLEAN(changes_release) struct changes changes = {.c = c, .upper = -1};
-	CLEAN_ENTRIES struct s2c_entries *look = NULL, *entries = NULL;
+	const struct s2c_native_container *c = changes->c;
+	const struct s2c_descriptor *there = counterpart(c, opts);
+	CLEAN_ENTRIES struct s2c_entries *entries = NULL;
 	CLEAN_INGEST struct s2c_ingest *ingest = NULL;
-	struct s2c_layer_opts how = {.compression = opts->compression,
-		.level = opts->level,
-		.newest = opts->newest};
+	CLEAN_FD int earlier = -1;
 
-	plan_excludes(c, opts, &changes.excludes);
-	if (s2c_overlay_upper(&c->overlay, &changes.upper, err) < 0)
-		return -1;
-	if (there) {
-		if (open_diff(ctx, &changes, opts->forbidden, &look, err) < 0)
-			return -1;
-		int same = is_the_same(ctx, look, opts, layer, err);
-		if (same > 0) {
-			phase.note = "reused";
-			layer->digest = there->digest;
-			layer->size = there->size;
-			layer->media_type = there->media_type;
-		}
-		if (same)
-			return same < 0 ? -1 : 0;
-	}
-	if (open_diff(ctx, &changes, opts->forbidden, &entries, err) < 0 ||
+	/* It may have been pruned since. */
+	if (there && s2c_blob_file(c->native->store, there, &earlier, NULL) < 0)
+		there = NULL;
+	if (open_diff(ctx, changes, opts->forbidden, &entries, err) < 0 ||
 		s2c_ingest_begin(c->native->store, &ingest, err) < 0)
 		return -1;
+	struct s2c_layer_opts how = {.compression = opts->compression,
+		.level = opts->level,
+		.newest = opts->newest,
+		.earlier_fd = earlier};
+
+	/* Reading is half of the work where files are small. */
+	entries = s2c_entries_ahead(ctx, TAKE(entries), true);
 	s2c_ingest_hashed_by_caller(ingest);
 	if (s2c_layer_write(ctx, entries, &how, s2c_ingest_writer(ingest), layer, err) <
 		0)
@@ -137,8 +131,42 @@ static int write_layer(struct s2c_ctx *ctx, struct s2c_native_container *c,
 	/* Nothing changed: no blob, the image only gets a line of history. */
 	if (layer->entries == 0)
 		return 0;
+	if (is_counterpart(opts, there, layer)) {
+		phase.note = "reused";
+		layer->digest = there->digest;
+		layer->size = there->size;
+		layer->media_type = there->media_type;
+		return 0;
+	}
 	struct s2c_ingest_expect expect = {.digest = &layer->digest, .size = layer->size};
 	return s2c_ingest_commit(ingest, &expect, NULL, NULL, err);
+}
+
+/*
+ * The upper directory becomes the tree of its layer, which so need not be unpacked. Where
+ * that cannot be, the next one who needs the tree makes it.
+ */
+static void keep_tree(struct s2c_ctx *ctx, struct s2c_native_container *c,
+	struct changes *changes, const struct s2c_layer_result *layer)
+{
+	CLEAN_ERROR struct s2c_error *cause = NULL;
+	bool moved = false;
+
+	s2c_keeper_stop(&c->keeper);
+	s2c_overlay_drop_view(&c->overlay);
+	if (s2c_layer_settle(changes->upper, &changes->rest, &cause) < 0 ||
+		s2c_tree_adopt(c->native->store, c->overlay.work_fd, S2C_OVERLAY_UPPER,
+			&layer->diff_id, &moved, &cause) < 0)
+		s2c_emit_log(ctx, S2C_DEBUG, "the tree of the new layer is not kept: %s",
+			s2c_error_message(cause));
+}
+
+static bool keeps_tree(const struct s2c_native_container *c,
+	const struct s2c_commit_opts *opts, const struct s2c_layer_result *layer)
+{
+	return opts->keep_tree && layer->entries > 0 && !opts->newest &&
+	       c->native->userns.kind != S2C_USERNS_SINGLE &&
+	       !s2c_tree_exists(c->native->store, &layer->diff_id);
 }
 
 static void add_layer(struct s2c_manifest *manifest, const struct s2c_layer_result *layer)
@@ -171,6 +199,7 @@ int s2c_native_commit(struct s2c_ctx *ctx, struct s2c_container *container,
 	CLEAN_MANIFEST struct s2c_manifest *manifest = s2c_manifest_copy(c->manifest);
 	CLEAN_CONFIG struct s2c_config *config = s2c_config_copy(opts->config);
 	CLEAN_DESCRIPTOR struct s2c_descriptor desc = {.size = 0};
+	CLEAN(changes_release) struct changes changes = {.c = c, .upper = -1};
 	struct s2c_layer_result layer = {.entries = 0};
 	struct s2c_history history = {
 		.created = opts->created, .created_by = opts->created_by};
@@ -181,7 +210,10 @@ int s2c_native_commit(struct s2c_ctx *ctx, struct s2c_container *container,
 		return s2c_fail(err, S2C_ELIMIT,
 			"the image has %d layers already and cannot get another",
 			S2C_LAYERS_MAX);
-	if (write_layer(ctx, c, opts, &layer, err) < 0)
+	plan_excludes(c, opts, &changes.excludes);
+	if (s2c_overlay_upper(&c->overlay, &changes.upper, err) < 0)
+		return -1;
+	if (write_layer(ctx, &changes, opts, &layer, err) < 0)
 		return s2c_wrap(err, "making the layer");
 	if (layer.entries > 0)
 		add_layer(manifest, &layer);
@@ -189,6 +221,8 @@ int s2c_native_commit(struct s2c_ctx *ctx, struct s2c_container *container,
 	s2c_config_add_layer(config, layer.entries ? &layer.diff_id : NULL, &history);
 	if (s2c_image_put(c->native->store, manifest, config, &desc, err) < 0)
 		return -1;
+	if (keeps_tree(c, opts, &layer))
+		keep_tree(ctx, c, &changes, &layer);
 	*out = (struct s2c_commit_result){.id = manifest->config.digest,
 		.layer_size = layer.entries ? layer.size : 0,
 		.layer_entries = layer.entries};

@@ -26,7 +26,7 @@
 #include "util/fault.h"
 #include "util/fs.h"
 
-#define UPPER "upper"
+#define UPPER S2C_OVERLAY_UPPER
 #define OPTIONS_MAX 4095 /* bytes of mount(2) data */
 #define FSCONFIG_STRING_MAX 255
 #define VIEW_TARGET "/dev" /* only used for kernels that need mount(2) */

@@ -37,6 +37,8 @@ struct s2c_overlay {
  */
 S2C_CHECK int s2c_overlay_prepare(struct s2c_overlay *overlay, struct s2c_error **err);
 
+/* Its name below work_fd. */
+#define S2C_OVERLAY_UPPER "upper"
 /* An fd of the upper directory, for reading what changed. Caller closes. */
 S2C_CHECK int s2c_overlay_upper(
 	const struct s2c_overlay *overlay, int *out_fd, struct s2c_error **err);

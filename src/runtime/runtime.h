@@ -38,6 +38,8 @@ const char *s2c_runtime_name(const struct s2c_runtime *runtime);
 struct s2c_runtime_traits {
 	bool owners; /* files of a container can belong to others than its user */
 	bool mixes;  /* files can be copied in after a run, too */
+	/* A thread may copy files into one container while another container runs. */
+	bool parallel;
 };
 struct s2c_runtime_traits s2c_runtime_traits(const struct s2c_runtime *runtime);
 
@@ -215,6 +217,9 @@ struct s2c_commit_opts {
 	/* An image that is likely to have the same layer on top, which is then taken from
 	 * there instead of being compressed again; NULL: none. */
 	const struct s2c_image *before;
+	/* The image will soon be run or built upon: what that takes may be kept, at the
+	 * price of the container, which can then only be destroyed. */
+	bool keep_tree;
 	/* What neither the layer nor the config may hold: S2C_EDENIED, and no image. */
 	const struct s2c_needles *forbidden; /* NULL: nothing */
 };

@@ -185,6 +185,20 @@ int s2c_blob_open_at(struct s2c_store *store, const struct s2c_descriptor *desc,
 	return 0;
 }
 
+int s2c_blob_file(struct s2c_store *store, const struct s2c_descriptor *desc, int *out_fd,
+	struct s2c_error **err)
+{
+	CLEAN_FD int fd = -1;
+	uint64_t size;
+
+	if (open_blob_file(store, &desc->digest, &fd, &size, err) < 0)
+		return -1;
+	if (size != desc->size)
+		return wrong_size(store, &desc->digest, size, desc->size, err);
+	*out_fd = take_fd(&fd);
+	return 0;
+}
+
 /* Appends all of a reader to a buf. */
 static int read_all(
 	struct s2c_reader *reader, struct s2c_buf *buf, struct s2c_error **err)

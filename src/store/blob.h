@@ -27,6 +27,13 @@ S2C_CHECK int s2c_blob_open(struct s2c_store *store, const struct s2c_digest *di
 S2C_CHECK int s2c_blob_open_at(struct s2c_store *store, const struct s2c_descriptor *desc,
 	uint64_t offset, struct s2c_reader **out, struct s2c_error **err);
 
+/*
+ * Its file, for who checks what it reads: nothing is verified but the size, which is
+ * S2C_EDIGEST when it is another one. Caller closes.
+ */
+S2C_CHECK int s2c_blob_file(struct s2c_store *store, const struct s2c_descriptor *desc,
+	int *out_fd, struct s2c_error **err);
+
 /* Reads a small blob whole and verified; buf's maximum holds. */
 S2C_CHECK int s2c_blob_read(struct s2c_store *store, const struct s2c_digest *digest,
 	struct s2c_buf *buf, struct s2c_error **err);

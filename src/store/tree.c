@@ -93,32 +93,40 @@ int s2c_tree_fd(const struct s2c_tree *tree)
 	return tree->fd;
 }
 
-int s2c_tree_commit(
-	struct s2c_tree *tree, const struct s2c_digest *diff_id, struct s2c_error **err)
+int s2c_tree_adopt(struct s2c_store *store, int dir_fd, const char *name,
+	const struct s2c_digest *diff_id, bool *out_moved, struct s2c_error **err)
 {
-	struct s2c_store *store = tree->store;
+	CLEAN_FD int sync = -1;
 
+	*out_moved = false;
 	if (s2c_tree_exists(store, diff_id))
 		return 0;
-	if (s2c_fault_point("store.tree.sync", err) < 0)
+	if (s2c_fault_point("store.tree.sync", err) < 0 ||
+		s2c_fs_open(dir_fd, name, O_RDONLY | O_DIRECTORY, 0, &sync, err) < 0)
 		return -1;
 	/* One syncfs instead of an fsync per file: 4.2 item 8 of our measurements. */
-	if (syncfs(tree->fd) < 0)
+	if (syncfs(sync) < 0)
 		return s2c_fail_errno(
 			err, errno, "cannot sync the tree of layer '%s'", diff_id->str);
 	if (s2c_fault_point("store.tree.rename", err) < 0)
 		return -1;
 	/* Over a directory that holds something rename(2) fails: then it is that tree. */
-	if (renameat(store->scratch.fd, tree->name, store->trees_fd,
-		    s2c_digest_hex(diff_id)) < 0) {
+	if (renameat(dir_fd, name, store->trees_fd, s2c_digest_hex(diff_id)) < 0) {
 		if (errno == EEXIST || errno == ENOTEMPTY)
 			return 0;
 		return s2c_fail_errno(err, errno,
 			"cannot put the tree of layer '%s' into store '%s'", diff_id->str,
 			store->path);
 	}
-	tree->committed = true;
+	*out_moved = true;
 	return 0;
+}
+
+int s2c_tree_commit(
+	struct s2c_tree *tree, const struct s2c_digest *diff_id, struct s2c_error **err)
+{
+	return s2c_tree_adopt(tree->store, tree->store->scratch.fd, tree->name, diff_id,
+		&tree->committed, err);
 }
 
 void s2c_tree_free(struct s2c_tree *tree)

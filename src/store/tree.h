@@ -40,6 +40,12 @@ int s2c_tree_fd(const struct s2c_tree *tree);
 /* Names it; if another process was faster, its tree stays and ours is removed. */
 S2C_CHECK int s2c_tree_commit(
 	struct s2c_tree *tree, const struct s2c_digest *diff_id, struct s2c_error **err);
+/*
+ * The same with a directory that is one already, `name` in dir_fd on the store's file
+ * system. *out_moved is false if the tree was there: then the directory stays.
+ */
+S2C_CHECK int s2c_tree_adopt(struct s2c_store *store, int dir_fd, const char *name,
+	const struct s2c_digest *diff_id, bool *out_moved, struct s2c_error **err);
 /* Removes an uncommitted one. */
 void s2c_tree_free(struct s2c_tree *tree);
 S2C_DEFINE_CLEAN(tree, struct s2c_tree *, s2c_tree_free)

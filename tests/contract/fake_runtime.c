@@ -349,8 +349,9 @@ static int fake_commit(struct s2c_ctx *ctx, struct s2c_container *container,
 	CLEAN_STRV struct s2c_strv excludes = S2C_STRV_INIT;
 	CLEAN_ENTRIES struct s2c_entries *entries = NULL;
 	CLEAN_INGEST struct s2c_ingest *ingest = NULL;
-	struct s2c_layer_opts how = {
-		.compression = opts->compression, .level = opts->level};
+	struct s2c_layer_opts how = {.compression = opts->compression,
+		.level = opts->level,
+		.earlier_fd = -1};
 	struct s2c_layer_result layer = {.entries = 0};
 	struct s2c_history history = {
 		.created = opts->created, .created_by = opts->created_by};

@@ -16,7 +16,7 @@ from support import clean_env
 
 GZIP = "application/vnd.oci.image.layer.v1.tar+gzip"
 ZSTD = "application/vnd.oci.image.layer.v1.tar+zstd"
-MEMBER = b"\x1f\x8b\x08\0\0\0\0\0"  # how each of ours begins
+MEMBER = b"\x1f\x8b\x08\x04\0\0\0\0\0\xff\x0a\0SC\x06\0"  # how each of ours begins
 
 
 def tool(*args, input=None, **env):

@@ -4,8 +4,10 @@
 #include "helper.h"
 
 #include <sched.h>
+#include <sys/mman.h>
 
 #include "codec/compress.h"
+#include "codec/compress_members.h"
 #include "codec/digest.h"
 
 static const enum s2c_compression kinds[] = {
@@ -307,15 +309,108 @@ static void test_levels(void **state)
 	}
 }
 
-/* mtime 0, no flags, OS 255: nothing of this machine is in the header. */
+/* mtime 0, one extra field, OS 255: nothing of this machine is in the header. */
 static void test_gzip_header(void **state)
 {
 	CLEAN_BUF struct s2c_buf packed = S2C_BUF_INIT(1000);
 
 	compress_to(&packed, S2C_COMPRESS_GZIP, 0, "hello", 5, 5);
-	assert_memory_equal(packed.data, "\x1f\x8b\x08\0\0\0\0\0\0\xff", 10);
+	assert_memory_equal(
+		packed.data, "\x1f\x8b\x08\x04\0\0\0\0\0\xff\x0a\0SC\x06\0", 16);
+	assert_memory_equal(packed.data + 16, "\x28\0\0\0\x03\x01", 6);
+	assert_int_equal(packed.len, 0x28);
 	assert_memory_equal(
 		packed.data + packed.len - 8, "\x86\xa6\x10\x36\x05\0\0\0", 8);
+}
+
+/* ---- members of earlier files ---- */
+
+static int file_of(const char *data, size_t len)
+{
+	int fd = memfd_create("earlier", MFD_CLOEXEC);
+
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, data, len), (ssize_t)len);
+	return fd;
+}
+
+static void compress_again(
+	struct s2c_buf *out, int level, int earlier, const char *data, size_t len)
+{
+	CLEAN_WRITER struct s2c_writer *end = s2c_writer_buf(out);
+	CLEAN_WRITER struct s2c_writer *w = s2c_compress_again(
+		S2C_COMPRESS_GZIP, level, earlier, end);
+
+	assert_ok(s2c_write(w, data, len, &terr));
+	assert_ok(s2c_finish(w, &terr));
+}
+
+/* Whatever the earlier file is, the output is what it would be without it. */
+static void test_earlier_changes_nothing(void **state)
+{
+	const size_t len = 6 * BLOCK, at = BLOCK + 512 * 3;
+	CLEAN_FREE char *data = sample(len), *before = sample(len);
+	CLEAN_BUF struct s2c_buf first = S2C_BUF_INIT(2 * len),
+				 other = S2C_BUF_INIT(2 * len),
+				 clean = S2C_BUF_INIT(2 * len);
+
+	/* Two records were put in, one was changed. */
+	memmove(data + at + 1024, data + at, len - at - 1024);
+	data[4 * BLOCK] ^= 1;
+	compress_to(&first, S2C_COMPRESS_GZIP, 0, before, len, len);
+	compress_to(&other, S2C_COMPRESS_GZIP, 1, before, len, len);
+	compress_to(&clean, S2C_COMPRESS_GZIP, 0, data, len, len);
+	for (int kind = 0; kind < 6; kind++) {
+		CLEAN_BUF struct s2c_buf again = S2C_BUF_INIT(2 * len);
+		CLEAN_FD int fd = kind == 1   ? file_of(other.data, other.len)
+				  : kind == 2 ? file_of(before, len)
+				  : kind == 3 ? file_of("", 0)
+					      : file_of(first.data, first.len);
+
+		if (kind == 4) /* cut off within a member */
+			assert_int_equal(ftruncate(fd, (off_t)first.len / 2), 0);
+		for (size_t i = 30; kind == 5 && i < first.len; i += 20000)
+			assert_int_equal(pwrite(fd, "\x55\xaa", 2, (off_t)i), 2);
+		compress_again(&again, 0, fd, data, len);
+		assert_int_equal(again.len, clean.len);
+		assert_memory_equal(again.data, clean.data, clean.len);
+	}
+}
+
+/* A member is taken if level and content are the same, and else not. */
+static void test_members(void **state)
+{
+	CLEAN_FREE char *data = sample(BLOCK / 8);
+	const unsigned char *content = (const unsigned char *)data;
+	const size_t len = BLOCK / 8, room = BLOCK;
+	CLEAN_FREE unsigned char *out = xmalloc(room), *scratch = xmalloc(len);
+	CLEAN_BUF struct s2c_buf packed = S2C_BUF_INIT(room);
+	struct s2c_members *members;
+
+	compress_to(&packed, S2C_COMPRESS_GZIP, 3, data, len, len);
+	CLEAN_FD int fd = file_of(packed.data, packed.len);
+	members = s2c_members_find(fd);
+	assert_non_null(members);
+	assert_int_equal(s2c_members_take(members, 3, content, len, out, room, scratch),
+		packed.len);
+	assert_memory_equal(out, packed.data, packed.len);
+	assert_int_equal(
+		s2c_members_take(members, 4, content, len, out, room, scratch), 0);
+	assert_int_equal(
+		s2c_members_take(members, 3, content, len - 1, out, room, scratch), 0);
+	assert_int_equal(
+		s2c_members_take(members, 3, content, len, out, packed.len - 1, scratch),
+		0);
+	/* Its CRC says that it is, its bytes say another thing. */
+	assert_int_equal(pwrite(fd, "\x55\xaa\x55\xaa", 4, 1000), 4);
+	assert_int_equal(
+		s2c_members_take(members, 3, content, len, out, room, scratch), 0);
+	s2c_members_free(members);
+	/* A size that leads beyond the end, or nowhere. */
+	assert_int_equal(pwrite(fd, "\xff\xff\xff\xff", 4, 16), 4);
+	assert_null(s2c_members_find(fd));
+	assert_int_equal(pwrite(fd, "\x1e\0\0\0", 4, 16), 4);
+	assert_null(s2c_members_find(fd));
 }
 
 #define FLAGS                                                                            \
@@ -483,7 +578,7 @@ static void test_flipped(void **state)
 			}
 			packed.data[bit / 8] ^= (char)(1 << bit % 8);
 		}
-		assert_true(found > packed.len * 8 - 100);
+		assert_true(found > packed.len * 8 - 200);
 	}
 }
 
@@ -611,6 +706,8 @@ int main(void)
 		cmocka_unit_test(test_abandoned),
 		cmocka_unit_test(test_levels),
 		cmocka_unit_test(test_gzip_header),
+		cmocka_unit_test(test_earlier_changes_nothing),
+		cmocka_unit_test(test_members),
 		cmocka_unit_test(test_vectors),
 		cmocka_unit_test(test_long_header),
 		cmocka_unit_test(test_truncated),

@@ -56,7 +56,7 @@ static int write_layer(const struct item *items, size_t n, enum s2c_compression 
 	struct s2c_ctx *ctx CLEAN_CTX = quiet_ctx();
 	struct s2c_entries *e CLEAN_ENTRIES = item_stream(items, n);
 	struct s2c_writer *w CLEAN_WRITER = s2c_writer_buf(out);
-	struct s2c_layer_opts opts = {.compression = how};
+	struct s2c_layer_opts opts = {.compression = how, .earlier_fd = -1};
 
 	return s2c_layer_write(ctx, e, &opts, w, result, &terr);
 }
@@ -77,25 +77,6 @@ static void diff_ids_are_for_ever(void **state)
 		assert_string_equal(r.diff_id.str, golden_all);
 		assert_int_equal(r.entries, ARRAY_SIZE(all_kinds));
 		assert_int_equal(r.tar_size, out.len);
-	}
-}
-
-/* Looking alone finds the same diffID, and bounds times like writing does. */
-static void hashing_alone(void **state)
-{
-	struct s2c_layer_opts opts = {.newest = 0}, bounded = {.newest = 1};
-
-	(void)state;
-	for (int i = 0; i < 2; i++) {
-		struct s2c_ctx *ctx CLEAN_CTX = quiet_ctx();
-		struct s2c_entries *e CLEAN_ENTRIES = item_stream(
-			all_kinds, ARRAY_SIZE(all_kinds));
-		struct s2c_layer_result r;
-
-		assert_ok(s2c_layer_hash(ctx, e, i ? &bounded : &opts, &r, &terr));
-		assert_int_equal(r.entries, ARRAY_SIZE(all_kinds));
-		assert_int_equal(streq(r.diff_id.str, golden_all), i == 0);
-		assert_int_equal(r.size, 0);
 	}
 }
 
@@ -191,7 +172,8 @@ static void emits_progress(void **state)
 	CLEAN_BUF struct s2c_buf out = S2C_BUF_INIT(OUT_MAX);
 	struct s2c_entries *e CLEAN_ENTRIES = item_stream(items, 1);
 	struct s2c_writer *w CLEAN_WRITER = s2c_writer_buf(&out);
-	struct s2c_layer_opts opts = {.compression = S2C_COMPRESS_NONE};
+	struct s2c_layer_opts opts = {
+		.compression = S2C_COMPRESS_NONE, .earlier_fd = -1};
 	struct s2c_layer_result r;
 
 	(void)state;
@@ -215,7 +197,6 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(diff_ids_are_for_ever),
-		cmocka_unit_test(hashing_alone),
 		cmocka_unit_test(c4_empty_layer),
 		cmocka_unit_test(both_digests_in_one_pass),
 		cmocka_unit_test(w2_refuses_disorder),

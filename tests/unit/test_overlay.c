@@ -2,7 +2,8 @@
 /*
  * The round trip: random work in a real overlay, the difference as a layer, the layer
  * unpacked as one more lower directory. The two merged views must be the same, and the
- * same upper directory must give the same bytes again. Two layers deep, so that
+ * same upper directory must give the same bytes again, and, settled, the same view. Two
+ * layers deep, so that
  * whiteouts and opaque directories meet lowers that have some themselves.
  *
  * It needs to mount, in a private mount namespace of a child process.
@@ -20,6 +21,7 @@
 #include "codec/digest.h"
 #include "codec/tar.h"
 #include "layer/diff.h"
+#include "layer/settle.h"
 #include "layer/unpack.h"
 
 #define PREFIX "trusted.overlay."
@@ -241,7 +243,8 @@ static char *view_of(const char *path)
 
 /* ---- one stage ---- */
 
-static void make_tar(int upper, const int *lowers, size_t n, struct s2c_buf *tar)
+static void make_tar(int upper, const int *lowers, size_t n,
+	const struct s2c_strv *excludes, struct s2c_diff_rest *rest, struct s2c_buf *tar)
 {
 	struct s2c_ctx *ctx CLEAN_CTX = quiet_ctx();
 	struct s2c_entries *e CLEAN_ENTRIES = NULL;
@@ -249,7 +252,9 @@ static void make_tar(int upper, const int *lowers, size_t n, struct s2c_buf *tar
 	struct s2c_diff_opts opts = {.upper_fd = upper,
 		.lower_fds = lowers,
 		.n_lowers = n,
-		.xattr_prefix = PREFIX};
+		.xattr_prefix = PREFIX,
+		.excludes = excludes,
+		.rest = rest};
 
 	CHECK(s2c_layer_diff(ctx, &opts, &e, &terr) == 0);
 	CHECK(s2c_tar_write_all(ctx, e, w, &terr) == 0);
@@ -298,12 +303,61 @@ static void mount_view(const char *lowers, const char *upper)
 	_exit(CANNOT_MOUNT);
 }
 
+static char *view_with(const char *top, const char *lowers)
+{
+	CLEAN_FREE char *all = xasprintf("%s:%s", top, lowers);
+	char *view;
+
+	mount_view(all, NULL);
+	view = view_of("view");
+	CHECK(umount("view") == 0);
+	return view;
+}
+
+static void check_same(const char *before, const char *after)
+{
+	if (streq(before, after))
+		return;
+	fprintf(stderr, "the views differ\n--- before\n%s--- after\n%s", before, after);
+	_exit(1);
+}
+
+/* The short way gives the same tree; for every second upper directory with excludes. */
+static void settle_upper(const char *lowers, const int *lower_fds, size_t n,
+	const char *upper, const char *other)
+{
+	CLEAN(s2c_diff_rest_release) struct s2c_diff_rest rest = {.more = false};
+	CLEAN_STRV struct s2c_strv excludes = S2C_STRV_INIT;
+	CLEAN_BUF struct s2c_buf tar = S2C_BUF_INIT(TAR_MAX);
+	CLEAN_FREE char *unpacked = NULL, *settled = NULL;
+	CLEAN_FD int upper_fd = open_dir(upper), other_fd = -1;
+
+	if (rnd(2)) {
+		s2c_strv_add(&excludes, "a/b");
+		s2c_strv_add(&excludes, "c");
+	}
+	make_tar(upper_fd, lower_fds, n, &excludes, &rest, &tar);
+	CHECK(rest.root_said == has_root(&tar));
+	CHECK(excludes.len || !rest.more);
+	if (rest.more)
+		return;
+	CHECK(mkdir(other, 0755) == 0);
+	other_fd = open_dir(other);
+	unpack_tar(&tar, other_fd);
+	if (!has_root(&tar))
+		copy_root(upper_fd, other_fd);
+	unpacked = view_with(other, lowers);
+	CHECK(s2c_layer_settle(upper_fd, &rest, &terr) == 0);
+	settled = view_with(upper, lowers);
+	check_same(unpacked, settled);
+}
+
 /* Works above `lowers` ("l1:l0"), and puts the result into the directory `layer`. */
 static void stage(const char *lowers, const int *lower_fds, size_t n, const char *layer)
 {
 	CLEAN_FREE char *upper = xasprintf("%s.upper", layer);
 	CLEAN_FREE char *work_dir = xasprintf("%s.work", upper);
-	CLEAN_FREE char *all = xasprintf("%s:%s", layer, lowers);
+	CLEAN_FREE char *other = xasprintf("%s.other", layer);
 	CLEAN_FREE char *before = NULL, *after = NULL;
 	CLEAN_BUF struct s2c_buf tar = S2C_BUF_INIT(TAR_MAX),
 				 again = S2C_BUF_INIT(TAR_MAX);
@@ -322,22 +376,17 @@ static void stage(const char *lowers, const int *lower_fds, size_t n, const char
 	}
 	before = view_of("view");
 	CHECK(umount("view") == 0);
-	make_tar(upper_fd, lower_fds, n, &tar);
-	make_tar(upper_fd, lower_fds, n, &again);
+	make_tar(upper_fd, lower_fds, n, NULL, NULL, &tar);
+	make_tar(upper_fd, lower_fds, n, NULL, NULL, &again);
 	CHECK(tar.len == again.len && !memcmp(tar.data, again.data, tar.len));
 	layer_fd = open_dir(layer);
 	unpack_tar(&tar, layer_fd);
 	/* A layer says nothing of a root that stayed the same. */
 	if (!has_root(&tar))
 		copy_root(lower_fds[s2c_layer_root_tree(lower_fds, n)], layer_fd);
-	mount_view(all, NULL);
-	after = view_of("view");
-	CHECK(umount("view") == 0);
-	if (!streq(before, after)) {
-		fprintf(stderr, "the views differ\n--- before\n%s--- after\n%s", before,
-			after);
-		_exit(1);
-	}
+	after = view_with(layer, lowers);
+	check_same(before, after);
+	settle_upper(lowers, lower_fds, n, upper, other);
 }
 
 static void child(const char *dir)

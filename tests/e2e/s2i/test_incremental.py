@@ -2,7 +2,9 @@
 import base64
 import gzip
 import io
+import json
 import re
+import shutil
 import tarfile
 
 import pytest
@@ -184,3 +186,42 @@ def test_plan(place):
     app = with_save(place)
     out = place.s2c.ok("build", *place.words([app, "builder/inc", "myapp", "--incremental", "--dry-run"]))
     assert '"artifactsOf": "myapp"' in out
+
+
+# Without what is mounted, and the times of directories: some are made for the container.
+LISTING = ("cd /; find . -xdev | grep -v -e ^./proc -e ^./dev -e ^./sys -e ^./.s2c -e ^./etc/ | sort | while read f; do"
+           " stat -c '%n %a %u %g %F' $f; [ -d $f ] || stat -c '%s %h %Y' $f; done")
+
+
+def test_tree_of_the_result(s2c, builder, app):
+    """What the build leaves unpacked is what unpacking its layer would make."""
+    builder.make("builder/tree", assemble="""#!/bin/sh
+set -e
+cp -R /tmp/src /srv/app
+mkdir -p /srv/a/b /tmp/mine && echo x >/srv/a/b/f && ln /srv/a/b/f /srv/twin && ln -s twin /srv/link
+rm -rf /home/app/gone && rm -rf /home/app/again && mkdir /home/app/again && echo new >/home/app/again/new
+chmod 700 /srv/a && touch -d @1000000 /srv/a/b/f && echo left >/tmp/mine/file
+""", files=[owned(name) for name in ("home/app/", "home/app/gone/", "home/app/gone/x", "home/app/again/",
+                                     "home/app/again/old", "home/app/stays")])
+    s2c.ok("build", app, "builder/tree", "first")
+    s2c.ok("build", app, "builder/tree", "second", "--incremental")
+    top = json.loads(s2c.ok("inspect", "second"))[0]["RootFS"]["Layers"][-1].partition(":")[2]
+    tree = s2c.root / "trees" / top
+    assert tree.is_dir(), "the next build would have to unpack it"
+    assert not (tree / "tmp/src").exists()
+    kept = s2c.ok("run", "--network", "none", "second", "--", "sh", "-c", LISTING)
+    shutil.rmtree(tree)
+    assert s2c.ok("run", "--network", "none", "second", "--", "sh", "-c", LISTING) == kept
+    assert tree.is_dir()
+    assert "./srv/app/index.html " in kept and "again/old" not in kept and "./home/app/gone" not in kept
+
+
+def owned(name):
+    """A file of the assemble user; with / at the end a directory."""
+    info = tarfile.TarInfo(name.rstrip("/"))
+    info.uid, info.mode = 1001, 0o755
+    if name.endswith("/"):
+        info.type = tarfile.DIRTYPE
+        return info, None
+    info.size = 1
+    return info, b"x"
