@@ -158,6 +158,7 @@ struct s2c_engine_runtime {
 	unsigned count;          /* of containers made so far */
 	uint32_t look_uid;       /* see struct s2c_runtime_opts */
 	struct s2c_engine_probe probe;
+	struct s2c_strv told; /* what no image of the build gets, for people */
 };
 
 struct s2c_engine_container {
@@ -296,6 +297,19 @@ void s2c_engine_secrets_release(struct s2c_engine_secrets *secrets);
  */
 S2C_CHECK int s2c_engine_scan(struct s2c_ctx *ctx, const struct s2c_engine_container *c,
 	const char *image, const struct s2c_needles *needles, struct s2c_error **err);
+
+/* ---- what few images say of themselves (engine_metadata.c) ---- */
+
+/* Adds to the body of a commit what the container's image does not have yet. */
+void s2c_engine_metadata_add(const struct s2c_engine_container *c,
+	const struct s2c_config *config, struct s2c_json *body);
+/* The same out of that body, as podman's changes. */
+S2C_CHECK int s2c_engine_metadata_changes(
+	const struct s2c_json *body, struct s2c_buf *target, struct s2c_error **err);
+/* Whether the image has it: S2C_EPROTO; what the engine cannot commit is a warning. */
+S2C_CHECK int s2c_engine_metadata_check(struct s2c_ctx *ctx,
+	const struct s2c_engine_container *c, const struct s2c_config *made,
+	const struct s2c_config *config, struct s2c_error **err);
 
 /* ---- slots, one file each; see backend.h ---- */
 

@@ -447,11 +447,57 @@ def test_podman_does_not_tell(place):
     place.fails(app, "builder/onbuild", "myapp", status=1, match="no executable file '/usr/libexec/s2i/assemble'")
 
 
-@pytest.mark.parametrize("place", ["docker"], indirect=True)
-def test_what_an_engine_cannot_commit(place):
+METADATA = ("EXPOSE 81 82/udp", "VOLUME /data /more", "STOPSIGNAL SIGINT",
+            "HEALTHCHECK --interval=3s --retries=2 CMD true", 'SHELL ["/bin/sh", "-ec"]')
+
+
+@pytest.mark.parametrize("place", ["native", "docker"], indirect=True)
+def test_metadata(place):
+    """What triggers say of the image is the image's, also where files of it are committed on the way."""
     app = place.tree("app")
     place.put(app, "run", "#!/bin/sh\n", 0o755)
+    place_with(place, "COPY . /srv", *METADATA, "RUN mkdir -p /tmp/d; echo x > /tmp/d/x", "COPY run /data/file",
+               "RUN echo y > /tmp/d/y")
+    assert "does not get" not in place.builds(app, "builder/onbuild", "myapp")
+    config = place.config("myapp")
+    assert config["ExposedPorts"] == {"81/tcp": {}, "82/udp": {}}
+    assert config["Volumes"] == {"/data": {}, "/more": {}} and config["StopSignal"] == "SIGINT"
+    assert config["Healthcheck"] == {"Test": ["CMD-SHELL", "true"], "Interval": 3000000000, "Retries": 2}
+    assert config["Shell"] == ["/bin/sh", "-ec"] and not config.get("OnBuild")
     place_with(place, "COPY . /srv", "EXPOSE 81", 'SHELL ["/bin/sh", "-ec"]', "RUN false; true && true")
-    place.fails(app, "builder/onbuild", "myapp", status=3, match="failed with status 1")
-    place_with(place, "COPY . /srv", "EXPOSE 81")
-    assert "does not get the ExposedPorts" in place.builds(app, "builder/onbuild", "myapp")
+    place.fails(app, "builder/onbuild", "myapp2", status=3, match="failed with status 1")
+
+
+BASE = {"ExposedPorts": {"80/tcp": {}}, "Volumes": {"/v": {}}, "StopSignal": "SIGQUIT", "Shell": ["/bin/sh", "-uc"],
+        "Healthcheck": {"Test": ["CMD", "false"], "Interval": 7000000000, "StartPeriod": 5000000000, "Retries": 9}}
+
+
+@pytest.mark.parametrize("place", ["docker"], indirect=True)
+def test_metadata_over_that_of_the_image(place):
+    """An engine merges it; what a trigger does not say is not what the image said."""
+    app = place.tree("app")
+    place.put(app, "run", "#!/bin/sh\n", 0o755)
+    place_with(place, "COPY . /srv", "EXPOSE 81", "HEALTHCHECK --timeout=4s CMD true", **BASE)
+    place.build(app, "builder/onbuild", "myapp")
+    config = place.config("myapp")
+    assert config["ExposedPorts"] == {"80/tcp": {}, "81/tcp": {}} and config["Volumes"] == {"/v": {}}
+    assert config["StopSignal"] == "SIGQUIT" and config["Shell"] == ["/bin/sh", "-uc"]
+    # The numbers are those that an engine takes without any.
+    assert config["Healthcheck"] == {"Test": ["CMD-SHELL", "true"], "Interval": 30000000000, "Timeout": 4000000000,
+                                     "StartPeriod": 1000000, "Retries": 3}
+    place_with(place, "COPY . /srv", "HEALTHCHECK NONE", **BASE)
+    place.build(app, "builder/onbuild", "myapp")
+    assert place.config("myapp")["Healthcheck"]["Test"] == ["NONE"]
+
+
+@pytest.mark.parametrize("place", ["docker"], indirect=True)
+def test_metadata_of_the_image_stays(place):
+    """Also without triggers: the containers of a build have no health check, its image has the builder's."""
+    app = place.tree("app", x="x")
+    local = place.builder.local
+    local.make("builder/base", "LABEL a=b")
+    add_triggers(place.s2c, "builder/base", "builder/plain", None, **BASE)
+    place.builder.send("builder/plain")
+    assert "does not get" not in place.builds(app, "builder/plain", "myapp")
+    config = place.config("myapp")
+    assert {key: config[key] for key in BASE} == BASE
