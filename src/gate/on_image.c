@@ -597,8 +597,10 @@ int s2c_on_image_export(struct s2c_session *session, struct s2c_error **err)
 	(void)snprintf(target, sizeof(target), "/v" S2C_UPSTREAM_VERSION "/images/%s/get",
 		*name ? name : id);
 	if (s2c_gate_call_begin(
-		    session->ctx, &session->core->upstream, &opts, &call, err) < 0 ||
-		s2c_gate_call_answer(&call, err) < 0)
+		    session->ctx, &session->core->upstream, &opts, &call, err) < 0)
+		return -1;
+	call.seconds = 0; /* podman makes all of it before it answers */
+	if (s2c_gate_call_answer(&call, err) < 0)
 		return -1;
 	if (call.response.status != 200)
 		return s2c_session_refused(session, &call, err);

@@ -531,6 +531,12 @@ static int add_assignment(struct s2c_strv *out, const char *word, const char *as
 	return add_change(out, word, assignment, err);
 }
 
+/* Then the command is the one that is given, if only none. */
+static bool sets_entrypoint(const struct s2c_gate_ask *ask)
+{
+	return ask->has_entrypoint && ask->entrypoint.len;
+}
+
 int s2c_gate_template_changes(
 	const struct s2c_gate_ask *ask, struct s2c_strv *out, struct s2c_error **err)
 {
@@ -540,7 +546,8 @@ int s2c_gate_template_changes(
 	if ((ask->user && add_word(out, "USER", ask->user, err) < 0) ||
 		(ask->workdir && *ask->workdir &&
 			add_word(out, "WORKDIR", ask->workdir, err) < 0) ||
-		(ask->cmd.len && add_list(out, "CMD", &ask->cmd, err) < 0) ||
+		((ask->cmd.len || sets_entrypoint(ask)) &&
+			add_list(out, "CMD", &ask->cmd, err) < 0) ||
 		(ask->has_entrypoint &&
 			add_list(out, "ENTRYPOINT", &ask->entrypoint, err) < 0) ||
 		(ask->stop_signal &&
@@ -630,7 +637,8 @@ int s2c_gate_template_check_commit(const struct s2c_gate_ask *ask,
 		return differs("Config", err);
 	if (ask->user && !same_text(s2c_json_get(config, "User"), ask->user))
 		return differs("User", err);
-	if (ask->cmd.len && !same_list(s2c_json_get(config, "Cmd"), &ask->cmd))
+	if ((ask->cmd.len || sets_entrypoint(ask)) &&
+		!same_list(s2c_json_get(config, "Cmd"), &ask->cmd))
 		return differs("Cmd", err);
 	if (ask->has_entrypoint &&
 		!same_list(s2c_json_get(config, "Entrypoint"), &ask->entrypoint))

@@ -51,12 +51,13 @@ static bool takes_all(const struct s2c_engine *engine)
 	return !engine->podman && (engine->own_gate || !engine->gate);
 }
 
-/* podman knows of TCP and UDP only. */
-static bool takes_port(const struct s2c_engine *engine, const char *port)
+/* Of ports podman knows those of TCP and UDP only. */
+static bool takes_name(const struct s2c_engine *engine, const char *key, const char *name)
 {
-	const char *slash = strchr(port, '/');
+	const char *slash = strchr(name, '/');
 
-	return !engine->podman || !slash || streq(slash, "/tcp") || streq(slash, "/udp");
+	return !engine->podman || !streq(key, "ExposedPorts") || !slash ||
+	       streq(slash, "/tcp") || streq(slash, "/udp");
 }
 
 /* Whether an object has the name; a port without protocol is one of TCP. */
@@ -82,7 +83,7 @@ static void add_names(const struct s2c_engine_container *c,
 	s2c_json_foreach (name, member(config, key)) {
 		const char *text = s2c_json_key(name);
 
-		if (!has_name(had, text) && takes_port(c->runtime->engine, text))
+		if (!has_name(had, text) && takes_name(c->runtime->engine, key, text))
 			s2c_json_set(s2c_json_object_at(body, key), text,
 				s2c_json_new_object());
 	}
@@ -188,7 +189,7 @@ static int check_names(struct s2c_ctx *ctx, const struct s2c_engine_container *c
 
 		if (has_name(is, text))
 			continue;
-		if (takes_port(c->runtime->engine, text))
+		if (takes_name(c->runtime->engine, key, text))
 			return differs(key, text, err);
 		tell(ctx, c, "EXPOSE", text);
 	}

@@ -1,9 +1,11 @@
 """Engines that misbehave: a clear error, and nothing left in them. And good ones that see to it
 that s2c asks for nothing but what a gate lets through, and its gate for what it should."""
+import io
 import os
 import pathlib
 import re
 import sys
+import tarfile
 import tempfile
 import shutil
 
@@ -409,3 +411,36 @@ def test_facts_of_another_image_are_not_taken(s2c, fake, app):
     del fake.files["/usr/libexec/s2i/assemble"]
     done = build(s2c, fake, app)
     assert done.returncode == 1 and "no executable file" in done.stderr, done.stderr
+
+
+def export(*files):
+    """The bytes of an export that has these files."""
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as made:
+        for name, data in files:
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            made.addfile(info, io.BytesIO(data))
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("files, match", [
+    ((), "has no configuration of it"),
+    ((("manifest.json", b"[]"), ("other.json", b"{}")), "has no configuration of it"),
+    ((("ID.json", b'{"config":{}}'),), "the configuration has another digest"),
+    ((("blobs/sha256/ID", b'{"config":{}}'),), "the configuration has another digest"),
+    ((("ID.json", b"x" * (5 << 20)),), "4194304"),
+    (None, "'builder/test:latest' has triggers, nor by its export"),
+])
+def test_podman_lies_about_an_image(s2c, fake, app, files, match):
+    """Triggers are only told by an export, of which the configuration is known by its digest."""
+    fake.fault("HEAD|GET", "/_ping", "header", name="Libpod-Api-Version", value="4.3.1")
+    if files is None:
+        fake.fault("GET", "/get", "garbage", raw=b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nnonsense")
+    else:
+        (image,) = [i.removeprefix("sha256:") for i in fake.images]
+        tar = export(*((name.replace("ID", image), data) for name, data in files))
+        fake.fault("GET", "/get", "status", status=200, body=tar)
+    done = fails(s2c, fake, app, match)
+    assert "nor by its export" in done.stderr
+    assert not any("/containers/create" in target for _, target in fake.log), fake.log

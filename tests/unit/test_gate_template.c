@@ -478,6 +478,26 @@ static void test_own_commit(void **state)
 	}
 }
 
+/* Engines take away the container's command with its entrypoint; podman has to be told.
+ */
+static void test_entrypoint_alone(void **state)
+{
+	CLEAN_GATE_ASK struct s2c_gate_ask ask = {.has_entrypoint = 1};
+	CLEAN_STRV struct s2c_strv lines = S2C_STRV_INIT;
+	CLEAN_JSON struct s2c_json *good = json_of(
+		"{'Config':{'Entrypoint':['./run'],'Cmd':null}}");
+	CLEAN_JSON struct s2c_json *bad = json_of(
+		"{'Config':{'Entrypoint':['./run'],'Cmd':['of the container']}}");
+
+	s2c_strv_add(&ask.entrypoint, "./run");
+	assert_ok(s2c_gate_template_changes(&ask, &lines, &terr));
+	assert_int_equal(lines.len, 2);
+	assert_string_equal(lines.items[0], "CMD []");
+	assert_string_equal(lines.items[1], "ENTRYPOINT [\"./run\"]");
+	assert_ok(s2c_gate_template_check_commit(&ask, good, &terr));
+	assert_fails(s2c_gate_template_check_commit(&ask, bad, &terr), S2C_EPROTO, "Cmd");
+}
+
 /* podman writes the number of a signal; it is the same one. */
 static void test_stop_signal(void **state)
 {
@@ -617,6 +637,7 @@ int main(void)
 		cmocka_unit_test(test_commit),
 		cmocka_unit_test(test_changes),
 		cmocka_unit_test(test_own_commit),
+		cmocka_unit_test(test_entrypoint_alone),
 		cmocka_unit_test(test_stop_signal),
 		cmocka_unit_test(test_changes_refused),
 		cmocka_unit_test(test_check_commit),
