@@ -426,6 +426,24 @@ static void test_no_health(void **state)
 	w->core.private_ = false;
 }
 
+/* A start happens once, but for a build of its own, whose process ended well. */
+static void test_start_again(void **state)
+{
+	struct world *w = *state;
+	struct visit *v = visit(w, 0, 1000);
+	char id[65];
+
+	create(v, id);
+	let_it_run(w, v, id);
+	struct s2c_gate_ask attach = of(S2C_GATE_ATTACH, id);
+	attach.upgrade = attach.stream = attach.in = 1;
+	assert_int_equal(ask(v, attach), 409);
+	assert_int_equal(ask(v, of(S2C_GATE_START, id)), 409);
+	w->core.private_ = true;
+	assert_int_equal(ask(v, of(S2C_GATE_START, id)), 409);
+	w->core.private_ = false;
+}
+
 /* A client that goes during a create leaves nothing that is not in the ledger. */
 static void test_gone_at_create(void **state)
 {
@@ -597,6 +615,7 @@ int main(void)
 		world_test(test_gone_at_start),
 		world_test(test_no_mounts),
 		world_test(test_no_health),
+		world_test(test_start_again),
 		world_test(test_gone_at_create),
 		world_test(test_start_in_archive),
 		world_test(test_cut_archive),
