@@ -439,6 +439,21 @@ def test_failure_everywhere(place):
         assert place.engine.images() == before, "images of the way are left behind"
 
 
+@pytest.mark.parametrize("place", ["native", "docker", "podman"], indirect=True)
+def test_caches_of_triggers(place):
+    """Each RUN sees what the one before has left, in this build and in the next one."""
+    app = place.tree("app")
+    place.put(app, "run", "#!/bin/sh\n", 0o755)
+    place_with(place, "COPY . /srv/a/", "RUN echo \"first $(cat /tmp/c/* 2>/dev/null)\"; echo 1 > /tmp/c/one", "USER 2000:0",
+               "USER 1001:0", "COPY run /srv/run", "RUN echo \"second $(cat /tmp/c/*)\"; echo 2 > /tmp/c/two")
+    args = (app, "builder/onbuild", "myapp", "--cache-mount", "c:/tmp/c")
+    said = place.builds(*args)
+    assert "\nfirst \n" in said and "\nsecond 1\n" in said, said
+    said = place.builds(*args)
+    assert "\nfirst 1\n2\n" in said and "\nsecond 1\n2\n" in said, said
+    assert not [name for name in place.names("myapp") if name.startswith("tmp/c")]
+
+
 READ = "has triggers: that is read out of its export, once"
 
 
