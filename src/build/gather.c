@@ -16,6 +16,7 @@
 #include "build/platform.h"
 #include "build/remote.h"
 #include "build/resolve.h"
+#include "runtime/engine.h"
 #include "util/fs.h"
 
 #define ENVIRONMENT ".s2i/environment"
@@ -128,6 +129,16 @@ static int check_host(struct s2c_build_job *job, struct s2c_error **err)
 	return -1;
 }
 
+/* What its engine does not say of an image. */
+static int complete(
+	struct s2c_build_job *job, struct s2c_image *image, struct s2c_error **err)
+{
+	return job->gate && image
+		       ? s2c_engine_complete(job->ctx, s2c_home_engine_of(job->home),
+				 job->store, image, err)
+		       : 0;
+}
+
 int s2c_build_resolve(struct s2c_build_job *job, struct s2c_error **err)
 {
 	const char *asked = job->options->platform;
@@ -147,11 +158,16 @@ int s2c_build_resolve(struct s2c_build_job *job, struct s2c_error **err)
 		opts.platform = &platform;
 	}
 	if (s2c_build_open_home(job, err) ||
-		s2c_resolve_image(job->ctx, job->home, &opts, &job->builder, err))
+		s2c_resolve_image(job->ctx, job->home, &opts, &job->builder, err) ||
+		complete(job, job->builder, err))
 		return -1;
 	if (job->builder && !job->gate && check_host(job, err))
 		return -1;
-	return s2c_build_is_extended(job) ? s2c_extension_resolve(job, err) : 0;
+	if (!s2c_build_is_extended(job))
+		return 0;
+	return s2c_extension_resolve(job, err) || complete(job, job->extension.image, err)
+		       ? -1
+		       : 0;
 }
 
 /* Reads a file of the source if it is there; `what` ends up in messages. */

@@ -111,6 +111,27 @@ static void set_some_command(struct s2c_config *config)
 	s2c_config_set_cmd(config, &argv);
 }
 
+/*
+ * What an image says of itself without any effect on files is the last one's alone. An
+ * engine would mount a volume over what comes after it.
+ */
+static void keep_as_it_was(struct s2c_config *config, const struct s2c_config *was)
+{
+	static const char *const members[] = {
+		"ExposedPorts", "Volumes", "StopSignal", "Healthcheck", "Shell"};
+	const struct s2c_json *from = s2c_json_get(was->root, "config");
+	struct s2c_json *to = s2c_json_object_at(config->root, "config");
+
+	for (size_t i = 0; i < ARRAY_SIZE(members); i++) {
+		const struct s2c_json *member = s2c_json_get(from, members[i]);
+
+		if (member)
+			s2c_json_set(to, members[i], s2c_json_copy(member));
+		else
+			s2c_json_remove(to, members[i]);
+	}
+}
+
 /* A gate lets a container be committed that has run: one that has not runs nothing. */
 static int settle(struct s2c_onbuild *o, struct s2c_error **err)
 {
@@ -156,6 +177,8 @@ static int commit(struct s2c_onbuild *o, struct s2c_error **err)
 
 	s2c_config_cmd(config, &cmd);
 	set_some_command(config);
+	if (job->gate)
+		keep_as_it_was(config, (job->step ? job->step : job->builder)->config);
 	if (settle(o, err) || s2c_creation_time(created, &opts.newest, err) ||
 		s2c_container_commit(job->ctx, o->container, &opts, &made, err))
 		return -1;

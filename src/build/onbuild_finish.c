@@ -108,30 +108,6 @@ static int run_assemble(struct s2c_onbuild *o, struct s2c_error **err)
 	return 0;
 }
 
-/* The commit of an engine takes some parts of a configuration, and not these. */
-static void warn_of_rest(struct s2c_onbuild *o)
-{
-	static const char *const members[] = {
-		"ExposedPorts", "Volumes", "StopSignal", "Healthcheck", "Shell"};
-	const struct s2c_json *is = s2c_json_get(s2c_onbuild_config(o)->root, "config");
-	const struct s2c_json *was = s2c_json_get(
-		o->job->builder->config->root, "config");
-
-	for (size_t i = 0; o->job->gate && i < ARRAY_SIZE(members); i++) {
-		const struct s2c_json *a = s2c_json_get(is, members[i]);
-		const struct s2c_json *b = s2c_json_get(was, members[i]);
-		CLEAN_FREE char *x = a ? s2c_json_print(a, S2C_JSON_COMPACT) : NULL;
-		CLEAN_FREE char *y = b ? s2c_json_print(b, S2C_JSON_COMPACT) : NULL;
-
-		if (x && (!y || !streq(x, y)))
-			s2c_emit_log(o->job->ctx, S2C_WARN,
-				"the image does not get the %s that a trigger sets: an "
-				"engine "
-				"cannot commit it; build without --engine for that",
-				members[i]);
-	}
-}
-
 int s2c_onbuild_finish(struct s2c_onbuild *o, struct s2c_error **err)
 {
 	struct s2c_build_job *job = o->job;
@@ -143,7 +119,6 @@ int s2c_onbuild_finish(struct s2c_onbuild *o, struct s2c_error **err)
 		return -1;
 	if (s2c_onbuild_need_any(o, err) || set_entrypoint(o, err))
 		return -1;
-	warn_of_rest(o);
 	if (!o->user_set)
 		s2c_config_set_user(s2c_onbuild_config(o), job->plan->image_user);
 	return 0;

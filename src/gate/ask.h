@@ -64,6 +64,11 @@ struct s2c_gate_ask {
 	/* Of a build's own gate: "FROM:TO:ro" or ":rw", and "NAME:ADDRESS". */
 	struct s2c_strv binds, hosts;
 	char *stop_signal;
+	/* Of a commit at a build's own gate: HEALTHCHECK (times in nanoseconds, 0: the
+	 * engine's own) and SHELL; and whether triggers of the container's image go. */
+	struct s2c_strv health, shell;
+	uint64_t health_interval, health_timeout, health_start_period, health_retries;
+	uint64_t no_triggers;
 	uint64_t memory, nano_cpus, pids; /* 0: not given */
 };
 

@@ -12,11 +12,17 @@ struct host {
 	struct s2c_strv security, binds, hosts;
 };
 
+struct health {
+	struct s2c_strv test;
+	int64_t interval, timeout, start_period, retries;
+};
+
 /* A container's Config with its HostConfig; a commit has no HostConfig. */
 struct body {
 	char *image, *user, *workdir, *stop_signal;
-	struct s2c_strv env, cmd, entrypoint;
-	bool has_entrypoint;
+	struct s2c_strv env, cmd, entrypoint, shell, triggers;
+	bool has_entrypoint, has_triggers;
+	struct health health;
 	struct s2c_schema_map labels;
 	struct host host;
 };
@@ -138,15 +144,18 @@ static const struct s2c_schema own_host_schema = S2C_SCHEMA(own_host_fields, str
 	S2C_SCHEMA_ZERO("ArgsEscaped"),                                                  \
 	S2C_SCHEMA_ZERO("NetworkDisabled"),                                              \
 	S2C_SCHEMA_ZERO("MacAddress"),                                                   \
+	S2C_SCHEMA_ZERO("StopTimeout")
+/* What a container has no use for, and an image of a stranger must not have. */
+#define QUIET_FIELDS                                                                     \
 	S2C_SCHEMA_ZERO("OnBuild"),                                                      \
 	S2C_SCHEMA_ZERO("Shell"),                                                        \
-	S2C_SCHEMA_ZERO("StopTimeout"),                                                  \
 	S2C_SCHEMA_ZEROS("Healthcheck")
 /* clang-format on */
 
 /* clang-format off */
 #define CREATE_FIELDS(schema)                                                            \
 	CONFIG_FIELDS,                                                                   \
+	QUIET_FIELDS,                                                                    \
 	S2C_SCHEMA_STRING("Image", struct body, image),                                  \
 	S2C_SCHEMA_OBJECT("HostConfig", struct body, host, struct host, schema),         \
 	S2C_SCHEMA_IGNORE("StopSignal"),                                                 \
@@ -163,16 +172,38 @@ static const struct s2c_schema_field own_create_fields[] = {
 static const struct s2c_schema own_create_schema = S2C_SCHEMA(
 	own_create_fields, struct body);
 
-static const struct s2c_schema_field commit_fields[] = {
-	CONFIG_FIELDS,
-	S2C_SCHEMA_STRING("StopSignal", struct body, stop_signal),
-	/* Read by hand: their names are what counts. */
-	S2C_SCHEMA_IGNORE("ExposedPorts"),
-	S2C_SCHEMA_IGNORE("Volumes"),
-	/* Nothing of the image comes from here. */
-	S2C_SCHEMA_IGNORE("Image"),
-};
+/* clang-format off */
+#define COMMIT_FIELDS                                                                    \
+	CONFIG_FIELDS,                                                                   \
+	S2C_SCHEMA_STRING("StopSignal", struct body, stop_signal),                       \
+	/* Read by hand: their names are what counts. */                                 \
+	S2C_SCHEMA_IGNORE("ExposedPorts"),                                               \
+	S2C_SCHEMA_IGNORE("Volumes"),                                                    \
+	/* Nothing of the image comes from here. */                                      \
+	S2C_SCHEMA_IGNORE("Image")
+/* clang-format on */
+static const struct s2c_schema_field commit_fields[] = {COMMIT_FIELDS, QUIET_FIELDS};
 static const struct s2c_schema commit_schema = S2C_SCHEMA(commit_fields, struct body);
+
+/* What a build's own gate takes for its image besides. */
+static const struct s2c_schema_field health_fields[] = {
+	S2C_SCHEMA_STRINGS("Test", struct health, test),
+	S2C_SCHEMA_INT("Interval", struct health, interval),
+	S2C_SCHEMA_INT("Timeout", struct health, timeout),
+	S2C_SCHEMA_INT("StartPeriod", struct health, start_period),
+	S2C_SCHEMA_INT("Retries", struct health, retries),
+};
+static const struct s2c_schema health_schema = S2C_SCHEMA(health_fields, struct health);
+static const struct s2c_schema_field own_commit_fields[] = {
+	COMMIT_FIELDS,
+	S2C_SCHEMA_OBJECT(
+		"Healthcheck", struct body, health, struct health, &health_schema),
+	S2C_SCHEMA_STRINGS("Shell", struct body, shell),
+	S2C_SCHEMA_STRINGS("OnBuild", struct body, triggers,
+		.present = S2C_SCHEMA_PRESENT(struct body, has_triggers)),
+};
+static const struct s2c_schema own_commit_schema = S2C_SCHEMA(
+	own_commit_fields, struct body);
 
 static enum s2c_gate_code code_of(enum s2c_schema_fault fault)
 {
@@ -232,6 +263,20 @@ static int check_host(const struct host *host, struct s2c_gate_ask *ask,
 	return 0;
 }
 
+/* An image of a build may lose triggers, and never have some. */
+static int check_image(const struct body *body, struct s2c_gate_ask *ask,
+	enum s2c_gate_code *code, struct s2c_error **err)
+{
+	const struct health *health = &body->health;
+
+	if (body->triggers.len)
+		return no(ask, code, S2C_GATE_FIELD_DENIED, "OnBuild", err);
+	if (health->interval < 0 || health->timeout < 0 || health->start_period < 0 ||
+		health->retries < 0)
+		return no(ask, code, S2C_GATE_FIELD_VALUE, "Healthcheck", err);
+	return 0;
+}
+
 static char *take_text(char **text)
 {
 	/* An empty one is the same as none, for engines. */
@@ -255,6 +300,14 @@ static void take(struct body *body, struct s2c_gate_ask *ask)
 	ask->hosts = body->host.hosts;
 	body->host.binds = body->host.hosts = (struct s2c_strv)S2C_STRV_INIT;
 	ask->has_entrypoint = body->has_entrypoint;
+	ask->health = body->health.test;
+	ask->shell = body->shell;
+	body->health.test = body->shell = (struct s2c_strv)S2C_STRV_INIT;
+	ask->health_interval = (uint64_t)body->health.interval;
+	ask->health_timeout = (uint64_t)body->health.timeout;
+	ask->health_start_period = (uint64_t)body->health.start_period;
+	ask->health_retries = (uint64_t)body->health.retries;
+	ask->no_triggers = body->has_triggers;
 	ask->memory = (uint64_t)body->host.memory;
 	ask->nano_cpus = (uint64_t)body->host.nano_cpus;
 	/* 0 and less is no limit for engines; here it is that of the policy. */
@@ -291,7 +344,9 @@ static int decode(enum s2c_gate_body kind, const struct s2c_json *root,
 		[S2C_GATE_BODY_CREATE] = &create_schema,
 		[S2C_GATE_BODY_CREATE_OWN] = &own_create_schema,
 		[S2C_GATE_BODY_COMMIT] = &commit_schema,
+		[S2C_GATE_BODY_COMMIT_OWN] = &own_commit_schema,
 	};
+	bool commits = kind == S2C_GATE_BODY_COMMIT || kind == S2C_GATE_BODY_COMMIT_OWN;
 	const struct s2c_schema *schema = schemas[kind];
 	enum s2c_schema_fault fault = S2C_SCHEMA_OK;
 	struct body body = {0};
@@ -302,9 +357,11 @@ static int decode(enum s2c_gate_body kind, const struct s2c_json *root,
 	}
 	int rc = check_host(&body.host, ask, code, err);
 	if (rc == 0)
+		rc = check_image(&body, ask, code, err);
+	if (rc == 0)
 		take(&body, ask);
 	s2c_schema_release(schema, &body);
-	if (rc < 0 || kind != S2C_GATE_BODY_COMMIT)
+	if (rc < 0 || !commits)
 		return rc;
 	*code = S2C_GATE_JSON_TYPE;
 	if (take_names(root, "ExposedPorts", &ask->ports, err) < 0)
@@ -342,7 +399,7 @@ int s2c_gate_filter(enum s2c_gate_body kind, const char *text, size_t len,
 	int rc;
 
 	/* A commit that changes nothing of the config has no body, or null. */
-	if (kind == S2C_GATE_BODY_COMMIT &&
+	if ((kind == S2C_GATE_BODY_COMMIT || kind == S2C_GATE_BODY_COMMIT_OWN) &&
 		(!len || (len == 4 && strncmp(text, "null", 4) == 0)))
 		return 0;
 	limits.out_bad_key = &bad_key;

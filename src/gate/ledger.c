@@ -330,6 +330,21 @@ bool s2c_ledger_attach(struct s2c_ledger *ledger, const char *id, bool in, unsig
 	return may;
 }
 
+bool s2c_ledger_renew(struct s2c_ledger *ledger, const char *id)
+{
+	s2c_monitor_enter(ledger->lock);
+	struct container *c = by_id(ledger, id);
+	bool may = c && c->record.state == S2C_CONTAINER_EXITED && !c->record.exit_code;
+	if (may) {
+		c->record.state = S2C_CONTAINER_CREATED;
+		c->record.attaches = 0;
+		c->record.has_input = false;
+		c->record.asked = s2c_now_ms();
+	}
+	s2c_monitor_leave(ledger->lock);
+	return may;
+}
+
 void s2c_ledger_started(struct s2c_ledger *ledger, const char *id)
 {
 	s2c_monitor_enter(ledger->lock);

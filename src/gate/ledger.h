@@ -92,6 +92,11 @@ bool s2c_ledger_hold(struct s2c_ledger *ledger, const char *id, unsigned states)
 void s2c_ledger_release(struct s2c_ledger *ledger, const char *id);
 /* It has ended by itself or was killed; false if that is no news. */
 bool s2c_ledger_exited(struct s2c_ledger *ledger, const char *id, int exit_code);
+/*
+ * For a build of its own, which looks into its container between two processes: one that
+ * has ended with status 0 can be started once more. False if it is no such one.
+ */
+bool s2c_ledger_renew(struct s2c_ledger *ledger, const char *id);
 /* It runs from now on, for as long as it may. */
 void s2c_ledger_started(struct s2c_ledger *ledger, const char *id);
 /* It is not there any more; its place is free. */

@@ -160,6 +160,23 @@ static int pump(
 	return rc;
 }
 
+/* A build of its own may let one process more clean up behind the first one. */
+static int own_startable(struct s2c_session *session,
+	struct s2c_container_record *container, struct s2c_error **err)
+{
+	unsigned states = S2C_CONTAINER_FRESH | S2C_CONTAINER_RUNNING;
+
+	if (session->core->private_)
+		states |= S2C_CONTAINER_EXITED;
+	if (s2c_own_container(session, states, container, err) < 0)
+		return -1;
+	if (container->state != S2C_CONTAINER_EXITED ||
+		s2c_ledger_renew(session->core->ledger, container->id))
+		return 0;
+	return s2c_deny(session, S2C_GATE_STATE, err,
+		"the container failed with status %d", container->exit_code);
+}
+
 int s2c_on_attach(struct s2c_session *session, struct s2c_error **err)
 {
 	CLEAN_BUF struct s2c_buf target = S2C_BUF_INIT(S2C_UPSTREAM_TARGET_MAX);
@@ -172,8 +189,7 @@ int s2c_on_attach(struct s2c_session *session, struct s2c_error **err)
 	if (!session->ask->upgrade || !session->ask->stream)
 		return s2c_deny(session, S2C_GATE_FRAMING, err,
 			"attach wants 'stream=1' and 'Upgrade: tcp'");
-	if (s2c_own_container(session, S2C_CONTAINER_FRESH | S2C_CONTAINER_RUNNING,
-		    &container, err) < 0 ||
+	if (own_startable(session, &container, err) < 0 ||
 		attach_target(session, &container, &target, err) < 0 ||
 		take_stream(session, &container, err) < 0 ||
 		s2c_allow(session, container.id, NULL, err) < 0)

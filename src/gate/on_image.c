@@ -7,8 +7,10 @@
 #include "gate/filtered.h"
 #include "gate/images.h"
 #include "gate/template.h"
+#include "image/manifest.h"
 #include "registry/engine_auth.h"
 
+#define LIBPOD_VERSION "4.0.0" /* of podman's own API, where docker's lacks something */
 /* Bytes of what an engine tells about the progress of a pull or push. */
 #define PROGRESS_MAX (64ull * 1024 * 1024)
 
@@ -242,11 +244,49 @@ int s2c_on_image_pull(struct s2c_session *session, struct s2c_error **err)
 
 /* ---- commit ---- */
 
+/* A number of a health check; JSON of engines holds no more. */
+#define HEALTH_NUMBER_MAX (1ull << 53)
+#define HEALTH_TIME_MIN 1000000 /* nanoseconds; what engines take */
+
+/*
+ * What an image of a build's own may have besides. Nothing of it is run here: containers
+ * of a gate have neither health checks nor triggers.
+ */
+static int check_own_config(struct s2c_session *session, struct s2c_error **err)
+{
+	static const char *const kinds[] = {"NONE", "CMD", "CMD-SHELL"};
+	const struct s2c_gate_ask *ask = session->ask;
+	const uint64_t times[] = {
+		ask->health_interval, ask->health_timeout, ask->health_start_period};
+	bool known = !ask->health.len;
+
+	if (!ask->health.len && !ask->shell.len && !ask->no_triggers)
+		return 0;
+	/* A worker lets through none of it. */
+	if (!session->core->private_)
+		return s2c_deny(session, S2C_GATE_FIELD_DENIED, err, "%s",
+			ask->health.len  ? "Healthcheck"
+			: ask->shell.len ? "Shell"
+					 : "OnBuild");
+	for (size_t i = 0; ask->health.len && i < ARRAY_SIZE(kinds); i++)
+		known = known || streq(ask->health.items[0], kinds[i]);
+	for (size_t i = 0; i < ARRAY_SIZE(times); i++)
+		known = known && times[i] < HEALTH_NUMBER_MAX &&
+			(!times[i] || times[i] >= HEALTH_TIME_MIN);
+	if (!known || ask->health_retries >= HEALTH_NUMBER_MAX)
+		return s2c_deny(session, S2C_GATE_COMMIT_CONFIG, err,
+			"Healthcheck: it is of another kind, or a number is out of "
+			"range");
+	return 0;
+}
+
 /* The config of the result must not ask for what a container here may not be. */
 static int check_config(struct s2c_session *session, struct s2c_error **err)
 {
 	const struct s2c_gate_ask *ask = session->ask;
 
+	if (check_own_config(session, err) < 0)
+		return -1;
 	for (size_t i = 0; i < ask->labels.len; i += 2)
 		if (starts_with(ask->labels.items[i], S2C_GATE_LABEL))
 			return s2c_deny(session, S2C_GATE_LABEL_RESERVED, err,
@@ -286,10 +326,17 @@ static int ask_commit(struct s2c_session *session, const char *container,
 	CLEAN_BUF struct s2c_buf target = S2C_BUF_INIT(1024u * 1024);
 	CLEAN_JSON struct s2c_json *body = s2c_gate_template_commit(session->ask);
 	CLEAN_FREE char *text = s2c_json_print(body, S2C_JSON_COMPACT);
+	/* The one form of an image in which podman keeps no triggers. */
+	bool oci = session->core->podman && session->ask->no_triggers;
+	int rc = oci ? s2c_buf_printf(&target, err,
+			       "/v" LIBPOD_VERSION
+			       "/libpod/commit?container=%s&pause=false&format=oci",
+			       container)
+		     : s2c_buf_printf(&target, err,
+			       "/v" S2C_UPSTREAM_VERSION "/commit?container=%s&pause=0",
+			       container);
 
-	if (s2c_buf_printf(&target, err,
-		    "/v" S2C_UPSTREAM_VERSION "/commit?container=%s&pause=0",
-		    container) < 0)
+	if (rc < 0)
 		return -1;
 	if (session->core->podman)
 		return commit_by_lines(session, &target, text, out, err);
@@ -306,6 +353,27 @@ static int discard(struct s2c_session *session, const char *id)
 	(void)!s2c_session_engine(session, S2C_HTTP1_DELETE, where, NULL, NULL, NULL);
 	session->code = S2C_GATE_UPSTREAM_MISMATCH;
 	return -1;
+}
+
+/* podman does not tell of triggers, but of the form of an image, and one has none. */
+static int check_form(struct s2c_session *session, const char *id, struct s2c_error **err)
+{
+	CLEAN_JSON struct s2c_json *found = NULL;
+	char where[S2C_UPSTREAM_TARGET_MAX];
+	const char *form;
+
+	if (!session->core->podman || !session->ask->no_triggers)
+		return 0;
+	(void)snprintf(
+		where, sizeof(where), "/v" LIBPOD_VERSION "/libpod/images/%s/json", id);
+	if (s2c_session_engine(session, S2C_HTTP1_GET, where, NULL, &found, err) < 0)
+		return -1;
+	form = s2c_json_str(s2c_json_get(found, "ManifestType"));
+	return form && streq(form, S2C_MT_OCI_MANIFEST)
+		       ? 0
+		       : s2c_fail(err, S2C_EPROTO,
+				 "the engine did not do what was asked for: the image "
+				 "may still have triggers");
 }
 
 /* Makes the image; nobody can name it before it was looked at. */
@@ -328,7 +396,8 @@ static int commit(struct s2c_session *session, const char *container, char out_i
 		out_id);
 	if (s2c_session_engine(session, S2C_HTTP1_GET, where, NULL, &found, err) < 0)
 		return -1;
-	if (s2c_gate_template_check_commit(session->ask, found, err) < 0)
+	if (s2c_gate_template_check_commit(session->ask, found, err) < 0 ||
+		check_form(session, out_id, err) < 0)
 		return discard(session, out_id);
 	return 0;
 }
@@ -497,6 +566,21 @@ int s2c_on_image_push(struct s2c_session *session, struct s2c_error **err)
 		err);
 }
 
+/* A build may also read the image that it builds on: it can have all files of it. */
+static int find_readable(struct s2c_session *session, const char *what, char out_id[72],
+	char *out_name, struct s2c_error **err)
+{
+	CLEAN_GATE_IMAGE struct s2c_gate_image image = {0};
+
+	if (!session->core->private_)
+		return find_own(session, what, out_id, out_name, err);
+	if (s2c_gate_image_find(session, what, &image, err) < 0)
+		return -1;
+	memcpy(out_id, image.id, sizeof(image.id));
+	(void)snprintf(out_name, S2C_REFERENCE_MAX + 1, "%s", image.name);
+	return 0;
+}
+
 int s2c_on_image_export(struct s2c_session *session, struct s2c_error **err)
 {
 	CLEAN_GATE_CALL struct s2c_gate_call call = {.fd = -1};
@@ -507,14 +591,16 @@ int s2c_on_image_export(struct s2c_session *session, struct s2c_error **err)
 	uint64_t most = session->core->private_ ? UINT64_MAX
 						: session->subject->values.copy_out_bytes;
 
-	if (find_own(session, session->ask->object, id, name, err) < 0 ||
+	if (find_readable(session, session->ask->object, id, name, err) < 0 ||
 		s2c_allow(session, NULL, id, err) < 0)
 		return -1;
 	(void)snprintf(target, sizeof(target), "/v" S2C_UPSTREAM_VERSION "/images/%s/get",
 		*name ? name : id);
 	if (s2c_gate_call_begin(
-		    session->ctx, &session->core->upstream, &opts, &call, err) < 0 ||
-		s2c_gate_call_answer(&call, err) < 0)
+		    session->ctx, &session->core->upstream, &opts, &call, err) < 0)
+		return -1;
+	call.seconds = 0; /* podman makes all of it before it answers */
+	if (s2c_gate_call_answer(&call, err) < 0)
 		return -1;
 	if (call.response.status != 200)
 		return s2c_session_refused(session, &call, err);

@@ -17,6 +17,7 @@ enum s2c_gate_body {
 	S2C_GATE_BODY_CREATE,     /* JSON of a container */
 	S2C_GATE_BODY_CREATE_OWN, /* the same for a build's own gate, with mounts */
 	S2C_GATE_BODY_COMMIT,     /* JSON of an image's config */
+	S2C_GATE_BODY_COMMIT_OWN, /* the same for a build's own gate, with all of it */
 	S2C_GATE_BODY_TAR,
 };
 

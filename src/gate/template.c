@@ -2,10 +2,12 @@
 #include "gate/template.h"
 
 #include <inttypes.h>
+#include <stddef.h>
 #include <stdio.h>
 
 #include "gate/inside.h"
 #include "image/config.h"
+#include "image/signal.h"
 
 #define SHM_BYTES (64 * 1024 * 1024)
 #define HOSTS "/etc/hosts"
@@ -427,6 +429,34 @@ static void set_keys(
 		(void)s2c_json_object_at(object, key);
 }
 
+/* Members of a health check that are numbers. */
+static const struct {
+	const char *name;
+	size_t offset; /* of a uint64_t in the ask; 0 there: not given */
+} health_numbers[] = {
+	{"Interval", offsetof(struct s2c_gate_ask, health_interval)},
+	{"Timeout", offsetof(struct s2c_gate_ask, health_timeout)},
+	{"StartPeriod", offsetof(struct s2c_gate_ask, health_start_period)},
+	{"Retries", offsetof(struct s2c_gate_ask, health_retries)},
+};
+
+static int64_t health_number(const struct s2c_gate_ask *ask, size_t i)
+{
+	return (int64_t) *
+	       (const uint64_t *)((const char *)ask + health_numbers[i].offset);
+}
+
+static void set_health(struct s2c_json *root, const struct s2c_gate_ask *ask)
+{
+	struct s2c_json *health = s2c_json_object_at(root, "Healthcheck");
+
+	s2c_json_set_strv(health, "Test", &ask->health);
+	for (size_t i = 0; i < ARRAY_SIZE(health_numbers); i++)
+		if (health_number(ask, i))
+			s2c_json_set_int(
+				health, health_numbers[i].name, health_number(ask, i));
+}
+
 struct s2c_json *s2c_gate_template_commit(const struct s2c_gate_ask *ask)
 {
 	struct s2c_json *root = s2c_json_new_object();
@@ -447,6 +477,10 @@ struct s2c_json *s2c_gate_template_commit(const struct s2c_gate_ask *ask)
 		set_labels(root, &ask->labels);
 	set_keys(root, "ExposedPorts", &ask->ports);
 	set_keys(root, "Volumes", &ask->volumes);
+	if (ask->health.len)
+		set_health(root, ask);
+	if (ask->shell.len)
+		s2c_json_set_strv(root, "Shell", &ask->shell);
 	return root;
 }
 
@@ -497,13 +531,23 @@ static int add_assignment(struct s2c_strv *out, const char *word, const char *as
 	return add_change(out, word, assignment, err);
 }
 
+/* Then the command is the one that is given, if only none. */
+static bool sets_entrypoint(const struct s2c_gate_ask *ask)
+{
+	return ask->has_entrypoint && ask->entrypoint.len;
+}
+
 int s2c_gate_template_changes(
 	const struct s2c_gate_ask *ask, struct s2c_strv *out, struct s2c_error **err)
 {
+	if (ask->health.len || ask->shell.len)
+		return s2c_fail(err, S2C_EINVAL, "this engine cannot commit a %s",
+			ask->health.len ? "HEALTHCHECK" : "SHELL");
 	if ((ask->user && add_word(out, "USER", ask->user, err) < 0) ||
 		(ask->workdir && *ask->workdir &&
 			add_word(out, "WORKDIR", ask->workdir, err) < 0) ||
-		(ask->cmd.len && add_list(out, "CMD", &ask->cmd, err) < 0) ||
+		((ask->cmd.len || sets_entrypoint(ask)) &&
+			add_list(out, "CMD", &ask->cmd, err) < 0) ||
 		(ask->has_entrypoint &&
 			add_list(out, "ENTRYPOINT", &ask->entrypoint, err) < 0) ||
 		(ask->stop_signal &&
@@ -558,6 +602,31 @@ static bool has_keys(const struct s2c_json *object, const struct s2c_strv *keys)
 	return true;
 }
 
+/* podman writes numbers for names. */
+static bool same_signal(const struct s2c_json *node, const char *asked)
+{
+	const char *is = s2c_json_str(node);
+	int number = s2c_signal_number(asked);
+
+	return same_text(node, asked) ||
+	       (is && number > 0 && s2c_signal_number(is) == number);
+}
+
+static bool same_health(const struct s2c_json *is, const struct s2c_gate_ask *ask)
+{
+	if (!same_list(s2c_json_get(is, "Test"), &ask->health))
+		return false;
+	for (size_t i = 0; i < ARRAY_SIZE(health_numbers); i++) {
+		int64_t asked = health_number(ask, i), found = 0;
+
+		if (asked && (s2c_json_get_int(is, health_numbers[i].name, S2C_REQUIRED,
+				      &found, NULL) < 0 ||
+				     found != asked))
+			return false;
+	}
+	return true;
+}
+
 int s2c_gate_template_check_commit(const struct s2c_gate_ask *ask,
 	const struct s2c_json *inspect, struct s2c_error **err)
 {
@@ -568,7 +637,8 @@ int s2c_gate_template_check_commit(const struct s2c_gate_ask *ask,
 		return differs("Config", err);
 	if (ask->user && !same_text(s2c_json_get(config, "User"), ask->user))
 		return differs("User", err);
-	if (ask->cmd.len && !same_list(s2c_json_get(config, "Cmd"), &ask->cmd))
+	if ((ask->cmd.len || sets_entrypoint(ask)) &&
+		!same_list(s2c_json_get(config, "Cmd"), &ask->cmd))
 		return differs("Cmd", err);
 	if (ask->has_entrypoint &&
 		!same_list(s2c_json_get(config, "Entrypoint"), &ask->entrypoint))
@@ -577,8 +647,14 @@ int s2c_gate_template_check_commit(const struct s2c_gate_ask *ask,
 		!same_text(s2c_json_get(config, "WorkingDir"), ask->workdir))
 		return differs("WorkingDir", err);
 	if (ask->stop_signal &&
-		!same_text(s2c_json_get(config, "StopSignal"), ask->stop_signal))
+		!same_signal(s2c_json_get(config, "StopSignal"), ask->stop_signal))
 		return differs("StopSignal", err);
+	if (ask->health.len && !same_health(s2c_json_get(config, "Healthcheck"), ask))
+		return differs("Healthcheck", err);
+	if (ask->shell.len && !same_list(s2c_json_get(config, "Shell"), &ask->shell))
+		return differs("Shell", err);
+	if (ask->no_triggers && !is_empty(s2c_json_get(config, "OnBuild")))
+		return differs("OnBuild", err);
 	if (!has_keys(s2c_json_get(config, "ExposedPorts"), &ask->ports))
 		return differs("ExposedPorts", err);
 	if (!has_keys(s2c_json_get(config, "Volumes"), &ask->volumes))

@@ -209,6 +209,8 @@ static int take_json(struct worker *w, const struct s2c_http1_request *request,
 
 	if (w->own && kind == S2C_GATE_BODY_CREATE)
 		kind = S2C_GATE_BODY_CREATE_OWN;
+	if (w->own && kind == S2C_GATE_BODY_COMMIT)
+		kind = S2C_GATE_BODY_COMMIT_OWN;
 	s2c_gate_client_expect_body(&w->client);
 	if (read_json(w, request, &text, err) < 0) {
 		*code = code_of_error(err ? *err : NULL);

@@ -38,6 +38,15 @@ S2C_DEFINE_CLEAN(engine, struct s2c_engine *, s2c_engine_close)
 S2C_CHECK int s2c_engine_image(struct s2c_ctx *ctx, struct s2c_engine *engine,
 	const char *name, struct s2c_image **out, struct s2c_error **err);
 
+/*
+ * Adds to such an image what podman leaves out when it describes one: triggers, health
+ * check and shell, out of its export; what was read once is known to the store. Nothing
+ * to do for other engines. Behind a gate that is not the build's own it cannot be known,
+ * which is a warning.
+ */
+S2C_CHECK int s2c_engine_complete(struct s2c_ctx *ctx, struct s2c_engine *engine,
+	struct s2c_store *store, struct s2c_image *image, struct s2c_error **err);
+
 /* `auth` is the value of X-Registry-Auth, a secret; NULL: anonymous. */
 S2C_CHECK int s2c_engine_pull(struct s2c_ctx *ctx, struct s2c_engine *engine,
 	const struct s2c_reference *ref, const char *auth, struct s2c_error **err);

@@ -230,9 +230,11 @@ static int post_commit(struct s2c_ctx *ctx, const struct s2c_engine_container *c
 
 	wish_read(config, &wish);
 	body = wish_json(&wish);
+	s2c_engine_metadata_add(c, config, body);
 	if (s2c_buf_printf(&target, err, "/commit?container=%s", c->id) < 0 ||
 		(c->runtime->engine->podman && !c->runtime->engine->gate &&
-			add_changes(&target, &wish, c->config, err) < 0))
+			(add_changes(&target, &wish, c->config, err) < 0 ||
+				s2c_engine_metadata_changes(body, &target, err) < 0)))
 		return -1;
 	request.target = s2c_buf_str(&target);
 	request.json = body;
@@ -259,7 +261,9 @@ static int check_committed(struct s2c_ctx *ctx, const struct s2c_engine_containe
 			return s2c_fail(err, S2C_EPROTO,
 				"the engine committed an image that is not made on top "
 				"of the builder image");
-	return compare(made->config, config, err);
+	if (compare(made->config, config, err) < 0)
+		return -1;
+	return s2c_engine_metadata_check(ctx, c, made->config, config, err);
 }
 
 int s2c_engine_rt_commit(struct s2c_ctx *ctx, struct s2c_container *container,

@@ -514,6 +514,7 @@ void s2c_engine_rt_destroy(struct s2c_container *container)
 	s2c_strv_release(&c->own);
 	s2c_strv_release(&c->left);
 	s2c_engine_secrets_release(&c->secrets);
+	s2c_engine_caches_release(c);
 	free(c->kept.path);
 	s2c_buf_release(&c->kept.text);
 	for (size_t i = 0; i < S2C_ENGINE_ACCOUNTS; i++)
@@ -643,25 +644,6 @@ static int copy_mount(struct s2c_ctx *ctx, struct s2c_engine_container *c,
 	return s2c_engine_put_file(ctx, &c->files, &file, err);
 }
 
-/* An engine keeps none for us: a directory that is removed after the run. */
-static int fake_cache(struct s2c_ctx *ctx, struct s2c_engine_container *c,
-	const struct s2c_mount *mount, struct s2c_error **err)
-{
-	CLEAN_ENGINE_STAT struct s2c_engine_stat st = {.kind = S2C_ENGINE_MISSING};
-	struct s2c_engine_put put = {
-		.path = mount->destination, .uid = c->uid, .gid = c->gid};
-
-	s2c_emit_log(ctx, S2C_INFO, "cache '%s' is empty: an engine's container has none",
-		mount->about);
-	if (s2c_engine_stat(ctx, &c->files, mount->destination, &st, err) < 0)
-		return -1;
-	/* What the image has there stays there. */
-	if (st.kind != S2C_ENGINE_MISSING || !c->has_shell)
-		return 0;
-	s2c_strv_add(&c->own, mount->destination);
-	return s2c_engine_put(ctx, &c->files, &put, err);
-}
-
 static int fill_mount(struct s2c_ctx *ctx, struct s2c_engine_container *c,
 	const struct s2c_mount *mount, struct s2c_error **err)
 {
@@ -669,7 +651,7 @@ static int fill_mount(struct s2c_ctx *ctx, struct s2c_engine_container *c,
 	case S2C_MOUNT_HOST:
 		return mount->copy ? copy_mount(ctx, c, mount, err) : 0;
 	case S2C_MOUNT_CACHE:
-		return fake_cache(ctx, c, mount, err);
+		return s2c_engine_caches_place(ctx, c, mount, err);
 	case S2C_MOUNT_AGENT:
 		return s2c_fail(err, S2C_EUNSUPPORTED,
 			"an engine's container cannot use an SSH agent of this host: "

@@ -158,6 +158,7 @@ struct s2c_engine_runtime {
 	unsigned count;          /* of containers made so far */
 	uint32_t look_uid;       /* see struct s2c_runtime_opts */
 	struct s2c_engine_probe probe;
+	struct s2c_strv told; /* what no image of the build gets, for people */
 };
 
 struct s2c_engine_container {
@@ -177,6 +178,8 @@ struct s2c_engine_container {
 	struct s2c_strv own;      /* files copied in that no image may have */
 	struct s2c_strv left;     /* what could not be removed */
 	struct s2c_engine_secrets secrets;
+	struct s2c_engine_cache *caches; /* see engine_caches.c */
+	size_t n_caches;
 	struct s2c_channel ahead; /* dialled for the first run; may be none */
 	struct s2c_engine_kept kept;
 	struct s2c_engine_account accounts[S2C_ENGINE_ACCOUNTS];
@@ -297,6 +300,44 @@ void s2c_engine_secrets_release(struct s2c_engine_secrets *secrets);
 S2C_CHECK int s2c_engine_scan(struct s2c_ctx *ctx, const struct s2c_engine_container *c,
 	const char *image, const struct s2c_needles *needles, struct s2c_error **err);
 
+/* ---- caches (engine_caches.c) ---- */
+
+#define S2C_ENGINE_CACHE_BYTES_MAX (2ull << 30) /* what is larger is not kept */
+#define S2C_ENGINE_CACHE_ENTRIES_MAX 1000000u
+#define S2C_ENGINE_CACHE_LINKS_MAX 60000u /* symbolic ones; a gate takes no more */
+#define S2C_ENGINE_CACHE_PATH_MAX 4000u   /* bytes */
+
+/*
+ * Finds the place of one and makes it. Where nothing can be kept, or another build has
+ * the cache, it is a directory that goes with the run, which is told.
+ */
+S2C_CHECK int s2c_engine_caches_place(struct s2c_ctx *ctx, struct s2c_engine_container *c,
+	const struct s2c_mount *mount, struct s2c_error **err);
+/* Before the first run: what the store has. */
+S2C_CHECK int s2c_engine_caches_fill(
+	struct s2c_ctx *ctx, struct s2c_engine_container *c, struct s2c_error **err);
+/* After it: back to the store. What cannot be kept is a warning. */
+S2C_CHECK int s2c_engine_caches_save(
+	struct s2c_ctx *ctx, struct s2c_engine_container *c, struct s2c_error **err);
+/* The program that removes them from the container: "left DIR", "cache DIR" for one that
+ * still has something in it. */
+S2C_CHECK int s2c_engine_caches_script(const struct s2c_engine_container *c,
+	const char *nonce, struct s2c_buf *out, struct s2c_error **err);
+void s2c_engine_caches_release(struct s2c_engine_container *c);
+
+/* ---- what few images say of themselves (engine_metadata.c) ---- */
+
+/* Adds to the body of a commit what the container's image does not have yet. */
+void s2c_engine_metadata_add(const struct s2c_engine_container *c,
+	const struct s2c_config *config, struct s2c_json *body);
+/* The same out of that body, as podman's changes. */
+S2C_CHECK int s2c_engine_metadata_changes(
+	const struct s2c_json *body, struct s2c_buf *target, struct s2c_error **err);
+/* Whether the image has it: S2C_EPROTO; what the engine cannot commit is a warning. */
+S2C_CHECK int s2c_engine_metadata_check(struct s2c_ctx *ctx,
+	const struct s2c_engine_container *c, const struct s2c_config *made,
+	const struct s2c_config *config, struct s2c_error **err);
+
 /* ---- slots, one file each; see backend.h ---- */
 
 S2C_CHECK int s2c_engine_rt_read_image_file(struct s2c_ctx *ctx,
@@ -333,6 +374,18 @@ struct s2c_engine_script {
 /* The program text that /bin/sh of the container is to read and carry out. */
 S2C_CHECK int s2c_engine_script_print(const struct s2c_engine_script *script,
 	struct s2c_buf *out, struct s2c_error **err);
+
+/* The begin of a program that runs nothing, and the part of it that empties a directory.
+ */
+S2C_CHECK int s2c_engine_script_begin(
+	struct s2c_buf *out, const char *nonce, struct s2c_error **err);
+struct s2c_engine_clearing {
+	const char *path;
+	bool keep;                      /* the directory itself stays */
+	const struct s2c_strv *parents; /* go too, if nothing else is in them */
+};
+S2C_CHECK int s2c_engine_script_clear(struct s2c_buf *out,
+	const struct s2c_engine_clearing *clearing, struct s2c_error **err);
 
 #define S2C_ENGINE_SCRIPT_VAR "s2c__" /* begins the names of our own variables */
 

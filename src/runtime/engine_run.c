@@ -46,6 +46,7 @@ struct run {
 	struct s2c_buf input;
 	size_t sent;
 	bool input_open; /* the caller's descriptor may have more */
+	bool clearing;   /* no process of the caller's: caches are removed */
 	bool ended;      /* the stream is over */
 	/* What the script has told. */
 	bool in_file;
@@ -446,6 +447,8 @@ static int prepare_input(struct run *run, struct s2c_error **err)
 
 	run->input.max = SCRIPT_MAX;
 	run->input_open = run->opts->fd_in >= 0;
+	if (run->clearing)
+		return s2c_engine_caches_script(run->c, run->nonce, &run->input, err);
 	if (run->c->has_shell)
 		return s2c_engine_script_print(&script, &run->input, err) < 0
 			       ? -1
@@ -519,14 +522,20 @@ static int carry_out(struct run *run, struct s2c_error **err)
 	return rc;
 }
 
-static void begin(struct run *run)
+static void begin_lines(struct run *run)
 {
 	CLEAN_FREE char *second = s2c_fs_random_name("x");
 	CLEAN_FREE char *first = s2c_fs_random_name("s2c");
-	struct s2c_engine_kept *kept = &run->c->kept;
 
 	run->nonce = xasprintf("%s%s", first, second);
 	run->out.run = run->err.run = run;
+}
+
+static void begin(struct run *run)
+{
+	struct s2c_engine_kept *kept = &run->c->kept;
+
+	begin_lines(run);
 	if (run->opts->fd_out >= 0)
 		run->to_out = s2c_writer_pipe(run->ctx, run->opts->fd_out, false);
 	if (run->opts->fd_err >= 0)
@@ -538,6 +547,39 @@ static void begin(struct run *run)
 	run->c->left = (struct s2c_strv)S2C_STRV_INIT;
 	s2c_strv_release(&run->c->secrets.left);
 	run->c->secrets.left = (struct s2c_strv)S2C_STRV_INIT;
+}
+
+/*
+ * Once more, to remove the caches, which were had from the container in the meantime.
+ * What the run itself has told stays.
+ */
+static int clear_caches(
+	struct s2c_ctx *ctx, struct s2c_engine_container *c, struct s2c_error **err)
+{
+	CLEAN_STRV struct s2c_strv argv = S2C_STRV_INIT;
+	struct s2c_exec_opts opts = {
+		.argv = &argv, .fd_in = -1, .fd_out = -1, .fd_err = -1};
+	CLEAN_FREE struct run *memory = xcalloc(1, sizeof(*memory));
+	CLEAN(clean_run) struct run *run = memory;
+	bool oom = false;
+	int status = 0;
+
+	*run = (struct run){.ctx = ctx,
+		.c = c,
+		.opts = &opts,
+		.clearing = true,
+		.channel = S2C_CHANNEL_INIT,
+		.input = S2C_BUF_INIT(SCRIPT_MAX)};
+	s2c_strv_add(&argv, "/bin/sh");
+	begin_lines(run);
+	if (carry_out(run, err) < 0 || ask_status(run, &status, &oom, err) < 0)
+		return s2c_wrap(err, "cannot remove the caches from the container");
+	if (!*run->failed && !status)
+		return 0;
+	return s2c_fail(err, S2C_EPROTO,
+		"the caches could not be removed from the container, so that the image "
+		"would have them (%s, status %d)",
+		*run->failed ? run->failed : "it does not say why", status);
 }
 
 int s2c_engine_rt_run(struct s2c_ctx *ctx, struct s2c_container *container,
@@ -556,6 +598,7 @@ int s2c_engine_rt_run(struct s2c_ctx *ctx, struct s2c_container *container,
 		.input = S2C_BUF_INIT(SCRIPT_MAX)};
 	/* Whoever cuts the tar off may read on into what is for the process. */
 	if (check_run(c, opts, err) < 0 ||
+		(!c->started && s2c_engine_caches_fill(ctx, c, err) < 0) ||
 		(opts->fd_in >= 0 && s2c_engine_put_pending(ctx, &c->files, err) < 0) ||
 		make_cwd(ctx, c, opts->cwd, err) < 0 ||
 		s2c_engine_accounts_note(ctx, c, err) < 0)
@@ -569,6 +612,9 @@ int s2c_engine_rt_run(struct s2c_ctx *ctx, struct s2c_container *container,
 		s2c_emit_log(ctx, S2C_WARN,
 			"the engine ended a process that needed more "
 			"memory than --memory allows");
+	if (c->n_caches && (s2c_engine_caches_save(ctx, c, err) < 0 ||
+				   (!status && clear_caches(ctx, c, err) < 0)))
+		return -1;
 	*out_status = status;
 	return 0;
 }

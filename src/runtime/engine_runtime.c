@@ -13,6 +13,7 @@ static void engine_close(struct s2c_runtime *runtime)
 	s2c_engine_probe_drop(rt);
 	if (rt->own_engine)
 		s2c_engine_close(rt->engine);
+	s2c_strv_release(&rt->told);
 	free(rt->build);
 	free(rt);
 }

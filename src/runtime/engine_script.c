@@ -91,13 +91,12 @@ static int print_env(
 }
 
 /* Lines for s2c; the nonce tells them from what the process says. */
-static int print_control(struct s2c_buf *out, const struct s2c_engine_script *script,
-	struct s2c_error **err)
+static int print_control(struct s2c_buf *out, const char *nonce, struct s2c_error **err)
 {
 	return s2c_buf_printf(out, err,
 		VAR "c() { printf '%%s %%s\\n' '%s' \"$1\" >&4; }\n" VAR "f() { " VAR
 		    "c \"$1\"; exit 125; }\n",
-		script->nonce);
+		nonce);
 }
 
 /* The kernel's word on what the engine made. */
@@ -252,7 +251,8 @@ int s2c_engine_script_print(const struct s2c_engine_script *script, struct s2c_b
 		(script->merged && s2c_buf_puts(out, "exec 2>&1\n", err) < 0) ||
 		/* Shells tell on standard error which of their jobs was killed. */
 		s2c_buf_puts(out, "exec 4>&2 2>/dev/null\n", err) < 0 ||
-		print_control(out, script, err) < 0 || print_check(out, c, err) < 0 ||
+		print_control(out, script->nonce, err) < 0 ||
+		print_check(out, c, err) < 0 ||
 		s2c_engine_script_secrets(out, &c->secrets, err) < 0 ||
 		print_unpack(out, &c->files, err) < 0 ||
 		print_env(out, script->exec->env, err) < 0 ||
@@ -267,4 +267,57 @@ int s2c_engine_script_print(const struct s2c_engine_script *script, struct s2c_b
 	if (c->excludes.len + c->own.len && print_removals(out, c, err) < 0)
 		return -1;
 	return s2c_buf_puts(out, "exit \"$" VAR "s\"\n.\n", err);
+}
+
+/* ---- emptying directories ---- */
+
+int s2c_engine_script_begin(
+	struct s2c_buf *out, const char *nonce, struct s2c_error **err)
+{
+	if (s2c_buf_puts(out, VAR "n='\n'\nexec 4>&2 2>/dev/null\n", err) < 0 ||
+		print_control(out, nonce, err) < 0)
+		return -1;
+	/* Removes what is there, whatever its modes; true if nothing is left of it. */
+	return s2c_buf_puts(out,
+		VAR "d() {\n"
+		    "[ -e \"$1\" ] || [ -L \"$1\" ] || return 0\n"
+		    "rm -rf \"$1\" || { chmod -R u+rwx \"$1\"; rm -rf \"$1\"; }\n"
+		    "[ ! -e \"$1\" ] && [ ! -L \"$1\" ]\n"
+		    "}\n",
+		err);
+}
+
+int s2c_engine_script_clear(struct s2c_buf *out,
+	const struct s2c_engine_clearing *clearing, struct s2c_error **err)
+{
+	if (s2c_buf_puts(out, VAR "k=", err) < 0 ||
+		s2c_engine_script_quote(out, clearing->path, err) < 0 ||
+		s2c_buf_puts(out,
+			"\nif [ -d \"$" VAR "k\" ] && [ ! -L \"$" VAR "k\" ]; then\n",
+			err) < 0 ||
+		(!clearing->keep &&
+			s2c_buf_puts(out, "chmod u+rwx \"$" VAR "k\"\n", err) < 0) ||
+		s2c_buf_puts(out,
+			"for " VAR "v in \"$" VAR "k\"/* \"$" VAR "k\"/.[!.]* \"$" VAR
+			"k\"/..?*; do\n" VAR "d \"$" VAR "v\" || " VAR "f \"cache $" VAR
+			"k\"\n"
+			"done\n",
+			err) < 0 ||
+		(!clearing->keep &&
+			s2c_buf_puts(out, VAR "d \"$" VAR "k\"\n", err) < 0) ||
+		s2c_buf_puts(out, "else " VAR "d \"$" VAR "k\"; fi\n", err) < 0)
+		return -1;
+	if (clearing->keep)
+		return 0;
+	if (s2c_buf_puts(out,
+		    "if [ -e \"$" VAR "k\" ] || [ -L \"$" VAR "k\" ]; then " VAR
+		    "c \"left $" VAR "k\"; fi\n",
+		    err) < 0)
+		return -1;
+	s2c_strv_foreach (parent, clearing->parents)
+		if (s2c_buf_puts(out, "rmdir ", err) < 0 ||
+			s2c_engine_script_quote(out, parent, err) < 0 ||
+			s2c_buf_puts(out, "\n", err) < 0)
+			return -1;
+	return 0;
 }

@@ -17,6 +17,8 @@
 
 #define CACHES "caches"
 #define DATA "data"
+#define PACKED "packed"
+#define UNFINISHED "packed.new"
 #define ABOUT "about"
 
 struct s2c_cache {
@@ -91,12 +93,12 @@ static int prepare(struct s2c_store *store, const struct s2c_cache *cache,
 	struct stat st;
 	bool there = fstatat(dirfd, DATA, &st, AT_SYMLINK_NOFOLLOW) == 0;
 
-	if (there && !is_ours(&st, opts)) {
+	if (there && !opts->packed && !is_ours(&st, opts)) {
 		if (discard(store, dirfd, DATA, err) < 0)
 			return -1;
 		there = false;
 	}
-	if (!there && make_data(dirfd, opts, err) < 0)
+	if (!there && !opts->packed && make_data(dirfd, opts, err) < 0)
 		return -1;
 	if (s2c_fs_open(dirfd, ABOUT, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0600,
 		    &about, err) < 0)
@@ -148,6 +150,44 @@ const char *s2c_cache_path(const struct s2c_cache *cache)
 int s2c_cache_fd(const struct s2c_cache *cache)
 {
 	return cache->claim.fd;
+}
+
+int s2c_cache_open_packed(
+	const struct s2c_cache *cache, int *out_fd, struct s2c_error **err)
+{
+	*out_fd = openat(cache->claim.fd, PACKED, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	if (*out_fd < 0 && errno != ENOENT)
+		return s2c_fail_errno(err, errno, "cannot open a cache");
+	return 0;
+}
+
+int s2c_cache_new_packed(
+	const struct s2c_cache *cache, int *out_fd, struct s2c_error **err)
+{
+	(void)unlinkat(cache->claim.fd, UNFINISHED, 0);
+	return s2c_fs_open(cache->claim.fd, UNFINISHED,
+		O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600, out_fd, err);
+}
+
+int s2c_cache_set_packed(const struct s2c_cache *cache, int fd, struct s2c_error **err)
+{
+	int dirfd = cache->claim.fd;
+
+	if (s2c_fault_point("store.cache.packed", err) < 0)
+		return -1;
+	if (fsync(fd) < 0 || renameat(dirfd, UNFINISHED, dirfd, PACKED) < 0)
+		return s2c_fail_errno(err, errno, "cannot keep a cache");
+	return 0;
+}
+
+void s2c_cache_drop_packed(const struct s2c_cache *cache)
+{
+	(void)unlinkat(cache->claim.fd, PACKED, 0);
+}
+
+void s2c_cache_drop_unfinished(const struct s2c_cache *cache)
+{
+	(void)unlinkat(cache->claim.fd, UNFINISHED, 0);
 }
 
 void s2c_cache_close(struct s2c_cache *cache)

@@ -145,6 +145,14 @@ class Engine:
         """What an image says of itself, empty members left out."""
         return {k: v for k, v in self.image(name)["Config"].items() if v}
 
+    def whole_config(self, name):
+        """The configuration itself, of which an engine does not tell all."""
+        response = self.ask("GET", f"/v1.41/images/{name}/get")
+        assert response.status == 200, response.data
+        with tarfile.open(fileobj=io.BytesIO(response.data)) as archive:
+            manifest = json.load(archive.extractfile("manifest.json"))[0]
+            return json.load(archive.extractfile(manifest["Config"]))["config"]
+
     def layer(self, name, index=-1):
         """A layer of an image as an open tarfile."""
         response = self.ask("GET", f"/v1.41/images/{name}/get")

@@ -25,7 +25,7 @@ id -u
 """
 APPLETS = """sh awk base64 gzip cat cp mv ls id echo mkdir rm ln sleep env true false grep sed tar touch chmod
 chown find head tail wc printf test pwd kill ps stat dd ping wget nc hostname mount umount
-readlink dirname basename tr cut sort uniq od ip httpd setsid sync""".split()
+readlink rmdir mkfifo truncate dirname basename tr cut sort uniq od ip httpd setsid sync""".split()
 
 
 def clean_env(**extra):

@@ -1,9 +1,11 @@
 """Engines that misbehave: a clear error, and nothing left in them. And good ones that see to it
 that s2c asks for nothing but what a gate lets through, and its gate for what it should."""
+import io
 import os
 import pathlib
 import re
 import sys
+import tarfile
 import tempfile
 import shutil
 
@@ -409,3 +411,92 @@ def test_facts_of_another_image_are_not_taken(s2c, fake, app):
     del fake.files["/usr/libexec/s2i/assemble"]
     done = build(s2c, fake, app)
     assert done.returncode == 1 and "no executable file" in done.stderr, done.stderr
+
+
+def export(*files):
+    """The bytes of an export that has these files."""
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as made:
+        for name, data in files:
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            made.addfile(info, io.BytesIO(data))
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("files, match", [
+    ((), "has no configuration of it"),
+    ((("manifest.json", b"[]"), ("other.json", b"{}")), "has no configuration of it"),
+    ((("ID.json", b'{"config":{}}'),), "the configuration has another digest"),
+    ((("blobs/sha256/ID", b'{"config":{}}'),), "the configuration has another digest"),
+    ((("ID.json", b"x" * (5 << 20)),), "4194304"),
+    (None, "'builder/test:latest' has triggers, nor by its export"),
+])
+def test_podman_lies_about_an_image(s2c, fake, app, files, match):
+    """Triggers are only told by an export, of which the configuration is known by its digest."""
+    fake.fault("HEAD|GET", "/_ping", "header", name="Libpod-Api-Version", value="4.3.1")
+    if files is None:
+        fake.fault("GET", "/get", "garbage", raw=b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nnonsense")
+    else:
+        (image,) = [i.removeprefix("sha256:") for i in fake.images]
+        tar = export(*((name.replace("ID", image), data) for name, data in files))
+        fake.fault("GET", "/get", "status", status=200, body=tar)
+    done = fails(s2c, fake, app, match)
+    assert "nor by its export" in done.stderr
+    assert not any("/containers/create" in target for _, target in fake.log), fake.log
+
+
+def member(name, kind=tarfile.DIRTYPE, link="", data=b""):
+    info = tarfile.TarInfo(name)
+    info.type, info.linkname, info.size, info.mode = kind, link, len(data), 0o755
+    return info, data
+
+
+def cache_tar(*members, end=True):
+    """The bytes of a cache as an engine hands it out."""
+    out = io.BytesIO()
+    made = tarfile.open(fileobj=out, mode="w")
+    for info, data in members:
+        made.addfile(info, io.BytesIO(data))
+    if end:
+        made.close()
+    return out.getvalue()
+
+
+TOP = member("c/")
+
+
+@pytest.mark.parametrize("tar, match", [
+    (cache_tar(member("c", tarfile.SYMTYPE, "/etc")), "hands out 'c' and not the directory"),
+    (cache_tar(member("c", tarfile.REGTYPE, data=b"x")), "hands out 'c' and not the directory"),
+    (cache_tar(member("d/")), "hands out 'd' and not the directory"),
+    (cache_tar(TOP, member("d", tarfile.REGTYPE, data=b"x")), "hands out 'd' and not the directory"),
+    (cache_tar(TOP, member("cc/x", tarfile.REGTYPE, data=b"x")), "hands out 'cc/x' and not the directory"),
+    (cache_tar(TOP, member("c/../../x", tarfile.REGTYPE, data=b"x")), "\\.\\."),
+    (cache_tar(TOP, member("c/x", tarfile.LNKTYPE, "etc/passwd")), "hands out 'c/x' and not the directory"),
+    (cache_tar(TOP, member("c/" + "/".join(["d" * 200] * 21))), "a path in it has more than 4000 bytes"),
+    (cache_tar(TOP, *(member(f"c/{i}", tarfile.SYMTYPE, "x") for i in range(60001))), "more than 60000 symbolic links"),
+    (cache_tar(TOP, member("c/x", tarfile.REGTYPE, data=b"x" * 3000), end=False)[:2000], "cache 'c' stays as it was before"),
+    (b"no tar at all" * 100, "cache 'c' stays as it was before"),
+], ids=range(11))
+def test_a_cache_that_is_no_directory(s2c, fake, app, tar, match):
+    """What comes out of an engine is checked before it is kept; a cache is not worth a build."""
+    fake.files.update({"/srv": None, "/srv/c": None})
+    args = ("--cache-mount", "c:/srv/c")
+    assert build(s2c, fake, app, *args).returncode == 0
+    (packed,) = s2c.root.glob("caches/*/packed")
+    before = packed.read_bytes()
+    fake.fault("GET", "/archive.*path=%2Fsrv%2Fc", "status", skip=1, status=200, body=tar)
+    done = build(s2c, fake, app, *args)
+    assert done.returncode == 0 and "cache 'c' stays as it was before: " in done.stderr, done.stderr
+    assert re.search(match, done.stderr), done.stderr
+    assert packed.read_bytes() == before and not list(s2c.root.glob("caches/*/packed.new"))
+
+
+def test_a_cache_that_stays_in_the_container(s2c, fake, app):
+    """No image is made that has something of it."""
+    fake.files.update({"/srv": None, "/srv/c": None})
+    fake.fault("GET", "/archive.*path=%2Fsrv%2Fc", "status", skip=1, status=200,
+               body=cache_tar(TOP, member("c/x", tarfile.REGTYPE, data=b"x")))
+    fake.status_again = 125
+    fails(s2c, fake, app, "caches could not be removed from the container", "--cache-mount", "c:/srv/c")

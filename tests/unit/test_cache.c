@@ -82,6 +82,62 @@ static void it_has_one_user(void **state)
 	s2c_cache_close(first);
 }
 
+static void write_packed(const struct s2c_cache *cache, const char *text, bool finish)
+{
+	CLEAN_FD int fd = -1;
+
+	assert_ok(s2c_cache_new_packed(cache, &fd, &terr));
+	assert_int_equal(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+	if (finish)
+		assert_ok(s2c_cache_set_packed(cache, fd, &terr));
+}
+
+static void it_can_be_one_file(void **state)
+{
+	struct tmp *tmp = *state;
+	CLEAN_CTX struct s2c_ctx *ctx = quiet_ctx();
+	CLEAN_STORE struct s2c_store *store = open_store(ctx, tmp);
+	struct s2c_cache_opts opts = {.key = KEY_A, .about = "x", .packed = true};
+	CLEAN(s2c_clean_cache) struct s2c_cache *cache = NULL;
+	CLEAN_FREE char *text = NULL, *again = NULL;
+	struct stat st;
+	int fd = -2;
+
+	assert_ok(s2c_cache_open(store, &opts, &cache, &terr));
+	assert_false(tmp_has(tmp, "s/caches/" KEY_A "/data"));
+	assert_ok(s2c_cache_open_packed(cache, &fd, &terr));
+	assert_int_equal(fd, -1);
+	write_packed(cache, "one", true);
+	text = tmp_read(tmp, "s/caches/" KEY_A "/packed");
+	assert_string_equal(text, "one");
+	assert_int_equal(fstatat(tmp->fd, "s/caches/" KEY_A "/packed", &st, 0), 0);
+	assert_int_equal(st.st_mode & 07777, 0600);
+	/* One that was not finished changes nothing, and is in nobody's way. */
+	write_packed(cache, "half", false);
+	again = tmp_read(tmp, "s/caches/" KEY_A "/packed");
+	assert_string_equal(again, "one");
+	s2c_cache_drop_unfinished(cache);
+	assert_false(tmp_has(tmp, "s/caches/" KEY_A "/packed.new"));
+	write_packed(cache, "half", false);
+	write_packed(cache, "two", true);
+	assert_ok(s2c_cache_open_packed(cache, &fd, &terr));
+	assert_true(fd >= 0);
+	close(fd);
+	s2c_cache_drop_packed(cache);
+	assert_ok(s2c_cache_open_packed(cache, &fd, &terr));
+	assert_int_equal(fd, -1);
+	/* A link in its place is not followed. */
+	assert_int_equal(
+		symlinkat("/etc/passwd", tmp->fd, "s/caches/" KEY_A "/packed"), 0);
+	assert_fails(s2c_cache_open_packed(cache, &fd, &terr), S2C_EIO, "cache");
+	s2c_cache_close(TAKE(cache));
+	/* The directory of who mounts it is left alone. */
+	fill(store, KEY_B, 10);
+	opts.key = KEY_B;
+	assert_ok(s2c_cache_open(store, &opts, &cache, &terr));
+	assert_true(tmp_has(tmp, "s/caches/" KEY_B "/data/f"));
+}
+
 static void keys_are_checked(void **state)
 {
 	static const char *const bad[] = {"", "a", "../x", KEY_A "a",
@@ -177,6 +233,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		tmp_test(it_stays),
 		tmp_test(it_has_one_user),
+		tmp_test(it_can_be_one_file),
 		tmp_test(keys_are_checked),
 		tmp_test(somebody_elses_is_begun_anew),
 		tmp_test(old_ones_go),

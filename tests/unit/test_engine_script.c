@@ -29,18 +29,12 @@ struct ran {
 };
 
 /* Starts the shell with the loader and gives it the script. */
-static void run_in(const struct shell *shell, const struct s2c_engine_container *c,
-	const struct s2c_exec_opts *exec, struct ran *ran)
+static void run_text(
+	const struct shell *shell, const struct s2c_buf *text, struct ran *ran)
 {
 	static const char *const head[] = {"setpriv", "--reuid", "1001", "--regid", "0",
 		"--clear-groups", "--bounding-set", "-all", "--inh-caps", "-all",
 		"--no-new-privs"};
-	struct s2c_engine_script script = {.nonce = NONCE,
-		.exec = exec,
-		.container = c,
-		.merged = true,
-		.control = true};
-	CLEAN_BUF struct s2c_buf text = S2C_BUF_INIT(1u << 20);
 	CLEAN_STRV struct s2c_strv argv = S2C_STRV_INIT;
 	CLEAN_STRV struct s2c_strv env = S2C_STRV_INIT;
 	struct s2c_process_opts opts = S2C_PROCESS_OPTS_INIT;
@@ -58,11 +52,24 @@ static void run_in(const struct shell *shell, const struct s2c_engine_container 
 	s2c_strv_add(&env, "HOSTNAME=theirs");
 	opts.argv = &argv;
 	opts.env = &env;
-	assert_ok(s2c_engine_script_print(&script, &text, &terr));
 	ran->out = (struct s2c_buf)S2C_BUF_INIT(1u << 20);
 	/* What comes behind the script is nobody's, and its end must not be ours. */
-	struct s2c_run_io io = {text.data, text.len, &ran->out, &ran->out};
+	struct s2c_run_io io = {text->data, text->len, &ran->out, &ran->out};
 	assert_ok(s2c_process_run(ctx, &opts, &io, &ran->status, &terr));
+}
+
+static void run_in(const struct shell *shell, const struct s2c_engine_container *c,
+	const struct s2c_exec_opts *exec, struct ran *ran)
+{
+	struct s2c_engine_script script = {.nonce = NONCE,
+		.exec = exec,
+		.container = c,
+		.merged = true,
+		.control = true};
+	CLEAN_BUF struct s2c_buf text = S2C_BUF_INIT(1u << 20);
+
+	assert_ok(s2c_engine_script_print(&script, &text, &terr));
+	run_text(shell, &text, ran);
 }
 
 /* Runs argv with the variables and compares status and output. */
@@ -294,6 +301,113 @@ static void what_stays_is_told(void **state)
 	s2c_strv_release(&c.excludes);
 }
 
+/* The program that removes caches, in each shell; `make` fills the directory anew. */
+static void expect_clear(const struct s2c_engine_clearing *clearing,
+	void (*make)(const char *dir), const char *dir, int status, const char *output)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(shells); i++) {
+		CLEAN_BUF struct s2c_buf text = S2C_BUF_INIT(1u << 20);
+		struct ran ran;
+
+		if (access(shells[i].path, X_OK) < 0)
+			continue;
+		make(dir);
+		assert_ok(s2c_engine_script_begin(&text, NONCE, &terr));
+		assert_ok(s2c_engine_script_clear(&text, clearing, &terr));
+		assert_ok(s2c_buf_puts(&text, "exit 0\n.\n", &terr));
+		run_text(&shells[i], &text, &ran);
+		assert_string_equal(s2c_buf_str(&ran.out), output);
+		assert_int_equal(ran.status, status);
+		s2c_buf_release(&ran.out);
+	}
+}
+
+static void sh(const char *dir, const char *what)
+{
+	CLEAN_FREE char *command = xasprintf("set -e; cd '%s'; %s", dir, what);
+
+	assert_int_equal(system(command), 0);
+}
+
+static void make_all_kinds(const char *dir)
+{
+	sh(dir, "rm -rf 'a b'; mkdir -p 'a b/c'; cd 'a b/c'; mkdir d d/e .h ..hh; touch "
+		"f '*' .x ..y "
+		"'a\nb'; ln -s / root; ln -s nowhere gone; echo x > d/e/g; cd ../..; "
+		"chown -R -h 1001 'a b'; chmod 0 'a b/c/d/e' 'a b/c/.h'; chmod 0500 'a "
+		"b/c'; chown 1001 .; echo x > beside; chmod 600 beside");
+}
+
+static void make_for_root(const char *dir)
+{
+	make_all_kinds(dir);
+	sh(dir, "mkdir 'a b/c/r'; touch 'a b/c/r/x'; chmod 755 'a b/c/r'");
+}
+
+/* All of a cache goes, whatever is in it, and nothing else. */
+static void caches_are_removed(void **state)
+{
+	struct tmp *tmp = *state;
+	CLEAN_FREE char *path = xasprintf("%s/a b/c", tmp->path);
+	CLEAN_FREE char *parent = xasprintf("%s/a b", tmp->path);
+	CLEAN_FREE char *left = xasprintf(NONCE " cache %s\n", path);
+	CLEAN_STRV struct s2c_strv parents = S2C_STRV_INIT;
+	struct s2c_engine_clearing clearing = {.path = path, .parents = &parents};
+
+	assert_int_equal(chmod(tmp->path, 0755), 0);
+	s2c_strv_add(&parents, parent);
+	expect_clear(&clearing, make_all_kinds, tmp->path, 0, "");
+	assert_false(tmp_has(tmp, "a b"));
+	assert_true(tmp_has(tmp, "beside"));
+	assert_int_equal(access("/bin", F_OK), 0);
+	/* What the user may not remove is an image's that must not be. */
+	expect_clear(&clearing, make_for_root, tmp->path, 125, left);
+	sh(tmp->path, "rm -rf 'a b'");
+}
+
+static void make_open(const char *dir)
+{
+	make_all_kinds(dir);
+	sh(dir, "chmod 755 'a b/c'");
+}
+
+static void make_link(const char *dir)
+{
+	make_open(dir);
+	sh(dir, "mv 'a b/c' 'a b/real'; ln -s real 'a b/c'");
+}
+
+static void a_directory_of_the_image_stays(void **state)
+{
+	struct tmp *tmp = *state;
+	CLEAN_FREE char *path = xasprintf("%s/a b/c", tmp->path);
+	struct s2c_engine_clearing clearing = {.path = path, .keep = true};
+	CLEAN_STRV struct s2c_strv none = S2C_STRV_INIT;
+
+	assert_int_equal(chmod(tmp->path, 0755), 0);
+	expect_clear(&clearing, make_open, tmp->path, 0, "");
+	assert_true(tmp_has(tmp, "a b/c"));
+	assert_int_equal(rmdir(path), 0);
+	/* Of a link in its place the link goes, and not what it leads to. */
+	clearing = (struct s2c_engine_clearing){.path = path, .parents = &none};
+	sh(tmp->path, "rm -rf 'a b'");
+	make_link(tmp->path);
+	{
+		CLEAN_BUF struct s2c_buf text = S2C_BUF_INIT(1u << 20);
+		struct ran ran;
+
+		assert_ok(s2c_engine_script_begin(&text, NONCE, &terr));
+		assert_ok(s2c_engine_script_clear(&text, &clearing, &terr));
+		assert_ok(s2c_buf_puts(&text, "exit 0\n.\n", &terr));
+		run_text(&shells[0], &text, &ran);
+		assert_int_equal(ran.status, 0);
+		s2c_buf_release(&ran.out);
+	}
+	assert_false(tmp_has(tmp, "a b/c"));
+	assert_true(tmp_has(tmp, "a b/real/f"));
+	sh(tmp->path, "rm -rf 'a b'");
+}
+
 static void a_script_that_is_cut_does_nothing(void **state)
 {
 	CLEAN_STRV struct s2c_strv argv = S2C_STRV_INIT;
@@ -338,6 +452,8 @@ int main(void)
 		tmp_test(secrets_arrive_as_they_are),
 		cmocka_unit_test(secrets_without_a_place_are_told),
 		cmocka_unit_test(what_stays_is_told),
+		tmp_test(caches_are_removed),
+		tmp_test(a_directory_of_the_image_stays),
 		cmocka_unit_test(a_script_that_is_cut_does_nothing),
 		cmocka_unit_test(names_that_shells_take),
 	};

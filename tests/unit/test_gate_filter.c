@@ -181,6 +181,57 @@ static void test_own_fields(void **state)
 		S2C_GATE_FIELD_DENIED);
 }
 
+/* And so for the image of a build: a health check, a shell, and triggers that go. */
+static void test_own_commit(void **state)
+{
+	static const char text[] =
+		"{'Healthcheck':{'Test':['CMD','x'],'Interval':3000000000,'Timeout':1,"
+		"'StartPeriod':2,'Retries':4},'Shell':['/bin/sh','-ec'],'OnBuild':[],"
+		"'StopSignal':'SIGINT'}";
+	static const struct {
+		const char *text;
+		enum s2c_gate_code code;
+	} rows[] = {
+		{"{'OnBuild':['RUN x']}", S2C_GATE_FIELD_DENIED},
+		{"{'OnBuild':['']}", S2C_GATE_FIELD_DENIED},
+		{"{'OnBuild':'RUN x'}", S2C_GATE_JSON_TYPE},
+		{"{'Healthcheck':{'Interval':-1}}", S2C_GATE_FIELD_VALUE},
+		{"{'Healthcheck':{'Retries':-1}}", S2C_GATE_FIELD_VALUE},
+		{"{'Healthcheck':{'Interval':1e9}}", S2C_GATE_JSON_SYNTAX},
+		{"{'Healthcheck':{'Interval':'3s'}}", S2C_GATE_JSON_TYPE},
+		{"{'Healthcheck':{'Test':'x'}}", S2C_GATE_JSON_TYPE},
+		{"{'Healthcheck':{'test':['CMD','x']}}", S2C_GATE_KEY_CASE},
+		{"{'Healthcheck':{'StartInterval':5}}", S2C_GATE_FIELD_UNKNOWN},
+		{"{'Healthcheck':{'Test':['CMD','\\u0001']}}", S2C_GATE_FIELD_VALUE},
+		{"{'Healthcheck':['x']}", S2C_GATE_JSON_TYPE},
+		{"{'Shell':'/bin/sh'}", S2C_GATE_JSON_TYPE},
+		{"{'shell':['/bin/sh']}", S2C_GATE_KEY_CASE},
+		{"{'Tty':true}", S2C_GATE_FIELD_DENIED},
+		{"{'HostConfig':{'Privileged':true}}", S2C_GATE_FIELD_UNKNOWN},
+	};
+	struct result r;
+
+	takes(S2C_GATE_BODY_COMMIT_OWN, text, &r);
+	assert_int_equal(r.ask.health.len, 2);
+	assert_string_equal(r.ask.health.items[1], "x");
+	assert_int_equal(r.ask.health_interval, 3000000000);
+	assert_int_equal(r.ask.health_timeout, 1);
+	assert_int_equal(r.ask.health_start_period, 2);
+	assert_int_equal(r.ask.health_retries, 4);
+	assert_int_equal(r.ask.shell.len, 2);
+	assert_int_equal(r.ask.no_triggers, 1);
+	s2c_gate_ask_release(&r.ask);
+	takes(S2C_GATE_BODY_COMMIT_OWN, "{'OnBuild':null,'Healthcheck':null}", &r);
+	assert_int_equal(r.ask.no_triggers, 0);
+	assert_int_equal(r.ask.health.len, 0);
+	s2c_gate_ask_release(&r.ask);
+	takes(S2C_GATE_BODY_COMMIT_OWN, "null", &r);
+	s2c_gate_ask_release(&r.ask);
+	refuses(S2C_GATE_BODY_COMMIT, text, S2C_GATE_FIELD_DENIED);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		refuses(S2C_GATE_BODY_COMMIT_OWN, rows[i].text, rows[i].code);
+}
+
 /* Fields of HostConfig that ask for something; each in all spellings of a value. */
 static void test_host_fields(void **state)
 {
@@ -459,6 +510,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_clients),
+		cmocka_unit_test(test_own_commit),
 		cmocka_unit_test(test_host_fields),
 		cmocka_unit_test(test_own_fields),
 		cmocka_unit_test(test_host_zero),

@@ -120,6 +120,29 @@ static void test_attaches(void **state)
 }
 
 /* While files are copied into a container or out of it nobody starts it. */
+/* A process behind the first one, which must have ended well. */
+static void test_renew(void **state)
+{
+	CLEAN(s2c_clean_ledger) struct s2c_ledger *ledger = s2c_ledger_new(10);
+
+	add(ledger, "u:1", ID_A, "", S2C_CONTAINER_CREATED);
+	assert_true(s2c_ledger_attach(ledger, ID_A, true, 1));
+	assert_false(s2c_ledger_renew(ledger, ID_A));
+	assert_true(s2c_ledger_move(
+		ledger, ID_A, S2C_CONTAINER_FRESH, S2C_CONTAINER_RUNNING));
+	assert_false(s2c_ledger_renew(ledger, ID_A));
+	assert_true(s2c_ledger_exited(ledger, ID_A, 0));
+	assert_false(s2c_ledger_attach(ledger, ID_A, true, 1));
+	assert_true(s2c_ledger_renew(ledger, ID_A));
+	assert_int_equal(state_of(ledger, ID_A), S2C_CONTAINER_CREATED);
+	assert_true(s2c_ledger_attach(ledger, ID_A, true, 1));
+	assert_true(s2c_ledger_move(
+		ledger, ID_A, S2C_CONTAINER_FRESH, S2C_CONTAINER_RUNNING));
+	assert_true(s2c_ledger_exited(ledger, ID_A, 3));
+	assert_false(s2c_ledger_renew(ledger, ID_A));
+	assert_false(s2c_ledger_renew(ledger, ID_B));
+}
+
 static void test_hold(void **state)
 {
 	CLEAN(s2c_clean_ledger) struct s2c_ledger *ledger = s2c_ledger_new(9);
@@ -377,6 +400,7 @@ int main(void)
 		cmocka_unit_test(test_moves),
 		cmocka_unit_test(test_exit),
 		cmocka_unit_test(test_attaches),
+		cmocka_unit_test(test_renew),
 		cmocka_unit_test(test_hold),
 		cmocka_unit_test(test_due),
 		cmocka_unit_test(test_forgotten),

@@ -389,6 +389,61 @@ static void test_no_mounts(void **state)
 	w->core.private_ = false;
 }
 
+/* The same of an image; of a build it may have a health check, but not any. */
+static void test_no_health(void **state)
+{
+	char kind[] = "CMD", word[] = "true", odd[] = "SHELL", *good[] = {kind, word};
+	char *bad[] = {odd, word};
+	struct world *w = *state;
+	struct visit *v = visit(w, 0, 1000);
+	char id[65];
+
+	create(v, id);
+	let_it_run(w, v, id);
+	struct s2c_gate_ask plain = of(S2C_GATE_COMMIT, id),
+			    asks[] = {plain, plain, plain};
+	asks[0].health = (struct s2c_strv){.items = good, .len = 2};
+	asks[1].shell = (struct s2c_strv){.items = good, .len = 2};
+	asks[2].no_triggers = 1;
+	for (size_t i = 0; i < ARRAY_SIZE(asks); i++) {
+		assert_int_equal(ask(v, asks[i]), 403);
+		assert_string_equal(code(v), "field_denied");
+	}
+	w->core.private_ = true;
+	asks[0].health.items = bad;
+	assert_int_equal(ask(v, asks[0]), 403);
+	assert_string_equal(code(v), "commit_config");
+	asks[0].health.items = good;
+	asks[0].health_interval = 999999;
+	assert_int_equal(ask(v, asks[0]), 403);
+	assert_string_equal(code(v), "commit_config");
+	asks[0].health_interval = UINT64_MAX;
+	assert_int_equal(ask(v, asks[0]), 403);
+	asks[0].health_interval = 0;
+	asks[0].health_retries = UINT64_MAX;
+	assert_int_equal(ask(v, asks[0]), 403);
+	assert_string_equal(code(v), "commit_config");
+	w->core.private_ = false;
+}
+
+/* A start happens once, but for a build of its own, whose process ended well. */
+static void test_start_again(void **state)
+{
+	struct world *w = *state;
+	struct visit *v = visit(w, 0, 1000);
+	char id[65];
+
+	create(v, id);
+	let_it_run(w, v, id);
+	struct s2c_gate_ask attach = of(S2C_GATE_ATTACH, id);
+	attach.upgrade = attach.stream = attach.in = 1;
+	assert_int_equal(ask(v, attach), 409);
+	assert_int_equal(ask(v, of(S2C_GATE_START, id)), 409);
+	w->core.private_ = true;
+	assert_int_equal(ask(v, of(S2C_GATE_START, id)), 409);
+	w->core.private_ = false;
+}
+
 /* A client that goes during a create leaves nothing that is not in the ledger. */
 static void test_gone_at_create(void **state)
 {
@@ -559,6 +614,8 @@ int main(void)
 		world_test(test_engine_fails),
 		world_test(test_gone_at_start),
 		world_test(test_no_mounts),
+		world_test(test_no_health),
+		world_test(test_start_again),
 		world_test(test_gone_at_create),
 		world_test(test_start_in_archive),
 		world_test(test_cut_archive),

@@ -416,6 +416,113 @@ static void test_changes(void **state)
 		assert_string_equal(lines.items[i], wanted[i]);
 }
 
+/* What podman's lines have no words for. */
+static void own_ask(struct s2c_gate_ask *ask)
+{
+	s2c_strv_add(&ask->health, "CMD");
+	s2c_strv_add(&ask->health, "x y");
+	ask->health_interval = 3000000000;
+	ask->health_retries = 2;
+	s2c_strv_add(&ask->shell, "/bin/sh");
+	ask->no_triggers = 1;
+}
+
+static void test_own_commit(void **state)
+{
+	static const struct {
+		const char *text; /* of a Config; the first is right */
+		const char *differs;
+	} rows[] = {
+		{"{'Healthcheck':{'Test':['CMD','x y'],'Interval':3000000000,"
+		 "'Timeout':7,'Retries':2},'Shell':['/bin/sh'],'OnBuild':null}",
+			NULL},
+		{"{'Healthcheck':{'Test':['NONE'],'Interval':3000000000,'Retries':2},"
+		 "'Shell':['/bin/sh']}",
+			"Healthcheck"},
+		{"{'Healthcheck':{'Test':['CMD','x y'],'Interval':3000000000},"
+		 "'Shell':['/bin/sh']}",
+			"Healthcheck"},
+		{"{'Shell':['/bin/sh']}", "Healthcheck"},
+		{"{'Healthcheck':{'Test':['CMD','x y'],'Interval':3000000000,"
+		 "'Retries':2},'Shell':null}",
+			"Shell"},
+		{"{'Healthcheck':{'Test':['CMD','x y'],'Interval':3000000000,"
+		 "'Retries':2},'Shell':['/bin/sh'],'OnBuild':['RUN x']}",
+			"OnBuild"},
+	};
+	CLEAN_FREE char *wanted = xstrdup(
+		"{'Healthcheck':{'Test':['CMD','x y'],'Interval':3000000000,"
+		"'Retries':2},'Shell':['/bin/sh']}");
+	CLEAN_GATE_ASK struct s2c_gate_ask ask = {0}, shell = {0};
+	CLEAN_STRV struct s2c_strv lines = S2C_STRV_INIT;
+
+	own_ask(&ask);
+	quote(wanted);
+	CLEAN_JSON struct s2c_json *root = s2c_gate_template_commit(&ask);
+	CLEAN_FREE char *text = s2c_json_print(root, S2C_JSON_COMPACT);
+	assert_string_equal(text, wanted);
+	assert_fails(s2c_gate_template_changes(&ask, &lines, &terr), S2C_EINVAL,
+		"cannot commit a HEALTHCHECK");
+	s2c_strv_add(&shell.shell, "/bin/sh");
+	assert_fails(s2c_gate_template_changes(&shell, &lines, &terr), S2C_EINVAL,
+		"cannot commit a SHELL");
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		CLEAN_FREE char *document = xasprintf("{'Config':%s}", rows[i].text);
+		CLEAN_JSON struct s2c_json *inspect = json_of(document);
+
+		if (rows[i].differs)
+			assert_fails(s2c_gate_template_check_commit(&ask, inspect, &terr),
+				S2C_EPROTO, rows[i].differs);
+		else
+			assert_ok(s2c_gate_template_check_commit(&ask, inspect, &terr));
+	}
+}
+
+/* Engines take away the container's command with its entrypoint; podman has to be told.
+ */
+static void test_entrypoint_alone(void **state)
+{
+	CLEAN_GATE_ASK struct s2c_gate_ask ask = {.has_entrypoint = 1};
+	CLEAN_STRV struct s2c_strv lines = S2C_STRV_INIT;
+	CLEAN_JSON struct s2c_json *good = json_of(
+		"{'Config':{'Entrypoint':['./run'],'Cmd':null}}");
+	CLEAN_JSON struct s2c_json *bad = json_of(
+		"{'Config':{'Entrypoint':['./run'],'Cmd':['of the container']}}");
+
+	s2c_strv_add(&ask.entrypoint, "./run");
+	assert_ok(s2c_gate_template_changes(&ask, &lines, &terr));
+	assert_int_equal(lines.len, 2);
+	assert_string_equal(lines.items[0], "CMD []");
+	assert_string_equal(lines.items[1], "ENTRYPOINT [\"./run\"]");
+	assert_ok(s2c_gate_template_check_commit(&ask, good, &terr));
+	assert_fails(s2c_gate_template_check_commit(&ask, bad, &terr), S2C_EPROTO, "Cmd");
+}
+
+/* podman writes the number of a signal; it is the same one. */
+static void test_stop_signal(void **state)
+{
+	static const struct {
+		const char *asked, *is;
+		bool same;
+	} rows[] = {{"SIGINT", "2", true}, {"int", "SIGINT", true},
+		{"RTMIN+3", "37", true}, {"SIGINT", "15", false}, {"SIGINT", "", false},
+		{"odd", "odd", true}, {"odd", "2", false}, {"odd", "other", false}};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		CLEAN_GATE_ASK struct s2c_gate_ask ask = {0};
+		CLEAN_FREE char *document = xasprintf(
+			"{'Config':{'StopSignal':'%s'}}", rows[i].is);
+		CLEAN_JSON struct s2c_json *inspect = json_of(document);
+
+		ask.stop_signal = xstrdup(rows[i].asked);
+		if (rows[i].same)
+			assert_ok(s2c_gate_template_check_commit(&ask, inspect, &terr));
+		else
+			assert_fails(s2c_gate_template_check_commit(&ask, inspect, &terr),
+				S2C_EPROTO, "StopSignal");
+	}
+}
+
 /* A value that would be another line, or another word of its line. */
 static void test_changes_refused(void **state)
 {
@@ -529,6 +636,9 @@ int main(void)
 		cmocka_unit_test(test_check_hosts),
 		cmocka_unit_test(test_commit),
 		cmocka_unit_test(test_changes),
+		cmocka_unit_test(test_own_commit),
+		cmocka_unit_test(test_entrypoint_alone),
+		cmocka_unit_test(test_stop_signal),
 		cmocka_unit_test(test_changes_refused),
 		cmocka_unit_test(test_check_commit),
 	};

@@ -126,6 +126,7 @@ class FakeEngine:
                       "/usr/libexec/s2i/assemble": b"#!", "/usr/libexec/s2i/run": b"#!"}
         self.output = [(1, b"assemble runs\n")]
         self.status = 0
+        self.status_again = 0  # of a second process in the same container
         self.metadata = None  # text of the file of labels that assemble leaves
         self.count = 0
         self.version = "1.41"
@@ -347,6 +348,7 @@ class FakeEngine:
         with tarfile.open(fileobj=out, mode="w") as tar:
             info = tarfile.TarInfo(os.path.basename(path) or "/")
             info.size = len(data) if isinstance(data, bytes) else 0
+            info.type = tarfile.DIRTYPE if data is None else tarfile.REGTYPE
             tar.addfile(info, io.BytesIO(data) if isinstance(data, bytes) else None)
         header = base64.b64encode(json.dumps(stat).encode()).decode()
         return 200, {"X-Docker-Container-Path-Stat": header}, out.getvalue()
@@ -434,5 +436,6 @@ class FakeEngine:
                 connection.sendall(self.frame(1, nonce + b" file\n" + self.metadata + nonce + b" end\n"))
         finally:
             self.lock.acquire()
-            self.end(container, self.status)
+            again = container["ended"].is_set() and self.status_again
+            self.end(container, again or self.status)
         raise Gone

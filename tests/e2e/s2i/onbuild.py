@@ -5,7 +5,7 @@ import shutil
 
 
 def add_triggers(s2c, image, name, triggers, **config):
-    """Stores a copy of an image, with triggers and other members of its configuration."""
+    """Stores a copy of an image, with triggers (None: without) and other members of its configuration."""
     layout = s2c.root.parent / "onbuild-layout"
     s2c.ok("save", image, f"oci:{layout}")
     index = json.loads((layout / "index.json").read_text())
@@ -21,7 +21,8 @@ def add_triggers(s2c, image, name, triggers, **config):
 
     manifest = json.loads(blob(index["manifests"][0]["digest"]).read_bytes())
     document = json.loads(blob(manifest["config"]["digest"]).read_bytes())
-    document["config"]["OnBuild"] = list(triggers)
+    if triggers is not None:
+        document["config"]["OnBuild"] = list(triggers)
     for key, value in config.items():
         document["config"][key] = value
     put(document, manifest["config"])

@@ -3,6 +3,7 @@ import os
 import pathlib
 import re
 import shutil
+import tarfile
 
 import pytest
 
@@ -103,15 +104,156 @@ def test_hosts(made, app):
     assert "192.0.2.7\tdb.example" in err
 
 
-def test_caches_are_empty_and_go(made, app):
-    made.make("builder/test", "LABEL io.s2c.cache-mounts=npm:/srv/.npm", assemble=script(
-        "ls -A /srv/.npm; echo kept > /srv/.npm/f; echo x > x\n"))
-    for _ in range(2):
-        err = ok(build(made, app, "builder/test", "out"))
-        assert "cache 'npm' is empty" in err and "\nf\n" not in err
-    names = made.engine.names_in_layer("out")
-    assert "srv/x" in names and not [n for n in names if "npm" in n], names
+def directory(name):
+    info = tarfile.TarInfo(name)
+    info.type, info.mode, info.uid = tarfile.DIRTYPE, 0o755, 1001
+    return (info, None)
 
+
+def private(name, text):
+    """A file of root that nobody else can read."""
+    info = tarfile.TarInfo(name)
+    info.size, info.mode = len(text), 0o600
+    return (info, text.encode())
+
+
+COUNT = """n=0; [ ! -f $c/count ] || n=$(cat $c/count)
+echo "runs before: $n in $(stat -c '%u:%g %a' $c)"
+echo $((n + 1)) > $c/count
+echo x > x
+"""
+
+
+def caches(made):
+    return sorted((made.s2c.root / "caches").iterdir())
+
+
+def test_a_cache_survives(made, app):
+    """As with builds without an engine: by its ID, its image and its user; and no image has anything of it."""
+    made.make("builder/test", assemble=script("c=/srv/home/.cache/npm\n" + COUNT))
+    args = (app, "builder/test", "out", "--cache-mount", "npm:/srv/home/.cache/npm")
+    assert "runs before: 0 in 1001:0 755" in ok(build(made, *args))
+    assert "runs before: 1 in 1001:0 755" in ok(build(made, *args))
+    names = made.engine.names_in_layer("out")
+    assert "srv/x" in names and not [n for n in names if "cache" in n or "home" in n], names
+    assert "runs before: 0" in ok(build(made, *args[:-1], "other:/srv/home/.cache/npm"))
+    assert "runs before: 0" in ok(build(made, *args, "--assemble-user", "2000:0"))
+    assert "runs before: 2" in ok(build(made, *args))
+    assert [(c / "about").read_text() for c in caches(made)].count("npm\n") == 2 and len(caches(made)) == 3
+    assert "3 caches" in made.s2c.ok("prune", "--caches") and not caches(made)
+
+
+def test_a_cache_has_all_kinds_of_files(made, app):
+    """Modes, links, dates and odd names come back; what a gate lets nobody put in does not stay."""
+    made.make("builder/test", "LABEL io.s2c.cache-mounts=all:.cache", assemble=script("""c=/srv/.cache
+if [ -d $c/d ]; then
+  cd $c; stat -c '%n %u:%g %a %Y' d d/f "odd
+name" | tr '\\n' ';'; echo; readlink up; readlink gone; cat hard; stat -c 'links %h' hard; ls -A | wc -l; [ ! -e pipe ]; cd -
+else
+  mkdir -p $c/d $c/locked/x; echo x > $c/d/f; chmod 640 $c/d/f; touch -d @1000000000 $c/d/f "$c/odd
+name"
+  ln $c/d/f $c/hard; ln -s ../../etc $c/up; ln -s nowhere $c/gone; mkfifo $c/pipe; chmod 4755 $c/hard
+  touch -d @1000000000 $c/d/f; chmod 0 $c/locked
+fi
+echo x > x
+"""))
+    ok(build(made, app, "builder/test", "out"))
+    said = ok(build(made, app, "builder/test", "out"))
+    assert "d 1001:0 755 " in said and "d/f 1001:0 755 1000000000;odd" in said, said
+    assert "../../etc\nnowhere\nx\nlinks 2\n6\n" in said, said
+    assert not [n for n in made.engine.names_in_layer("out") if "cache" in n]
+
+
+def test_a_failed_build_keeps_its_cache(made, app):
+    made.make("builder/test", assemble=script("c=/srv/.cache\n" + COUNT + "exit 3\n"))
+    args = (app, "builder/test", "out", "--cache-mount", "c:/srv/.cache")
+    assert build(made, *args).returncode == 3
+    done = build(made, *args)
+    assert done.returncode == 3 and "runs before: 1" in done.stderr
+
+
+def test_a_cache_where_the_image_has_something(made, app):
+    """An empty directory of the image is as good as none, and stays; another one is the image's."""
+    made.make("builder/test", files=[directory("srv/empty"), directory("srv/full"), ("srv/full/f", "of the image\n")],
+              assemble=script("c=/srv/empty\n" + COUNT + "cat /srv/full/f; ls /srv/full\n"))
+    args = (app, "builder/test", "out", "--cache-mount", "c:/srv/empty", "--cache-mount", "d:/srv/full")
+    assert "runs before: 0 in 1001:0" in ok(build(made, *args))
+    said = ok(build(made, *args))
+    assert "runs before: 1 in 1001:0" in said and "of the image\nf\n" in said
+    assert "cache 'd' is not used: the image has something at '/srv/full'" in said
+    assert made.engine.run("out", "/bin/ls", "/srv") == "empty\nfull\nx\n"
+    assert made.engine.run("out", "/bin/ls", "-A", "/srv/empty") == ""
+
+
+@pytest.mark.parametrize("trick", ["rm -rf $c; ln -s /root $c", "rm -rf /srv/way; ln -s /root /srv/way",
+                                   "rm -rf $c; echo x > $c", "rm -rf $c"])
+def test_links_in_the_place_of_a_cache(made, app, trick):
+    """An engine reads files as root: it is not sent where a build wants it to go."""
+    made.make("builder/test", files=[directory("srv/way"), private("root/dir/secret", "for root alone\n")],
+              assemble=script(f"""c=/srv/way/dir
+if [ -f /tmp/src/trick ]; then {trick}; else ls -A $c; cat $c/* || true; fi
+"""))
+    args = (app, "builder/test", "out", "--cache-mount", "c:/srv/way/dir")
+    ok(build(made, *args))
+    (app / "trick").write_text("")
+    done = build(made, *args)
+    assert "cache 'c' stays as it was before: " in done.stderr, done.stderr
+    (app / "trick").unlink()
+    said = ok(build(made, *args))
+    assert "secret" not in said and "for root alone" not in said
+
+
+def test_a_cache_that_is_damaged(made, app):
+    """The build that has got half of one ends; the next one has none."""
+    made.make("builder/test", assemble=script("c=/srv/.cache\n" + COUNT))
+    args = (app, "builder/test", "out", "--cache-mount", "c:/srv/.cache")
+    ok(build(made, *args))
+    (packed,) = (c / "packed" for c in caches(made))
+    packed.write_bytes(b"x" * 4096)
+    done = build(made, *args)
+    assert done.returncode == 1 and "cache 'c'" in done.stderr.split("\n")[-2]
+    assert "runs before: 0" in ok(build(made, *args))
+
+
+def test_two_builds_with_one_cache(made, app, tmp_path):
+    """The second one does not wait, and has one for itself."""
+    made.make("builder/test", assemble=script("""if [ -f /tmp/src/first ]; then
+echo half > /srv/.cache/f; echo first is there; while [ ! -f /srv/go/on ]; do sleep 0.05; done
+else ls -A /srv/.cache; echo second is there; fi
+echo x > x
+"""))
+    go, second = tmp_path / "go", tmp_path / "second"
+    go.mkdir()
+    second.mkdir()
+    (second / "x").write_text("")
+    (app / "first").write_text("")
+    flags = ("--engine", made.engine.url, "--cache-mount", "c:/srv/.cache")
+    first = made.s2c.start("build", app, "builder/test", *flags, "-v", f"{go}:/srv/go:ro")
+    for line in first.stderr:
+        if "first is there" in line:
+            break
+    said = ok(made.s2c.run("build", second, "builder/test", "out", *flags))
+    assert "is used by another build" in said and "second is there" in said and "\nf\n" not in said
+    assert not [n for n in made.engine.names_in_layer("out") if "cache" in n]
+    (go / "on").write_text("")
+    first.stderr.read()
+    assert first.wait() == 0
+    first.stdout.close()
+    first.stderr.close()
+
+
+def test_a_cache_that_is_too_large(made, app):
+    """What is there stays as it was, and the build goes on."""
+    made.make("builder/test", assemble=script("c=/srv/.cache\n" + COUNT + "[ ! -f /tmp/src/large ] || "
+                                              "truncate -s 3G $c/large\n"))
+    args = (app, "builder/test", "out", "--cache-mount", "c:/srv/.cache")
+    ok(build(made, *args))
+    (app / "large").write_text("")
+    said = ok(build(made, *args))
+    assert "cache 'c' stays as it was before: " in said and "runs before: 1" in said
+    assert not [n for n in made.engine.names_in_layer("out") if "cache" in n]
+    (app / "large").unlink()
+    assert "runs before: 1" in ok(build(made, *args))
 
 
 @pytest.fixture

@@ -373,7 +373,7 @@ def test_prune_after_a_failure(s2c, onbuild, runnable):
 
 # ---- wherever images are built ----
 
-everywhere = pytest.mark.parametrize("place", ["native", "rootless", "docker"], indirect=True)
+everywhere = pytest.mark.parametrize("place", ["native", "rootless", "docker", "podman"], indirect=True)
 
 
 def place_with(place, *triggers, **config):
@@ -439,19 +439,116 @@ def test_failure_everywhere(place):
         assert place.engine.images() == before, "images of the way are left behind"
 
 
+@pytest.mark.parametrize("place", ["native", "docker", "podman"], indirect=True)
+def test_caches_of_triggers(place):
+    """Each RUN sees what the one before has left, in this build and in the next one."""
+    app = place.tree("app")
+    place.put(app, "run", "#!/bin/sh\n", 0o755)
+    place_with(place, "COPY . /srv/a/", "RUN echo \"first $(cat /tmp/c/* 2>/dev/null)\"; echo 1 > /tmp/c/one", "USER 2000:0",
+               "USER 1001:0", "COPY run /srv/run", "RUN echo \"second $(cat /tmp/c/*)\"; echo 2 > /tmp/c/two")
+    args = (app, "builder/onbuild", "myapp", "--cache-mount", "c:/tmp/c")
+    said = place.builds(*args)
+    assert "\nfirst \n" in said and "\nsecond 1\n" in said, said
+    said = place.builds(*args)
+    assert "\nfirst 1\n2\n" in said and "\nsecond 1\n2\n" in said, said
+    assert not [name for name in place.names("myapp") if name.startswith("tmp/c")]
+
+
+READ = "has triggers: that is read out of its export, once"
+
+
 @pytest.mark.parametrize("place", ["podman"], indirect=True)
-def test_podman_does_not_tell(place):
-    """Its API shows an image without its triggers: without assemble there is nothing to run."""
-    app = place.tree("app", run="#!/bin/sh\n")
-    place_with(place, "COPY . /srv", "RUN true")
-    place.fails(app, "builder/onbuild", "myapp", status=1, match="no executable file '/usr/libexec/s2i/assemble'")
+def test_podman_is_asked_once(place):
+    """Its API does not tell of triggers, and its commit would keep them: the image has none."""
+    app = place.tree("app")
+    place.put(app, "run", "#!/bin/sh\necho started\n", 0o755)
+    place_with(place, "COPY . /srv", "RUN echo x > /srv/x || true", "COPY run /srv/again")
+    assert not place.engine.image("builder/onbuild")["Config"]["OnBuild"]
+    assert READ in place.builds(app, "builder/onbuild", "myapp")
+    assert not place.engine.whole_config("myapp").get("OnBuild") and place.run("myapp") == "started"
+    assert READ not in place.builds(app, "builder/onbuild", "myapp")
+    place_with(place, "COPY . /srv", "RUN exit 3")
+    assert READ in place.fails(app, "builder/onbuild", "myapp2", status=3, match="failed with status 3").stderr
+
+
+@pytest.mark.parametrize("place", ["podman"], indirect=True)
+def test_podman_runtime_image_with_triggers(place):
+    """They are of no use in the result, which begins with that image."""
+    app = place.tree("app", x="x")
+    place.make("builder/test", "ENV A=b", assemble="echo built > /srv/built\n", run="cat built\n")
+    place_with(place, "RUN must not run", WorkingDir="/srv", Cmd=["true"])
+    place.build(app, "builder/test", "myapp", "--runtime-image", "builder/onbuild", "-a", "/srv/built")
+    assert not place.engine.whole_config("myapp").get("OnBuild")
+
+
+@pytest.mark.parametrize("place", ["podman"], indirect=True)
+def test_podman_metadata(place):
+    """What its commit has no words for is told, once; the rest is there."""
+    app = place.tree("app")
+    place.put(app, "run", "#!/bin/sh\n", 0o755)
+    place_with(place, "COPY . /srv", *METADATA, "EXPOSE 83/sctp", "RUN mkdir -p /tmp/d; echo x > /tmp/d/x",
+               "COPY run /data/file")
+    said = place.builds(app, "builder/onbuild", "myapp")
+    assert said.count("the image does not get") == 3, said
+    for what in ("EXPOSE 83/sctp", "HEALTHCHECK", "SHELL"):
+        assert said.count(f"the image does not get {what}:") == 1, said
+    config = place.config("myapp")
+    assert config["ExposedPorts"] == {"81/tcp": {}, "82/udp": {}}
+    assert config["Volumes"] == {"/data": {}, "/more": {}} and config["StopSignal"] == "2"
+    assert not place.engine.whole_config("myapp").get("OnBuild")
+
+
+METADATA = ("EXPOSE 81 82/udp", "VOLUME /data /more", "STOPSIGNAL SIGINT",
+            "HEALTHCHECK --interval=3s --retries=2 CMD true", 'SHELL ["/bin/sh", "-ec"]')
+
+
+@pytest.mark.parametrize("place", ["native", "docker"], indirect=True)
+def test_metadata(place):
+    """What triggers say of the image is the image's, also where files of it are committed on the way."""
+    app = place.tree("app")
+    place.put(app, "run", "#!/bin/sh\n", 0o755)
+    place_with(place, "COPY . /srv", *METADATA, "RUN mkdir -p /tmp/d; echo x > /tmp/d/x", "COPY run /data/file",
+               "RUN echo y > /tmp/d/y")
+    assert "does not get" not in place.builds(app, "builder/onbuild", "myapp")
+    config = place.config("myapp")
+    assert config["ExposedPorts"] == {"81/tcp": {}, "82/udp": {}}
+    assert config["Volumes"] == {"/data": {}, "/more": {}} and config["StopSignal"] == "SIGINT"
+    assert config["Healthcheck"] == {"Test": ["CMD-SHELL", "true"], "Interval": 3000000000, "Retries": 2}
+    assert config["Shell"] == ["/bin/sh", "-ec"] and not config.get("OnBuild")
+    place_with(place, "COPY . /srv", "EXPOSE 81", 'SHELL ["/bin/sh", "-ec"]', "RUN false; true && true")
+    place.fails(app, "builder/onbuild", "myapp2", status=3, match="failed with status 1")
+
+
+BASE = {"ExposedPorts": {"80/tcp": {}}, "Volumes": {"/v": {}}, "StopSignal": "SIGQUIT", "Shell": ["/bin/sh", "-uc"],
+        "Healthcheck": {"Test": ["CMD", "false"], "Interval": 7000000000, "StartPeriod": 5000000000, "Retries": 9}}
 
 
 @pytest.mark.parametrize("place", ["docker"], indirect=True)
-def test_what_an_engine_cannot_commit(place):
+def test_metadata_over_that_of_the_image(place):
+    """An engine merges it; what a trigger does not say is not what the image said."""
     app = place.tree("app")
     place.put(app, "run", "#!/bin/sh\n", 0o755)
-    place_with(place, "COPY . /srv", "EXPOSE 81", 'SHELL ["/bin/sh", "-ec"]', "RUN false; true && true")
-    place.fails(app, "builder/onbuild", "myapp", status=3, match="failed with status 1")
-    place_with(place, "COPY . /srv", "EXPOSE 81")
-    assert "does not get the ExposedPorts" in place.builds(app, "builder/onbuild", "myapp")
+    place_with(place, "COPY . /srv", "EXPOSE 81", "HEALTHCHECK --timeout=4s CMD true", **BASE)
+    place.build(app, "builder/onbuild", "myapp")
+    config = place.config("myapp")
+    assert config["ExposedPorts"] == {"80/tcp": {}, "81/tcp": {}} and config["Volumes"] == {"/v": {}}
+    assert config["StopSignal"] == "SIGQUIT" and config["Shell"] == ["/bin/sh", "-uc"]
+    # The numbers are those that an engine takes without any.
+    assert config["Healthcheck"] == {"Test": ["CMD-SHELL", "true"], "Interval": 30000000000, "Timeout": 4000000000,
+                                     "StartPeriod": 1000000, "Retries": 3}
+    place_with(place, "COPY . /srv", "HEALTHCHECK NONE", **BASE)
+    place.build(app, "builder/onbuild", "myapp")
+    assert place.config("myapp")["Healthcheck"]["Test"] == ["NONE"]
+
+
+@pytest.mark.parametrize("place", ["docker", "podman"], indirect=True)
+def test_metadata_of_the_image_stays(place):
+    """Also without triggers: the containers of a build have no health check, its image has the builder's."""
+    app = place.tree("app", x="x")
+    local = place.builder.local
+    local.make("builder/base", "LABEL a=b")
+    add_triggers(place.s2c, "builder/base", "builder/plain", None, **BASE)
+    place.builder.send("builder/plain")
+    assert "does not get" not in place.builds(app, "builder/plain", "myapp")
+    config = place.engine.whole_config("myapp")
+    assert {key: config[key] for key in BASE} == BASE
