@@ -367,6 +367,7 @@ static int write_text(struct s2c_build_job *job, bool copies_scripts,
 	CLEAN(described_release) struct described d = {.user = NULL};
 	struct s2c_dockerfile_plan file = {
 		.by = job->source ? "build" : "generate",
+		.platform = job->options->platform,
 		.destination = plan->destination,
 		.copies_source = true,
 		.run = plan->run.items[0],

@@ -69,10 +69,16 @@ struct writing {
 static int put_from(const struct writing *w, const struct s2c_dockerfile_stage *stage,
 	const char *name, struct s2c_error **err)
 {
+	const char *platform = w->plan->platform;
+
 	if (check_text("an image's name", stage->image, err) < 0)
 		return -1;
-	return s2c_buf_printf(w->out, err, "\nFROM %s%s%s\n", stage->image,
-		name ? " AS " : "", name ? name : "");
+	if (platform && (!*platform || platform[strspn(platform, plain)]))
+		return s2c_fail(err, S2C_EINVAL,
+			"platform '%.100s' cannot be written in a Dockerfile", platform);
+	return s2c_buf_printf(w->out, err, "\nFROM %s%s%s%s%s%s\n",
+		platform ? "--platform=" : "", platform ? platform : "",
+		platform ? " " : "", stage->image, name ? " AS " : "", name ? name : "");
 }
 
 /* COPY of one thing, as words where they are plain ones, else as an array. */

@@ -268,6 +268,22 @@ def test_runtime_image(s2c, engine, made, app, tmp_path):
     assert engine.config("extended:1")["User"] == "2000" and "srv/uid" not in found
 
 
+def test_platform(s2c, engine, made, app, tmp_path):
+    """Only if it was asked for, and then of every stage."""
+    made.make("builder/slim", assemble=None, user="2000")
+    assert "--platform" not in written(s2c, app, tmp_path / "out")
+    host = s2c.config("builder/test")
+    asked = f"{host['os']}/{host['architecture']}"
+    out = tmp_path / "out"
+    text = written(s2c, app, out, "--platform", asked, "--runtime-image", "builder/slim", "-a", "/srv/index.html")
+    assert re.findall(r"^FROM (.*)$", text, re.M) == [
+        f"--platform={asked} builder/test:latest AS built", f"--platform={asked} builder/slim:latest"]
+    build(engine, out, "asked:1")
+    assert "srv/index.html" in tree(engine, "asked:1")
+    s2c.fails("build", app, "builder/test", "--as-dockerfile", f"{tmp_path}/no/", "--platform", "x y", status=2,
+              match="--platform")
+
+
 # ---- what only the build sees ----
 
 
