@@ -139,7 +139,7 @@ int s2c_build_check_timeouts(const char *const *timeouts, struct s2c_error **err
 	return 0;
 }
 
-void s2c_build_stage(
+void s2c_build_stage_begin(
 	const struct s2c_build_options *options, struct s2c_ctx *ctx, const char *phase)
 {
 	const char *const *timeouts = options->phase_timeouts;
@@ -147,11 +147,20 @@ void s2c_build_stage(
 	size_t which;
 
 	/* The last one counts; they were checked before. */
-	for (size_t i = 0; phase && timeouts && timeouts[i]; i++)
+	for (size_t i = 0; timeouts && timeouts[i]; i++)
 		if (parse_timeout(timeouts[i], &which, &seconds, NULL) == 0 &&
 			streq(timed[which], phase))
 			found = seconds;
 	s2c_ctx_stage(ctx, found);
+}
+
+int s2c_build_stage_end(
+	struct s2c_ctx *ctx, const char *phase, int rc, struct s2c_error **err)
+{
+	s2c_ctx_stage(ctx, 0);
+	if (rc && err && s2c_error_code(*err) == S2C_ETIMEOUT)
+		return s2c_wrap(err, "phase '%s', under --timeout", phase);
+	return rc;
 }
 
 static int run_phase(
@@ -164,20 +173,16 @@ static int run_phase(
 		return 0;
 	if (s2c_ctx_check(job->ctx, err))
 		return -1;
-	if (phase->name) {
-		CLEAN_PHASE struct s2c_phase event = s2c_phase_begin(
-			job->ctx, phase->name, subject(job, phase));
+	if (!phase->name)
+		return phase->run(job, err);
 
-		s2c_build_stage(job->options, job->ctx, phase->name);
-		rc = phase->run(job, err);
-		s2c_build_stage(job->options, job->ctx, NULL);
-		s2c_json_set_int(job->timings, phase->name, s2c_now_ms() - started);
-	} else {
-		rc = phase->run(job, err);
-	}
-	if (rc && phase->name && err && s2c_error_code(*err) == S2C_ETIMEOUT)
-		return s2c_wrap(err, "phase '%s', under --timeout", phase->name);
-	return rc;
+	CLEAN_PHASE struct s2c_phase event = s2c_phase_begin(
+		job->ctx, phase->name, subject(job, phase));
+
+	s2c_build_stage_begin(job->options, job->ctx, phase->name);
+	rc = phase->run(job, err);
+	s2c_json_set_int(job->timings, phase->name, s2c_now_ms() - started);
+	return s2c_build_stage_end(job->ctx, phase->name, rc, err);
 }
 
 static int run_phases(struct s2c_build_job *job, const struct phase *phases, size_t n,

@@ -84,9 +84,12 @@ const char *s2c_build_bundle_path(const struct s2c_build_job *job);
 /* S2C_EINVAL for what is no "PHASE=SECONDS"; NULL-terminated, or NULL. */
 S2C_CHECK int s2c_build_check_timeouts(
 	const char *const *timeouts, struct s2c_error **err);
-/* Bounds what follows under ctx by the time of this phase; NULL: of none any more. */
-void s2c_build_stage(
+/* Bounds what follows under ctx by the time of this phase, until it ends. */
+void s2c_build_stage_begin(
 	const struct s2c_build_options *options, struct s2c_ctx *ctx, const char *phase);
+/* Returns rc, the phase's; an error of time that is up gets the phase's name. */
+S2C_CHECK int s2c_build_stage_end(
+	struct s2c_ctx *ctx, const char *phase, int rc, struct s2c_error **err);
 
 /* ---- gather.c: what is known before anything runs ---- */
 
