@@ -40,6 +40,15 @@ static void drop_step(const struct s2c_build_job *job)
 			s2c_error_message(cause));
 }
 
+struct s2c_build_job s2c_build_job_new(struct s2c_ctx *ctx, struct s2c_store *store,
+	const struct s2c_build_options *options)
+{
+	struct s2c_ctx *own = s2c_ctx_child(ctx, options->timeout);
+
+	return (struct s2c_build_job){
+		.ctx = own, .own = own, .store = store, .options = options};
+}
+
 void s2c_build_job_release(struct s2c_build_job *job)
 {
 	s2c_extension_release(&job->extension);
@@ -71,6 +80,7 @@ void s2c_build_job_release(struct s2c_build_job *job)
 	s2c_build_result_release(&job->result);
 	free(job->dockerfile_path);
 	s2c_engine_gate_close(job->gate);
+	s2c_ctx_free(job->own);
 }
 
 /* ---- the phases ---- */
@@ -252,16 +262,12 @@ int s2c_build_run(struct s2c_ctx *ctx, struct s2c_store *store,
 	const struct s2c_build_options *options, struct s2c_build_result *out,
 	struct s2c_error **err)
 {
-	CLEAN_CTX struct s2c_ctx *child = s2c_ctx_child(ctx, options->timeout);
 	CLEAN(s2c_build_job_release)
-	struct s2c_build_job job = {
-		.ctx = child,
-		.store = store,
-		.options = options,
-		.keeps_work = options->save_temp_dir,
-	};
-	int rc = run_build(&job, err);
+	struct s2c_build_job job = s2c_build_job_new(ctx, store, options);
+	int rc;
 
+	job.keeps_work = options->save_temp_dir;
+	rc = run_build(&job, err);
 	call_back(ctx, &job, rc == 0);
 	if (rc)
 		return -1;
@@ -298,15 +304,10 @@ int s2c_build_plan(struct s2c_ctx *ctx, struct s2c_store *store,
 		{"prepare", s2c_build_decide},
 		{NULL, s2c_onbuild_check, has_plan},
 	};
-	CLEAN_CTX struct s2c_ctx *child = s2c_ctx_child(ctx, options->timeout);
 	CLEAN(s2c_build_job_release)
-	struct s2c_build_job job = {
-		.ctx = child,
-		.store = store,
-		.options = options,
-		.dry_run = true,
-	};
+	struct s2c_build_job job = s2c_build_job_new(ctx, store, options);
 
+	job.dry_run = true;
 	if (run_phases(&job, phases, ARRAY_SIZE(phases), err))
 		return -1;
 	*out_json = job.plan ? s2c_plan_json(job.plan, &job.facts) : short_plan(&job);
@@ -332,16 +333,11 @@ int s2c_build_as_dockerfile(struct s2c_ctx *ctx, struct s2c_store *store,
 		{"prepare", s2c_build_decide_described},
 		{"write", s2c_build_write_dockerfile},
 	};
-	CLEAN_CTX struct s2c_ctx *child = s2c_ctx_child(ctx, options->timeout);
 	CLEAN(s2c_build_job_release)
-	struct s2c_build_job job = {
-		.ctx = child,
-		.store = store,
-		.options = options,
-		.describing = true,
-		.dockerfile = path,
-	};
+	struct s2c_build_job job = s2c_build_job_new(ctx, store, options);
 
+	job.describing = true;
+	job.dockerfile = path;
 	if (run_phases(&job, phases, ARRAY_SIZE(phases), err))
 		return -1;
 	*out_path = TAKE(job.dockerfile_path);

@@ -23,6 +23,7 @@
 
 struct s2c_build_job {
 	struct s2c_ctx *ctx;
+	struct s2c_ctx *own; /* the same, if it is the job's; NULL: the caller's */
 	struct s2c_store *store;
 	const struct s2c_build_options *options;
 	bool dry_run;
@@ -61,6 +62,9 @@ struct s2c_build_job {
 	char *dockerfile_path;  /* where it is */
 };
 
+/* A job with nothing done yet, under a context of its own that has options->timeout. */
+struct s2c_build_job s2c_build_job_new(struct s2c_ctx *ctx, struct s2c_store *store,
+	const struct s2c_build_options *options);
 void s2c_build_job_release(struct s2c_build_job *job);
 
 /* The plan and the container that the result is made of. */
