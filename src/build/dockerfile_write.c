@@ -329,8 +329,7 @@ static int put_removal(const struct writing *w, struct s2c_error **err)
 static int put_build(const struct writing *w, struct s2c_error **err)
 {
 	const struct s2c_dockerfile_plan *plan = w->plan;
-	const char *dest = streq(plan->destination, "/") ? "" : plan->destination;
-	CLEAN_FREE char *src = xasprintf("%s/src", dest);
+	CLEAN_FREE char *src = s2c_inner_join(plan->destination, "src");
 	CLEAN_FREE char *script = shell_word(plan->build.script);
 
 	if (check_text("the path of assemble", script, err) < 0 ||

@@ -311,12 +311,17 @@ static int decide_env(const struct making *m, struct s2c_error **err)
 	return 0;
 }
 
+/* What is below the destination and no part of the image. */
+static void exclude(struct s2c_plan *plan, const char *name)
+{
+	s2c_strv_add_take(&plan->excludes, s2c_inner_join(plan->destination, name));
+}
+
 static void decide_scripts(const struct making *m)
 {
 	const struct s2c_script_source *scripts = m->facts->scripts->items;
 	const struct s2c_script_source *assemble = &scripts[S2C_SCRIPT_ASSEMBLE];
 	struct s2c_plan *plan = m->plan;
-	const char *dir = streq(plan->destination, "/") ? "" : plan->destination;
 	bool run_is_copied;
 
 	if (plan->triggers.len) {
@@ -335,11 +340,11 @@ static void decide_scripts(const struct making *m)
 	if (m->options->keep_build_files)
 		return;
 	s2c_strv_add(&plan->excludes, S2C_IMAGE_METADATA_DIR);
-	s2c_strv_addf(&plan->excludes, "%s/src", dir);
-	s2c_strv_addf(&plan->excludes, "%s/artifacts", dir);
+	exclude(plan, "src");
+	exclude(plan, "artifacts");
 	/* A run script that was copied in is the image's command: then scripts stay. */
 	if (!run_is_copied)
-		s2c_strv_addf(&plan->excludes, "%s/scripts", dir);
+		exclude(plan, "scripts");
 }
 
 static int decide_config(const struct making *m, struct s2c_error **err)
