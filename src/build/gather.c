@@ -238,6 +238,7 @@ static int find_scripts(struct s2c_build_job *job, struct s2c_error **err)
 	CLEAN_FREE char *destination = NULL;
 	struct s2c_scripts_opts opts = {
 		.scripts_url = job->options->scripts_url,
+		.url_of_image = job->options->scripts_url_of_image,
 		.builder = job->builder->config,
 		.source = job->source,
 		.ca_file = job->ca_file,
