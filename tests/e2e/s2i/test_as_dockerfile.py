@@ -77,6 +77,7 @@ def rich_app(app):
     (app / ".s2i/environment").write_text("FROM_FILE=it's \"quoted\" $5\n")
     (app / ".s2iignore").write_text("*.log\n")
     (app / "a.log").write_text("ignored\n")
+    (app / ".dockerignore").write_text("*\n")
     return app
 
 
@@ -96,6 +97,7 @@ def test_same_files_as_a_build(s2c, engine, made, rich_app, tmp_path):
     theirs, ours = tree(engine, "as-dockerfile:1"), tree(engine, name)
     assert theirs == ours
     assert theirs["srv/two words & $x"][2:4] == (1001, 0) and "srv/a.log" not in theirs
+    assert "srv/.dockerignore" in theirs, "it is a file like others, for s2c and for whoever builds"
     assert not [n for n in theirs if n.startswith("tmp/")]
     theirs, ours = engine.config("as-dockerfile:1"), engine.config(name)
     for key in ("User", "Cmd", "Entrypoint", "WorkingDir"):
@@ -205,6 +207,20 @@ def test_failed_write_is_not_in_the_way(s2c, builder, app, tmp_path):
     s2c.fails("build", app, "builder/test", "--as-dockerfile", f"{tmp_path}/out/", status=2, match="a fifo")
     (app / "pipe").unlink()
     written(s2c, app, tmp_path / "out")
+
+
+@pytest.mark.parametrize("name", [".dockerignore", ".containerignore"])
+def test_ignore_file_of_the_context(s2c, builder, app, tmp_path, name):
+    """That of the source is none; one beside the Dockerfile is somebody else's, and may break it."""
+    (app / name).write_text("*\n")
+    out = tmp_path / "out"
+    done = s2c.run("build", app, "builder/test", "--as-dockerfile", f"{out}/")
+    assert done.returncode == 0 and "warning" not in done.stderr, done.stderr
+    assert (out / "upload/src" / name).read_text() == "*\n" and not (out / name).exists()
+    (out / name).write_text("upload\n")
+    done = s2c.run("build", app, "builder/test", "--as-dockerfile", f"{out}/")
+    assert done.returncode == 0 and f"warning: '{name}' beside '{out}/' may leave out" in done.stderr
+    assert (out / name).read_text() == "upload\n"
 
 
 def test_not_into_the_source(s2c, builder, app, tmp_path):
