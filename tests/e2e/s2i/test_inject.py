@@ -241,3 +241,18 @@ def test_ssh_agent(native):
     assert agent.asked == [11, 13]
     assert not [e for e in native.s2c.config("out")["config"].get("Env", []) if "SSH" in e]
     assert native.s2c.names_in_layer("out") == ["srv", "srv/answers"]
+
+
+# ---- everywhere ----
+
+def test_everywhere(place):
+    """As root, as an ordinary user, in dockerd, in podman: it is seen, and is in no image."""
+    place.make("builder/inject", assemble="#!/bin/sh\ncat token; wc -c < token > /srv/count\n")
+    app = place.tree("app", **{"index.html": "one\n"})
+    token = place.put(place.base, "given/token", SECRET + "\n")
+    said = place.builds(app, "builder/inject", "myapp", "-i", f"{token}:/srv/token")
+    assert SECRET in said and place.read("myapp", "srv/count").strip() == str(len(SECRET) + 1)
+    assert "srv/token" not in place.names("myapp")
+    place.put(app, ".s2i/bin/assemble", "#!/bin/sh\ncp token /srv/leak\n", 0o755)
+    done = place.fails(app, "builder/inject", "leaky", "-i", f"{token}:/srv/token", status=4, match="--inject")
+    assert SECRET not in done.stderr and not place.has("leaky")
