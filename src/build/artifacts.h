@@ -20,16 +20,19 @@ struct s2c_artifacts_opts {
 	const struct s2c_script_source *script; /* save-artifacts, found */
 	const struct s2c_scripts *scripts;      /* what is copied in where it runs */
 	const char *destination;                /* absolute; scripts go below it */
-	const struct s2c_user *user;            /* who runs it: the assemble user */
+	const struct s2c_mount *volumes;        /* of the build; NULL: none */
+	size_t n_volumes;
+	const struct s2c_user *user; /* who runs it: the assemble user */
 	struct s2c_limits limits;
 	int dir_fd; /* where the file without a name is; borrowed */
 };
 
 /*
- * Runs the script in a container of the image, without a network and without what the
- * build gives to assemble. *out_fd is the tar, the caller's to close, or -1 when it wrote
- * nothing. Fails when the script is not there or fails, or when what it wrote is no whole
- * tar or too large: S2C_ENOENT, S2C_ECHILD, S2C_EINVAL, S2C_ELIMIT and the like.
+ * Runs the script in a container of the image, without a network and, but for volumes,
+ * without what the build gives to assemble. *out_fd is the tar, the caller's to close, or
+ * -1 when it wrote nothing. Fails when the script is not there or fails, or when what it
+ * wrote is no whole tar or too large: S2C_ENOENT, S2C_ECHILD, S2C_EINVAL, S2C_ELIMIT and
+ * the like.
  */
 S2C_CHECK int s2c_artifacts_save(struct s2c_ctx *ctx,
 	const struct s2c_artifacts_opts *opts, int *out_fd, struct s2c_error **err);
