@@ -104,8 +104,14 @@ struct s2c_build_options {
 	 */
 	const char *callback_url;
 
-	/* Env of the image that is built again; what its builder has not is kept. */
+	/*
+	 * Of the image that is built again: its Env, of which what its builder has not is
+	 * kept; its USER, who runs assemble if its builder's USER must not; and whether
+	 * scripts_url comes from its labels, so that it may be no place of this host.
+	 */
 	const char *const *kept_env;
+	const char *kept_user;
+	bool scripts_url_of_image;
 
 	int stdin_fd; /* for source "-" */
 

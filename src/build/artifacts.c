@@ -168,6 +168,8 @@ static int open_container(struct s2c_ctx *ctx, const struct s2c_artifacts_opts *
 	struct s2c_container_opts container = {
 		.image = opts->image,
 		.network = S2C_NETWORK_NONE,
+		.mounts = opts->volumes,
+		.n_mounts = opts->n_volumes,
 		.limits = opts->limits,
 		.uid = opts->user->uid,
 		.gid = opts->user->gid,

@@ -20,7 +20,9 @@ struct s2c_artifacts_opts {
 	const struct s2c_script_source *script; /* save-artifacts, found */
 	const struct s2c_scripts *scripts;      /* what is copied in where it runs */
 	const char *destination;                /* absolute; scripts go below it */
-	const struct s2c_user *user;            /* who runs it: the assemble user */
+	const struct s2c_mount *volumes;        /* of the build; NULL: none */
+	size_t n_volumes;
+	const struct s2c_user *user; /* who runs it: the assemble user */
 	struct s2c_limits limits;
 };
 
@@ -36,10 +38,10 @@ struct s2c_artifacts_taker {
 };
 
 /*
- * Runs the script in a container of the image, without a network and without what the
- * build gives to assemble. Fails when the script is not there or fails, when what it
- * wrote is no whole tar or too large, or when the taker fails: S2C_ENOENT, S2C_ECHILD,
- * S2C_EINVAL, S2C_ELIMIT and the like.
+ * Runs the script in a container of the image, without a network and, but for volumes,
+ * without what the build gives to assemble. Fails when the script is not there or fails,
+ * when what it wrote is no whole tar or too large, or when the taker fails: S2C_ENOENT,
+ * S2C_ECHILD, S2C_EINVAL, S2C_ELIMIT and the like.
  */
 S2C_CHECK int s2c_artifacts_save(struct s2c_ctx *ctx,
 	const struct s2c_artifacts_opts *opts, const struct s2c_artifacts_taker *taker,

@@ -13,6 +13,7 @@
 #include "build/dockerfile_write.h"
 #include "build/env.h"
 #include "build/labels.h"
+#include "build/paths.h"
 #include "build/platform.h"
 #include "build/rooted.h"
 #include "registry/places.h"
@@ -323,11 +324,9 @@ static void describe_runtime(
 {
 	const struct s2c_extension *x = &job->extension;
 	const struct s2c_plan *plan = x->plan;
-	const char *workdir;
 
 	if (!plan)
 		return;
-	workdir = streq(plan->workdir, "/") ? "" : plan->workdir;
 	describe_user(plan, &d->runtime_user, &d->runtime_owner);
 	out->runtime = (struct s2c_dockerfile_stage){
 		.image = x->image->name,
@@ -343,13 +342,11 @@ static void describe_runtime(
 	for (size_t i = 0; i < x->artifacts.n; i++) {
 		const struct s2c_mount_spec *spec = &x->artifacts.items[i];
 		const char *name = strrchr(spec->from, '/') + 1;
-		bool below = !streq(spec->to, ".");
+		CLEAN_FREE char *path = xasprintf("%s/%s", spec->to, name);
 
 		d->artifacts[i] = (struct s2c_dockerfile_artifact){
 			.from = spec->from,
-			.to = keep(
-				d, xasprintf("%s/%s%s%s", workdir, below ? spec->to : "",
-					   below ? "/" : "", name)),
+			.to = keep(d, s2c_inner_join(plan->workdir, path)),
 		};
 	}
 	out->artifacts = d->artifacts;
@@ -367,6 +364,7 @@ static int write_text(struct s2c_build_job *job, bool copies_scripts,
 	CLEAN(described_release) struct described d = {.user = NULL};
 	struct s2c_dockerfile_plan file = {
 		.by = job->source ? "build" : "generate",
+		.platform = job->options->platform,
 		.destination = plan->destination,
 		.copies_source = true,
 		.run = plan->run.items[0],

@@ -40,6 +40,15 @@ static void drop_step(const struct s2c_build_job *job)
 			s2c_error_message(cause));
 }
 
+struct s2c_build_job s2c_build_job_new(struct s2c_ctx *ctx, struct s2c_store *store,
+	const struct s2c_build_options *options)
+{
+	struct s2c_ctx *own = s2c_ctx_child(ctx, options->timeout);
+
+	return (struct s2c_build_job){
+		.ctx = own, .own = own, .store = store, .options = options};
+}
+
 void s2c_build_job_release(struct s2c_build_job *job)
 {
 	s2c_extension_release(&job->extension);
@@ -71,6 +80,7 @@ void s2c_build_job_release(struct s2c_build_job *job)
 	s2c_build_result_release(&job->result);
 	free(job->dockerfile_path);
 	s2c_engine_gate_close(job->gate);
+	s2c_ctx_free(job->own);
 }
 
 /* ---- the phases ---- */
@@ -139,7 +149,7 @@ int s2c_build_check_timeouts(const char *const *timeouts, struct s2c_error **err
 	return 0;
 }
 
-void s2c_build_stage(
+void s2c_build_stage_begin(
 	const struct s2c_build_options *options, struct s2c_ctx *ctx, const char *phase)
 {
 	const char *const *timeouts = options->phase_timeouts;
@@ -147,11 +157,20 @@ void s2c_build_stage(
 	size_t which;
 
 	/* The last one counts; they were checked before. */
-	for (size_t i = 0; phase && timeouts && timeouts[i]; i++)
+	for (size_t i = 0; timeouts && timeouts[i]; i++)
 		if (parse_timeout(timeouts[i], &which, &seconds, NULL) == 0 &&
 			streq(timed[which], phase))
 			found = seconds;
 	s2c_ctx_stage(ctx, found);
+}
+
+int s2c_build_stage_end(
+	struct s2c_ctx *ctx, const char *phase, int rc, struct s2c_error **err)
+{
+	s2c_ctx_stage(ctx, 0);
+	if (rc && err && s2c_error_code(*err) == S2C_ETIMEOUT)
+		return s2c_wrap(err, "phase '%s', under --timeout", phase);
+	return rc;
 }
 
 static int run_phase(
@@ -164,20 +183,16 @@ static int run_phase(
 		return 0;
 	if (s2c_ctx_check(job->ctx, err))
 		return -1;
-	if (phase->name) {
-		CLEAN_PHASE struct s2c_phase event = s2c_phase_begin(
-			job->ctx, phase->name, subject(job, phase));
+	if (!phase->name)
+		return phase->run(job, err);
 
-		s2c_build_stage(job->options, job->ctx, phase->name);
-		rc = phase->run(job, err);
-		s2c_build_stage(job->options, job->ctx, NULL);
-		s2c_json_set_int(job->timings, phase->name, s2c_now_ms() - started);
-	} else {
-		rc = phase->run(job, err);
-	}
-	if (rc && phase->name && err && s2c_error_code(*err) == S2C_ETIMEOUT)
-		return s2c_wrap(err, "phase '%s', under --timeout", phase->name);
-	return rc;
+	CLEAN_PHASE struct s2c_phase event = s2c_phase_begin(
+		job->ctx, phase->name, subject(job, phase));
+
+	s2c_build_stage_begin(job->options, job->ctx, phase->name);
+	rc = phase->run(job, err);
+	s2c_json_set_int(job->timings, phase->name, s2c_now_ms() - started);
+	return s2c_build_stage_end(job->ctx, phase->name, rc, err);
 }
 
 static int run_phases(struct s2c_build_job *job, const struct phase *phases, size_t n,
@@ -247,16 +262,12 @@ int s2c_build_run(struct s2c_ctx *ctx, struct s2c_store *store,
 	const struct s2c_build_options *options, struct s2c_build_result *out,
 	struct s2c_error **err)
 {
-	CLEAN_CTX struct s2c_ctx *child = s2c_ctx_child(ctx, options->timeout);
 	CLEAN(s2c_build_job_release)
-	struct s2c_build_job job = {
-		.ctx = child,
-		.store = store,
-		.options = options,
-		.keeps_work = options->save_temp_dir,
-	};
-	int rc = run_build(&job, err);
+	struct s2c_build_job job = s2c_build_job_new(ctx, store, options);
+	int rc;
 
+	job.keeps_work = options->save_temp_dir;
+	rc = run_build(&job, err);
 	call_back(ctx, &job, rc == 0);
 	if (rc)
 		return -1;
@@ -293,15 +304,10 @@ int s2c_build_plan(struct s2c_ctx *ctx, struct s2c_store *store,
 		{"prepare", s2c_build_decide},
 		{NULL, s2c_onbuild_check, has_plan},
 	};
-	CLEAN_CTX struct s2c_ctx *child = s2c_ctx_child(ctx, options->timeout);
 	CLEAN(s2c_build_job_release)
-	struct s2c_build_job job = {
-		.ctx = child,
-		.store = store,
-		.options = options,
-		.dry_run = true,
-	};
+	struct s2c_build_job job = s2c_build_job_new(ctx, store, options);
 
+	job.dry_run = true;
 	if (run_phases(&job, phases, ARRAY_SIZE(phases), err))
 		return -1;
 	*out_json = job.plan ? s2c_plan_json(job.plan, &job.facts) : short_plan(&job);
@@ -327,16 +333,11 @@ int s2c_build_as_dockerfile(struct s2c_ctx *ctx, struct s2c_store *store,
 		{"prepare", s2c_build_decide_described},
 		{"write", s2c_build_write_dockerfile},
 	};
-	CLEAN_CTX struct s2c_ctx *child = s2c_ctx_child(ctx, options->timeout);
 	CLEAN(s2c_build_job_release)
-	struct s2c_build_job job = {
-		.ctx = child,
-		.store = store,
-		.options = options,
-		.describing = true,
-		.dockerfile = path,
-	};
+	struct s2c_build_job job = s2c_build_job_new(ctx, store, options);
 
+	job.describing = true;
+	job.dockerfile = path;
 	if (run_phases(&job, phases, ARRAY_SIZE(phases), err))
 		return -1;
 	*out_path = TAKE(job.dockerfile_path);

@@ -117,6 +117,25 @@ static int check_free(int dir, const struct s2c_dockerfile_context *context,
 	return 0;
 }
 
+/*
+ * What is beside the Dockerfile is the context, of which docker and podman leave out what
+ * such a file says; one within the source is below "upload/src", where they do not look.
+ */
+static void warn_of_ignored(
+	struct s2c_ctx *ctx, int dir, const struct s2c_dockerfile_context *context)
+{
+	static const char *const names[] = {".dockerignore", ".containerignore"};
+	struct stat st;
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (fstatat(dir, names[i], &st, AT_SYMLINK_NOFOLLOW) == 0)
+			s2c_emit_log(ctx, S2C_WARN,
+				"'%s' beside '%s' may leave out of the build what this "
+				"Dockerfile copies from '" UPLOAD
+				"': choose a directory without one",
+				names[i], context->path);
+}
+
 static int put_tree(struct s2c_ctx *ctx, int dir, const char *name,
 	struct s2c_entries *entries, struct s2c_error **err)
 {
@@ -166,6 +185,7 @@ int s2c_dockerfile_context_put(struct s2c_ctx *ctx,
 			0 ||
 		check_free(dir, context, name, err) < 0)
 		return -1;
+	warn_of_ignored(ctx, dir, context);
 	if (put_upload(ctx, dir, context, err) < 0) {
 		/* Half a context would be in the way of the next run. */
 		if (context->source)

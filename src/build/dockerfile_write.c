@@ -69,10 +69,16 @@ struct writing {
 static int put_from(const struct writing *w, const struct s2c_dockerfile_stage *stage,
 	const char *name, struct s2c_error **err)
 {
+	const char *platform = w->plan->platform;
+
 	if (check_text("an image's name", stage->image, err) < 0)
 		return -1;
-	return s2c_buf_printf(w->out, err, "\nFROM %s%s%s\n", stage->image,
-		name ? " AS " : "", name ? name : "");
+	if (platform && (!*platform || platform[strspn(platform, plain)]))
+		return s2c_fail(err, S2C_EINVAL,
+			"platform '%.100s' cannot be written in a Dockerfile", platform);
+	return s2c_buf_printf(w->out, err, "\nFROM %s%s%s%s%s%s\n",
+		platform ? "--platform=" : "", platform ? platform : "",
+		platform ? " " : "", stage->image, name ? " AS " : "", name ? name : "");
 }
 
 /* COPY of one thing, as words where they are plain ones, else as an array. */
@@ -323,8 +329,7 @@ static int put_removal(const struct writing *w, struct s2c_error **err)
 static int put_build(const struct writing *w, struct s2c_error **err)
 {
 	const struct s2c_dockerfile_plan *plan = w->plan;
-	const char *dest = streq(plan->destination, "/") ? "" : plan->destination;
-	CLEAN_FREE char *src = xasprintf("%s/src", dest);
+	CLEAN_FREE char *src = s2c_inner_join(plan->destination, "src");
 	CLEAN_FREE char *script = shell_word(plan->build.script);
 
 	if (check_text("the path of assemble", script, err) < 0 ||

@@ -55,6 +55,7 @@ struct s2c_dockerfile_plan {
 	struct s2c_dockerfile_stage saving;  /* save-artifacts in the image so far; */
 	struct s2c_dockerfile_stage runtime; /* assemble-runtime; image NULL: no stage */
 
+	const char *platform;    /* of all images, "linux/arm64"; NULL: not said */
 	const char *destination; /* directory of src, scripts, artifacts; absolute */
 	bool copies_source;      /* upload/src is there */
 	const char *run;         /* CMD, absolute path */

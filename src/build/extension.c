@@ -106,6 +106,7 @@ static int find_scripts(struct s2c_build_job *job, struct s2c_error **err)
 	CLEAN_FREE char *destination = NULL;
 	struct s2c_scripts_opts opts = {
 		.scripts_url = job->options->scripts_url,
+		.url_of_image = job->options->scripts_url_of_image,
 		.builder = x->image->config,
 		.source = job->source,
 		.ca_file = job->ca_file,
@@ -135,6 +136,7 @@ static int make_plan(struct s2c_build_job *job, struct s2c_error **err)
 	x->facts = job->facts;
 	x->facts.builder = x->image->config;
 	x->facts.is_runtime = true;
+	x->facts.asked = job->options;
 	x->facts.scripts = &x->scripts;
 	x->facts.passwd = s2c_buf_str(&x->users.passwd);
 	x->facts.group = s2c_buf_str(&x->users.group);

@@ -48,8 +48,8 @@ int s2c_creation_time(char out[S2C_TIME_TEXT], int64_t *out_epoch, struct s2c_er
 	return 0;
 }
 
-static int export_all(struct s2c_ctx *ctx, struct s2c_home *home,
-	const struct s2c_finish *f, const struct s2c_image *image, struct s2c_error **err)
+static int export(struct s2c_ctx *ctx, struct s2c_home *home, const struct s2c_finish *f,
+	const struct s2c_image *image, struct s2c_error **err)
 {
 	for (size_t i = 0; i < f->plan->n_outputs; i++) {
 		const struct s2c_archive_spec *spec = &f->plan->outputs[i];
@@ -63,9 +63,21 @@ static int export_all(struct s2c_ctx *ctx, struct s2c_home *home,
 	return 0;
 }
 
+/* It has the time of one phase, however many there are. */
+static int export_all(struct s2c_ctx *ctx, struct s2c_home *home,
+	const struct s2c_finish *f, const struct s2c_image *image, struct s2c_error **err)
+{
+	int rc;
+
+	s2c_build_stage_begin(f->options, ctx, "export");
+	rc = export(ctx, home, f, image, err);
+	return s2c_build_stage_end(ctx, "export", rc, err);
+}
+
 /* Names without a registry are not for pushing. */
-static int push(struct s2c_ctx *ctx, struct s2c_home *home, const struct s2c_finish *f,
-	const struct s2c_image *image, struct s2c_strv *pushed, struct s2c_error **err)
+static int push_names(struct s2c_ctx *ctx, struct s2c_home *home,
+	const struct s2c_finish *f, const struct s2c_image *image,
+	struct s2c_strv *pushed, struct s2c_error **err)
 {
 	CLEAN_FREE struct s2c_reference *names = xcalloc(
 		f->plan->n_names, sizeof(*names));
@@ -82,6 +94,18 @@ static int push(struct s2c_ctx *ctx, struct s2c_home *home, const struct s2c_fin
 		return s2c_wrap(err, "the image is %s, but not pushed%s",
 			home->ops->where, pushed->len ? " to all names" : "");
 	return 0;
+}
+
+static int push(struct s2c_ctx *ctx, struct s2c_home *home, const struct s2c_finish *f,
+	const struct s2c_image *image, struct s2c_strv *pushed, struct s2c_error **err)
+{
+	int rc;
+
+	if (!f->plan->push)
+		return 0;
+	s2c_build_stage_begin(f->options, ctx, "push");
+	rc = push_names(ctx, home, f, image, pushed, err);
+	return s2c_build_stage_end(ctx, "push", rc, err);
 }
 
 /* The keys of buildx where it has one, so that pipelines can read both. */
@@ -153,13 +177,9 @@ int s2c_finish_build(struct s2c_ctx *ctx, struct s2c_home *home,
 	if (finish->plan->has_tag)
 		s2c_reference_format(&finish->plan->tag, result.name);
 	(void)snprintf(image->name, sizeof(image->name), "%s", result.name);
-	s2c_build_stage(finish->options, ctx, "export");
-	if (export_all(ctx, home, finish, image, err))
+	if (export_all(ctx, home, finish, image, err) ||
+		push(ctx, home, finish, image, &pushed, err))
 		return -1;
-	s2c_build_stage(finish->options, ctx, "push");
-	if (finish->plan->push && push(ctx, home, finish, image, &pushed, err))
-		return -1;
-	s2c_build_stage(finish->options, ctx, NULL);
 	take_digest(home, image, &pushed, &result);
 	result.metadata = describe(finish, image, &result, &pushed);
 	if (pushed.len)

@@ -20,6 +20,7 @@
 #include "util/fs.h"
 
 #define ENVIRONMENT ".s2i/environment"
+#define FORGIVEN_BYTES_MAX (1024u * 1024) /* of a file of the source */
 
 struct s2c_registry_opts s2c_build_registry(const struct s2c_build_job *job)
 {
@@ -183,6 +184,29 @@ static int read_optional(struct s2c_build_job *job, const char *path, struct s2c
 	return -1;
 }
 
+/*
+ * A file that is given to the build in place of one of the source (.npmrc, pip.conf) has
+ * lines of that one, which the image may hold: they are no secret of the build.
+ */
+static void forgive_lines(struct s2c_build_job *job)
+{
+	CLEAN_STRV struct s2c_strv names = S2C_STRV_INIT;
+
+	if (!job->mounts.needles)
+		return;
+	s2c_build_mounts_file_names(&job->mounts, &names);
+	s2c_strv_foreach (name, &names) {
+		CLEAN_BUF struct s2c_buf text = S2C_BUF_INIT(FORGIVEN_BYTES_MAX);
+
+		if (!*name || s2c_ignore_match(job->ignore, name, false))
+			continue;
+		/* What cannot be read forgives nothing. */
+		if (s2c_source_read(job->source, name, &text, NULL) == 0)
+			s2c_needles_forgive(
+				job->mounts.needles, s2c_buf_str(&text), text.len);
+	}
+}
+
 int s2c_build_open_source(struct s2c_build_job *job, struct s2c_error **err)
 {
 	CLEAN_BUF struct s2c_buf ignore = S2C_BUF_INIT(S2C_IGNORE_BYTES_MAX);
@@ -215,6 +239,7 @@ int s2c_build_open_source(struct s2c_build_job *job, struct s2c_error **err)
 		s2c_ignore_new(ignore.len ? ignore.data : NULL, ignore.len,
 			job->options->exclude, &job->ignore, err))
 		return -1;
+	forgive_lines(job);
 	job->source_env = (struct s2c_buf)S2C_BUF_INIT(S2C_ENV_FILE_MAX);
 	/* What is left out of the source is not there, as S2I has it. */
 	if (s2c_ignore_match(job->ignore, ENVIRONMENT, false))
@@ -254,6 +279,7 @@ static int find_scripts(struct s2c_build_job *job, struct s2c_error **err)
 	CLEAN_FREE char *destination = NULL;
 	struct s2c_scripts_opts opts = {
 		.scripts_url = job->options->scripts_url,
+		.url_of_image = job->options->scripts_url_of_image,
 		.builder = job->builder->config,
 		.source = job->source,
 		.ca_file = job->ca_file,

@@ -23,6 +23,7 @@
 
 struct s2c_build_job {
 	struct s2c_ctx *ctx;
+	struct s2c_ctx *own; /* the same, if it is the job's; NULL: the caller's */
 	struct s2c_store *store;
 	const struct s2c_build_options *options;
 	bool dry_run;
@@ -61,6 +62,9 @@ struct s2c_build_job {
 	char *dockerfile_path;  /* where it is */
 };
 
+/* A job with nothing done yet, under a context of its own that has options->timeout. */
+struct s2c_build_job s2c_build_job_new(struct s2c_ctx *ctx, struct s2c_store *store,
+	const struct s2c_build_options *options);
 void s2c_build_job_release(struct s2c_build_job *job);
 
 /* The plan and the container that the result is made of. */
@@ -84,9 +88,12 @@ const char *s2c_build_bundle_path(const struct s2c_build_job *job);
 /* S2C_EINVAL for what is no "PHASE=SECONDS"; NULL-terminated, or NULL. */
 S2C_CHECK int s2c_build_check_timeouts(
 	const char *const *timeouts, struct s2c_error **err);
-/* Bounds what follows under ctx by the time of this phase; NULL: of none any more. */
-void s2c_build_stage(
+/* Bounds what follows under ctx by the time of this phase, until it ends. */
+void s2c_build_stage_begin(
 	const struct s2c_build_options *options, struct s2c_ctx *ctx, const char *phase);
+/* Returns rc, the phase's; an error of time that is up gets the phase's name. */
+S2C_CHECK int s2c_build_stage_end(
+	struct s2c_ctx *ctx, const char *phase, int rc, struct s2c_error **err);
 
 /* ---- gather.c: what is known before anything runs ---- */
 

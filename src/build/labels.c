@@ -46,23 +46,42 @@ static void set_if(struct s2c_config *config, const char *key, const char *value
 		s2c_config_set_label(config, key, value);
 }
 
+/* An engine's commit adds and replaces labels, but takes none away. */
+static void set_or_empty(struct s2c_config *config, const char *key, const char *value)
+{
+	if ((value && *value) || s2c_config_label(config, key))
+		s2c_config_set_label(config, key, value ? value : "");
+}
+
 void s2c_labels_generate(struct s2c_config *config, const struct s2c_label_facts *facts)
 {
 	const struct s2c_source_info *source = facts->source;
+	const struct {
+		const char *key, *value;
+	} of_build[] = {
+		{"io.openshift.s2i.build.image", facts->builder_name},
+		{"io.openshift.s2i.build.source-location", source->location},
+		{"io.openshift.s2i.build.source-context-dir", source->context_dir},
+		{"io.openshift.s2i.build.commit.ref", source->ref},
+		{"io.openshift.s2i.build.commit.id", source->commit_id},
+		{"io.openshift.s2i.build.commit.author", source->author},
+		{"io.openshift.s2i.build.commit.date", source->date},
+		{"io.openshift.s2i.build.commit.message", source->message},
+		{S2C_LABEL_TOLD_SCRIPTS_URL, facts->scripts_url},
+		{S2C_LABEL_TOLD_DESTINATION, facts->destination},
+		{S2C_LABEL_TOLD_USER, facts->assemble_user},
+		{S2C_LABEL_TOLD_RUNTIME, facts->runtime_image},
+		{S2C_LABEL_TOLD_ARTIFACTS, facts->runtime_artifacts},
+		{S2C_LABEL_TOLD_RUNTIME_USER, facts->assemble_runtime_user},
+	};
 
-	set_if(config, "io.openshift.s2i.build.image", facts->builder_name);
+	for (size_t i = 0; i < ARRAY_SIZE(of_build); i++)
+		set_or_empty(config, of_build[i].key, of_build[i].value);
 	set_if(config, "io.k8s.display-name",
 		facts->application_name && *facts->application_name
 			? facts->application_name
 			: facts->tag);
 	set_if(config, "io.k8s.description", facts->description);
-	set_if(config, "io.openshift.s2i.build.source-location", source->location);
-	set_if(config, "io.openshift.s2i.build.source-context-dir", source->context_dir);
-	set_if(config, "io.openshift.s2i.build.commit.ref", source->ref);
-	set_if(config, "io.openshift.s2i.build.commit.id", source->commit_id);
-	set_if(config, "io.openshift.s2i.build.commit.author", source->author);
-	set_if(config, "io.openshift.s2i.build.commit.date", source->date);
-	set_if(config, "io.openshift.s2i.build.commit.message", source->message);
 }
 
 void s2c_labels_new(const struct s2c_config *config, const struct s2c_config *base,

@@ -17,6 +17,15 @@
 #define S2C_LABEL_ASSEMBLE_RUNTIME_USER "assemble-runtime-user"
 #define S2C_LABEL_ASSEMBLE_INPUT_FILES "assemble-input-files"
 
+/* What a build was told by options, for the next one of the same image. */
+#define S2C_LABEL_TOLD_PREFIX "io.s2c.build."
+#define S2C_LABEL_TOLD_SCRIPTS_URL S2C_LABEL_TOLD_PREFIX "scripts-url"
+#define S2C_LABEL_TOLD_DESTINATION S2C_LABEL_TOLD_PREFIX "destination"
+#define S2C_LABEL_TOLD_USER S2C_LABEL_TOLD_PREFIX "assemble-user"
+#define S2C_LABEL_TOLD_RUNTIME S2C_LABEL_TOLD_PREFIX "runtime-image"
+#define S2C_LABEL_TOLD_ARTIFACTS S2C_LABEL_TOLD_PREFIX "runtime-artifacts"
+#define S2C_LABEL_TOLD_RUNTIME_USER S2C_LABEL_TOLD_PREFIX "assemble-runtime-user"
+
 #define S2C_IMAGE_METADATA_DIR "/tmp/.s2i"
 #define S2C_IMAGE_METADATA_PATH S2C_IMAGE_METADATA_DIR "/image_metadata.json"
 #define S2C_IMAGE_METADATA_MAX (1024u * 1024) /* bytes */
@@ -36,9 +45,16 @@ struct s2c_label_facts {
 	const char *application_name; /* for people, instead of it; NULL: none */
 	const char *description;      /* NULL: that of the builder image */
 	const struct s2c_source_info *source;
+	/* Options; NULL: not given. Several artifacts have ';' between. */
+	const char *scripts_url, *destination, *assemble_user;
+	const char *runtime_image, *runtime_artifacts, *assemble_runtime_user;
 };
 
-/* Sets io.openshift.s2i.build.*, io.k8s.display-name and io.k8s.description. */
+/*
+ * Sets io.openshift.s2i.build.*, io.s2c.build.*, io.k8s.display-name and
+ * io.k8s.description. What a builder image that was built itself says of its own build is
+ * emptied where there is nothing to put in its place.
+ */
 void s2c_labels_generate(struct s2c_config *config, const struct s2c_label_facts *facts);
 
 /* Labels that `config` has and `base` has not, or not so, as KEY=VALUE; appended. */

@@ -140,6 +140,19 @@ void s2c_build_mounts_volumes(const struct s2c_build_mounts *m, struct s2c_strv 
 	}
 }
 
+void s2c_build_mounts_file_names(const struct s2c_build_mounts *m, struct s2c_strv *out)
+{
+	for (size_t i = 0; i < m->n_secrets; i++)
+		for (size_t k = 0; k < m->secrets[i].n; k++) {
+			const char *path = m->secrets[i].files[k].path;
+			const char *name = *path ? path : m->specs.items[i].from;
+			const char *slash = name ? strrchr(name, '/') : NULL;
+
+			if (name)
+				s2c_strv_add(out, slash ? slash + 1 : name);
+		}
+}
+
 /* ---- placing ---- */
 
 static const char *keep(struct s2c_build_mounts *m, char *text)

@@ -29,6 +29,9 @@ struct s2c_build_mounts {
 
 /* Only after the containers that were made with them are gone. */
 void s2c_build_mounts_release(struct s2c_build_mounts *mounts);
+/* Names of the files that are secrets, without directories; appended. */
+void s2c_build_mounts_file_names(
+	const struct s2c_build_mounts *mounts, struct s2c_strv *out);
 
 /* Parses; S2C_EINVAL names the option. Pure. */
 S2C_CHECK int s2c_build_mounts_parse(struct s2c_build_mounts *mounts,

@@ -193,18 +193,42 @@ static const struct stage {
 		"USER of the runtime image", "the runtime image, which has no USER,"},
 };
 
-/* The user of assemble: option, label, USER of the image; first that is there. */
+/* Whether the user of these words may run at all. Unknown ones may not. */
+static bool may_run(
+	const struct making *m, const struct s2c_uids *allowed, const char *spec)
+{
+	CLEAN_ERROR struct s2c_error *ignored = NULL;
+	struct s2c_user user;
+
+	return *spec &&
+	       s2c_user_resolve(
+		       spec, m->facts->passwd, m->facts->group, &user, &ignored) == 0 &&
+	       s2c_uids_allow(allowed, user.uid);
+}
+
+/*
+ * The user of assemble: option, label, USER of the image; first that is there. An image
+ * that is built again may have got its USER from an option of then, because that of the
+ * builder image could not be: then it is that user again.
+ */
 static int decide_user(const struct making *m, struct s2c_error **err)
 {
 	const struct s2c_config *builder = m->facts->builder;
 	const struct stage *stage = &stages[m->facts->is_runtime];
 	const char *option = m->options->assemble_user;
+	const char *kept = m->options->kept_user;
 	const char *spec = s2c_config_user(builder), *label;
 	CLEAN_UIDS struct s2c_uids allowed = {0};
 	struct s2c_policy_request request;
 	struct s2c_plan *plan = m->plan;
 
+	if (s2c_uids_parse(m->options->allowed_uids, &allowed, err))
+		return s2c_wrap(err, "--allowed-uids");
 	plan->user_origin = *spec ? stage->of_image : stage->of_none;
+	if (kept && *kept && !may_run(m, &allowed, spec)) {
+		plan->user_origin = "USER of the image that is built again";
+		spec = kept;
+	}
 	label = s2c_builder_label(builder, stage->label, &plan->user_origin);
 	if (option && *option)
 		plan->user_origin = stage->option;
@@ -212,8 +236,6 @@ static int decide_user(const struct making *m, struct s2c_error **err)
 	if (s2c_user_resolve(
 		    plan->user_spec, m->facts->passwd, m->facts->group, &plan->user, err))
 		return s2c_wrap(err, "%s", plan->user_origin);
-	if (s2c_uids_parse(m->options->allowed_uids, &allowed, err))
-		return s2c_wrap(err, "--allowed-uids");
 	request = (struct s2c_policy_request){
 		.uid = plan->user.uid,
 		.gid = plan->user.gid,
@@ -232,17 +254,12 @@ static int decide_user(const struct making *m, struct s2c_error **err)
  */
 static int decide_image_user(const struct making *m, struct s2c_error **err)
 {
-	CLEAN_ERROR struct s2c_error *ignored = NULL;
 	CLEAN_UIDS struct s2c_uids allowed = {0};
 	const char *image = s2c_config_user(m->facts->builder);
-	struct s2c_user user;
 
 	if (s2c_uids_parse(m->options->allowed_uids, &allowed, err))
 		return -1;
-	if (image && *image &&
-		s2c_user_resolve(
-			image, m->facts->passwd, m->facts->group, &user, &ignored) == 0 &&
-		s2c_uids_allow(&allowed, user.uid))
+	if (may_run(m, &allowed, image))
 		m->plan->image_user = xstrdup(image);
 	else
 		m->plan->image_user = xasprintf(
@@ -311,12 +328,17 @@ static int decide_env(const struct making *m, struct s2c_error **err)
 	return 0;
 }
 
+/* What is below the destination and no part of the image. */
+static void exclude(struct s2c_plan *plan, const char *name)
+{
+	s2c_strv_add_take(&plan->excludes, s2c_inner_join(plan->destination, name));
+}
+
 static void decide_scripts(const struct making *m)
 {
 	const struct s2c_script_source *scripts = m->facts->scripts->items;
 	const struct s2c_script_source *assemble = &scripts[S2C_SCRIPT_ASSEMBLE];
 	struct s2c_plan *plan = m->plan;
-	const char *dir = streq(plan->destination, "/") ? "" : plan->destination;
 	bool run_is_copied;
 
 	if (plan->triggers.len) {
@@ -335,21 +357,44 @@ static void decide_scripts(const struct making *m)
 	if (m->options->keep_build_files)
 		return;
 	s2c_strv_add(&plan->excludes, S2C_IMAGE_METADATA_DIR);
-	s2c_strv_addf(&plan->excludes, "%s/src", dir);
-	s2c_strv_addf(&plan->excludes, "%s/artifacts", dir);
+	exclude(plan, "src");
+	exclude(plan, "artifacts");
 	/* A run script that was copied in is the image's command: then scripts stay. */
 	if (!run_is_copied)
-		s2c_strv_addf(&plan->excludes, "%s/scripts", dir);
+		exclude(plan, "scripts");
+}
+
+/* Several values of an option as one. Caller frees. */
+static char *joined(const char *const *list)
+{
+	char *out = xstrdup("");
+
+	for (size_t i = 0; list && list[i]; i++) {
+		char *more = xasprintf("%s%s%s", out, i ? ";" : "", list[i]);
+
+		free(out);
+		out = more;
+	}
+	return out;
 }
 
 static int decide_config(const struct making *m, struct s2c_error **err)
 {
+	const struct s2c_build_options *asked = m->facts->asked ? m->facts->asked
+								: m->options;
+	CLEAN_FREE char *artifacts = joined(asked->runtime_artifacts);
 	struct s2c_label_facts labels = {
 		.builder_name = m->facts->builder_name,
 		.tag = first_name(m->options),
 		.application_name = m->options->application_name,
 		.description = m->options->description,
 		.source = m->facts->source,
+		.scripts_url = asked->scripts_url,
+		.destination = asked->destination,
+		.assemble_user = asked->assemble_user,
+		.runtime_image = asked->runtime_image,
+		.runtime_artifacts = artifacts,
+		.assemble_runtime_user = asked->assemble_runtime_user,
 	};
 
 	if (s2c_inner_workdir(

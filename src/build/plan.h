@@ -32,6 +32,8 @@ struct s2c_plan_facts {
 	const char *builder_digest;       /* manifest digest */
 	/* `builder` and what belongs to it are a runtime image's; the name is not. */
 	bool is_runtime;
+	/* All options, where those of the plan are of a part; NULL: they are the same. */
+	const struct s2c_build_options *asked;
 	const struct s2c_source_info *source;
 	const char *source_kind;
 	const char *source_env; /* text of .s2i/environment, or NULL */

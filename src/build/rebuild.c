@@ -30,7 +30,9 @@
 struct s2c_rebuild {
 	struct s2c_build_options options;
 	char *source, *builder, *context_dir, *ref, *description, *application_name;
-	struct s2c_strv env;
+	char *user;
+	struct s2c_strv env, told; /* told: values of options, for options.* */
+	const char *artifacts[2];
 };
 
 void s2c_rebuild_free(struct s2c_rebuild *rebuild)
@@ -43,7 +45,9 @@ void s2c_rebuild_free(struct s2c_rebuild *rebuild)
 	free(rebuild->ref);
 	free(rebuild->description);
 	free(rebuild->application_name);
+	free(rebuild->user);
 	s2c_strv_release(&rebuild->env);
+	s2c_strv_release(&rebuild->told);
 	free(rebuild);
 }
 
@@ -198,6 +202,72 @@ static int take_context(struct s2c_rebuild *again, const struct s2c_config *conf
 	return 0;
 }
 
+/*
+ * An option of the build that made the image, unless it is given now. What stands in the
+ * label is looked at where the option is: a user still has to be one who may run.
+ */
+static int take_told(struct s2c_rebuild *again, const struct s2c_config *config,
+	const char *key, const char **option, struct s2c_error **err)
+{
+	char *value = NULL;
+
+	if (*option)
+		return 0;
+	if (take_label(config, key, &value, err))
+		return -1;
+	if (value)
+		s2c_strv_add_take(&again->told, value);
+	*option = value;
+	return 0;
+}
+
+/* What was said of a builder image is nothing to another one. */
+static int take_told_of_builder(struct s2c_rebuild *again,
+	const struct s2c_config *config, const struct s2c_rebuild_options *options,
+	struct s2c_error **err)
+{
+	struct s2c_build_options *o = &again->options;
+	bool is_new = !o->scripts_url;
+
+	if (!again->builder)
+		return 0;
+	if (take_told(again, config, S2C_LABEL_TOLD_SCRIPTS_URL, &o->scripts_url, err) ||
+		take_told(again, config, S2C_LABEL_TOLD_DESTINATION, &o->destination,
+			err) ||
+		take_told(again, config, S2C_LABEL_TOLD_USER, &o->assemble_user, err))
+		return -1;
+	o->scripts_url_of_image = is_new && !options->allow_local_source;
+	again->user = xstrdup(s2c_config_user(config));
+	o->kept_user = again->user;
+	return 0;
+}
+
+static int take_told_of_runtime(struct s2c_rebuild *again,
+	const struct s2c_config *config, struct s2c_error **err)
+{
+	struct s2c_build_options *o = &again->options;
+	const char *artifacts = NULL;
+
+	/* Of no image or another one, the rest is the user's too. */
+	if (o->runtime_image) {
+		if (!*o->runtime_image)
+			o->runtime_image = NULL;
+		return 0;
+	}
+	if (take_told(again, config, S2C_LABEL_TOLD_RUNTIME, &o->runtime_image, err))
+		return -1;
+	if (!o->runtime_image)
+		return 0;
+	if (take_told(again, config, S2C_LABEL_TOLD_RUNTIME_USER,
+		    &o->assemble_runtime_user, err) ||
+		take_told(again, config, S2C_LABEL_TOLD_ARTIFACTS, &artifacts, err))
+		return -1;
+	again->artifacts[0] = artifacts;
+	if (artifacts && !o->runtime_artifacts)
+		o->runtime_artifacts = again->artifacts;
+	return 0;
+}
+
 /* ---- what is kept of the image itself ---- */
 
 /* True if both texts name one image. */
@@ -265,7 +335,9 @@ static int take_all(struct s2c_rebuild *again, const struct s2c_image *image,
 
 	if (take_source(again, config, options, err) ||
 		take_builder(again, config, options->image, err) ||
-		take_ref(again, config, err) || take_context(again, config, err))
+		take_ref(again, config, err) || take_context(again, config, err) ||
+		take_told_of_builder(again, config, options, err) ||
+		take_told_of_runtime(again, config, err))
 		return -1;
 	take_texts(again, config, options->image);
 	s2c_config_env(config, &again->env);

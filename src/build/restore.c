@@ -86,17 +86,31 @@ static int take_to_spool(void *self, struct s2c_ctx *ctx, struct s2c_entries *en
 
 /* ---- saving ---- */
 
+/* Of what the build is given, --volume; `out` has room for all. Returns how many. */
+static size_t volumes(const struct s2c_build_job *job, struct s2c_mount *out)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < job->mounts.n; i++)
+		if (job->mounts.items[i].kind == S2C_MOUNT_HOST)
+			out[n++] = job->mounts.items[i];
+	return n;
+}
+
 static int save(struct s2c_build_job *job, const struct s2c_artifacts_taker *taker,
 	struct s2c_error **err)
 {
 	const struct s2c_script_source *script =
 		&job->scripts.items[S2C_SCRIPT_SAVE_ARTIFACTS];
+	CLEAN_FREE struct s2c_mount *shown = xcalloc(job->mounts.n + 1, sizeof(*shown));
 	struct s2c_artifacts_opts opts = {
 		.runtime = job->runtime,
 		.image = job->before,
 		.script = script,
 		.scripts = &job->scripts,
 		.destination = job->plan->destination,
+		.volumes = shown,
+		.n_volumes = volumes(job, shown),
 		.user = &job->plan->user,
 		.limits = job->plan->limits,
 	};

@@ -131,7 +131,7 @@ static int from_flag(struct search *search, const char *name,
 {
 	struct s2c_script_url url = {
 		.base = search->flag,
-		.trusted = true,
+		.trusted = !search->opts->url_of_image,
 		.ca_file = search->opts->ca_file,
 		.dry_run = search->opts->dry_run,
 	};

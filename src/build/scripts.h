@@ -41,6 +41,7 @@ void s2c_scripts_release(struct s2c_scripts *scripts);
 
 struct s2c_scripts_opts {
 	const char *scripts_url; /* --scripts-url or NULL */
+	bool url_of_image;       /* it is an image's word, and trusted as little */
 	const char *destination; /* absolute, "/tmp" by default */
 	const struct s2c_config *builder;
 	struct s2c_source *source;

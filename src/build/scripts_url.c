@@ -43,7 +43,7 @@ static int get_file(struct s2c_ctx *ctx, const struct s2c_script_url *url,
 
 	if (!url->trusted)
 		return s2c_fail(err, S2C_EDENIED,
-			"the builder image asks for '%s' of this host, which it must "
+			"the image asks for '%s' of this host, which it must "
 			"not; name the scripts with --scripts-url",
 			url->base);
 	if (s2c_fs_read_file(AT_FDCWD, full + strlen("file://"), &item->body, &cause) <
@@ -77,7 +77,7 @@ static int check_http(
 	case S2C_HOST_LOOPBACK:
 	case S2C_HOST_PRIVATE:
 		return s2c_fail(err, S2C_EDENIED,
-			"the builder image asks for '%s', an address of this host or its "
+			"the image asks for '%s', an address of this host or its "
 			"networks; if that is meant, say --scripts-url %s",
 			url->base, url->base);
 	}

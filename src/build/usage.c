@@ -104,11 +104,11 @@ static int run(struct s2c_build_job *job, const struct s2c_exec_opts *exec,
 int s2c_builder_usage(struct s2c_ctx *ctx, struct s2c_store *store,
 	const struct s2c_build_options *options, int fd_out, struct s2c_error **err)
 {
-	CLEAN_CTX struct s2c_ctx *child = s2c_ctx_child(ctx, options->timeout);
 	CLEAN(s2c_build_job_release)
-	struct s2c_build_job job = {.ctx = child, .store = store, .options = options};
+	struct s2c_build_job job = s2c_build_job_new(ctx, store, options);
 	struct s2c_exec_opts exec = {.fd_in = -1, .fd_out = fd_out, .fd_err = -1};
 
+	job.keeps_work = options->save_temp_dir;
 	if (s2c_build_check_options(&job, err) || s2c_build_read_env_files(&job, err) ||
 		s2c_build_resolve(&job, err) || s2c_build_open_runtime(&job, err) ||
 		find(&job, err) || decide(&job, err))

@@ -23,6 +23,9 @@ struct s2c_build_args {
 	bool dry_run;
 	/* Of S2I, and without effect: it is always so. */
 	bool keep_symlinks;
+	/* And these of usage, where there is nothing that they could be about. */
+	bool unused;
+	const char *unused_text;
 	struct s2c_strv timeouts;
 	bool run;
 	/* Of build alone. */

@@ -12,6 +12,7 @@
 #include <s2c/run.h>
 
 #include "cli/build_args.h"
+#include "cli/limits.h"
 #include "util/ctx.h"
 #include "util/fs.h"
 
@@ -92,16 +93,10 @@ const struct s2c_option s2c_build_option_table[] = {
 	{"cap-drop", 0, S2C_OPT_LIST, ARG(cap_drops), "NAMES",
 		"for command lines of S2I: builds have no capabilities in any case",
 		NULL},
-	{"memory", 0, S2C_OPT_STR, ARG(o.memory), "SIZE",
-		"memory limit, such as 512m or 2g", NULL},
-	{"cpus", 0, S2C_OPT_STR, ARG(o.cpus), "NUMBER", "CPU limit, such as 1.5", NULL},
-	{"pids-limit", 0, S2C_OPT_UINT, ARG(o.pids_limit), "NUMBER",
-		"most processes at once (default: 4096)", NULL},
+	S2C_LIMIT_OPTIONS(struct s2c_build_args, o),
 	{"timeout", 0, S2C_OPT_LIST, ARG(timeouts), "[PHASE=]SECONDS",
 		"end the build after this time, or if this phase of it takes longer",
 		NULL},
-	{"oci-runtime", 0, S2C_OPT_STR, ARG(o.oci_runtime), "PROGRAM",
-		"OCI runtime to use, a name or path (default: crun, else runc)", NULL},
 	{"engine", 0, S2C_OPT_STR, ARG(o.engine), "ENGINE",
 		"build with a container engine and its images: docker, podman, "
 		"unix:///path, tcp://host:port, or gate[:///path] for a gate before "

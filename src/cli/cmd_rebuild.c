@@ -13,7 +13,7 @@ static const struct s2c_option options[] = {
 	{"builder", 0, S2C_OPT_STR, ARG(again_builder), "BUILDER",
 		"builder image to use instead of the one the image was built with", NULL},
 	{"allow-local-source", 0, S2C_OPT_FLAG, ARG(again.allow_local_source), NULL,
-		"take a path of this host from the image's labels", NULL},
+		"take paths and addresses of this host from the image's labels", NULL},
 	{0},
 };
 
@@ -51,8 +51,9 @@ const struct s2c_command s2c_cmd_rebuild = {
 		"Builds again what an image was built from, with the builder image that "
 		"was used, both as they are now. The labels of the image say what that "
 		"was: s2c and S2I write them. Variables that the image has and its "
-		"builder has not are kept; options that are given win over what the "
-		"image remembers.\n\n"
+		"builder has not are kept, and so are --scripts-url, --destination, "
+		"--assemble-user and --runtime-image with what goes with it; options "
+		"that are given win over what the image remembers.\n\n"
 		"Without TAG the result gets the name IMAGE. Labels are the word of "
 		"whoever made the image: a path of this host is only followed when "
 		"--allow-local-source or --source says so.",

@@ -6,7 +6,7 @@
 
 #include <s2c/run.h>
 
-#include "cli/command.h"
+#include "cli/limits.h"
 #include "util/error.h"
 
 struct args {
@@ -19,17 +19,8 @@ struct args {
 static const struct s2c_option options[] = {
 	{"last", 0, S2C_OPT_FLAG, ARG(last), NULL,
 		"the container that s2c build --keep-failed kept last", NULL},
-	{"network", 0, S2C_OPT_STR, ARG(o.network), "MODE",
-		"network of the container (default: isolated where the host can, else "
-		"none)",
-		"isolated|none|host"},
-	{"memory", 0, S2C_OPT_STR, ARG(o.memory), "SIZE",
-		"memory limit, such as 512m or 2g", NULL},
-	{"cpus", 0, S2C_OPT_STR, ARG(o.cpus), "NUMBER", "CPU limit, such as 1.5", NULL},
-	{"pids-limit", 0, S2C_OPT_UINT, ARG(o.pids_limit), "NUMBER",
-		"most processes at once (default: 4096)", NULL},
-	{"oci-runtime", 0, S2C_OPT_STR, ARG(o.oci_runtime), "PROGRAM",
-		"OCI runtime to use, a name or path (default: crun, else runc)", NULL},
+	S2C_NETWORK_OPTION(struct args, o),
+	S2C_LIMIT_OPTIONS(struct args, o),
 	{0},
 };
 

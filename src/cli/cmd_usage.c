@@ -41,9 +41,26 @@ static const char *const names[] = {
 	"dockercfg-path",
 	"location",
 	"scripts",
+	"save-temp-dir",
 };
 
-/* Their rows and the end; filled in by s2c_cmd_usage_init(). */
+#define ARG(field) offsetof(struct s2c_build_args, field)
+#define POLICIES "always|if-not-present|never"
+#define FOR_S2I "for command lines of S2I, without effect"
+
+/* S2I's command takes them as well, and has as little use for them. */
+static const struct s2c_option unused[] = {
+	{"incremental", 0, S2C_OPT_FLAG, ARG(unused), NULL, FOR_S2I, NULL},
+	{"rm", 0, S2C_OPT_FLAG, ARG(unused), NULL, FOR_S2I, NULL},
+	{"callback-url", 0, S2C_OPT_STR, ARG(unused_text), "URL", FOR_S2I, NULL},
+	{"incremental-pull-policy", 0, S2C_OPT_STR, ARG(unused_text), "POLICY", FOR_S2I,
+		POLICIES},
+	{"runtime-pull-policy", 0, S2C_OPT_STR, ARG(unused_text), "POLICY", FOR_S2I,
+		POLICIES},
+	{0},
+};
+
+/* The rows of `names` and the end; filled in by s2c_cmd_usage_init(). */
 static struct s2c_option options[ARRAY_SIZE(names) + 1];
 
 void s2c_cmd_usage_init(void)
@@ -81,6 +98,7 @@ const struct s2c_command s2c_cmd_usage = {
 		       "run its assemble, and shows what it prints. Nothing is kept.",
 	.examples = "  s2c usage builder/python\n",
 	.options = options,
+	.shared = unused,
 	.args_size = sizeof(struct s2c_build_args),
 	.min_operands = 1,
 	.max_operands = 1,

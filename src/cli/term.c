@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "util/clock.h"
 #include "util/mem.h"
 
 #define REDRAW_MS 100
@@ -34,18 +35,10 @@ struct s2c_term {
 	/* The live line of each phase that runs, the innermost last and shown. */
 	char lines[PHASES_MAX][LIVE_MAX];
 	size_t n_phases;
-	uint64_t drawn_ms;      /* when it was last drawn */
+	int64_t drawn_ms;       /* when it was last drawn */
 	char *tail[TAIL_LINES]; /* ring of script output that was not shown */
 	size_t tail_next;
 };
-
-static uint64_t now_ms(void)
-{
-	struct timespec t;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
 
 void s2c_format_size(uint64_t bytes, char out[S2C_SIZE_TEXT])
 {
@@ -173,7 +166,7 @@ static void draw(struct s2c_term *term)
 	fprintf(stderr, "\r\033[K%.*s", (int)columns() - 1,
 		term->lines[term->n_phases - 1]);
 	term->live = true;
-	term->drawn_ms = now_ms();
+	term->drawn_ms = s2c_now_ms();
 }
 
 static void set_line(struct s2c_term *term, const struct s2c_event *e)
@@ -192,7 +185,7 @@ static void tty_emit(struct s2c_term *term, const struct s2c_event *e)
 {
 	if (e->kind == S2C_EVENT_PROGRESS) {
 		set_line(term, e);
-		if (!term->terse && now_ms() - term->drawn_ms >= REDRAW_MS)
+		if (!term->terse && s2c_now_ms() - term->drawn_ms >= REDRAW_MS)
 			draw(term);
 		return;
 	}
@@ -265,10 +258,10 @@ static void json_emit(struct s2c_term *term, const struct s2c_event *e)
 {
 	if (e->kind == S2C_EVENT_LOG ? e->level > term->level : term->terse)
 		return;
-	if (e->kind == S2C_EVENT_PROGRESS && now_ms() - term->drawn_ms < REDRAW_MS)
+	if (e->kind == S2C_EVENT_PROGRESS && s2c_now_ms() - term->drawn_ms < REDRAW_MS)
 		return;
 	if (e->kind == S2C_EVENT_PROGRESS)
-		term->drawn_ms = now_ms();
+		term->drawn_ms = s2c_now_ms();
 	if (e->kind == S2C_EVENT_PHASE_BEGIN)
 		term->drawn_ms = 0;
 	json_print(e);

@@ -31,6 +31,8 @@ struct needle {
 	uint32_t next;      /* with the same hash of the window, */
 	uint32_t next_same; /* and with the same hash of all of it */
 	const char *what;   /* borrowed from names */
+	bool weak;          /* a line among others, without a token */
+	bool forgiven;      /* and one that everybody may see */
 };
 
 struct s2c_needles {
@@ -115,14 +117,16 @@ static unsigned variety(const char *bytes, size_t len)
 	return n;
 }
 
-static bool is_there(const struct s2c_needles *n, const char *bytes, size_t len)
+/* The needle of exactly these bytes, or NULL. */
+static struct needle *find_same(
+	const struct s2c_needles *n, const char *bytes, size_t len)
 {
 	uint32_t i = n->same[hash_content(bytes, len)];
 
 	for (; i != NONE; i = n->items[i].next_same)
 		if (n->items[i].len == len && !memcmp(n->items[i].bytes, bytes, len))
-			return true;
-	return false;
+			return &n->items[i];
+	return NULL;
 }
 
 /* How many are found by this window, up to a few. */
@@ -165,8 +169,11 @@ static int add(struct s2c_needles *n, const char *what, const char *bytes, size_
 
 	if (len > S2C_NEEDLE_MAX)
 		len = S2C_NEEDLE_MAX;
-	if (is_there(n, bytes, len))
+	item = find_same(n, bytes, len);
+	if (item) {
+		item->weak = item->forgiven = false;
 		return 0;
+	}
 	if (n->n == S2C_NEEDLES_MAX)
 		return s2c_fail(err, S2C_ELIMIT,
 			"the secrets of this build have more than %d lines and pieces to "
@@ -290,14 +297,23 @@ static size_t value_of(const char *line, size_t len, size_t *out_from)
 	return (size_t)(end - from) - 1;
 }
 
-static int add_value(struct s2c_needles *n, const char *what, const char *line,
-	size_t len, struct s2c_error **err)
+/* A line, and the token in it, if there is one. */
+static int add_line(struct s2c_needles *n, const char *what, const char *line, size_t len,
+	struct s2c_error **err)
 {
 	size_t from = 0, size = value_of(line, len, &from);
 	const char *value = line + from;
+	struct needle *same = find_same(n, line, len);
+	bool weak = len <= S2C_NEEDLE_MAX && (!same || same->weak);
 
 	trim(&value, &size, "\"',");
-	return is_token(value, size) ? add(n, what, value, size, err) : 0;
+	if (add(n, what, line, len, err) < 0)
+		return -1;
+	if (is_token(value, size))
+		return add(n, what, value, size, err);
+	if (weak && !is_token(line, len))
+		find_same(n, line, len)->weak = true;
+	return 0;
 }
 
 static int add_lines(struct s2c_needles *n, const char *what, const char *text,
@@ -315,8 +331,7 @@ static int add_lines(struct s2c_needles *n, const char *what, const char *text,
 		if (size < S2C_NEEDLE_LINE_MIN || is_common(line, size) ||
 			variety(line, size) < LINE_VARIETY_MIN)
 			continue;
-		if (add(n, what, line, size, err) < 0 ||
-			add_value(n, what, line, size, err) < 0)
+		if (add_line(n, what, line, size, err) < 0)
 			return -1;
 	}
 	return 0;
@@ -364,6 +379,25 @@ int s2c_needles_add(struct s2c_needles *needles, const char *what, const void *s
 	return 0;
 }
 
+void s2c_needles_forgive(struct s2c_needles *needles, const char *text, size_t len)
+{
+	const char *end = text + len;
+
+	while (text < end) {
+		const char *stop = memchr(text, '\n', (size_t)(end - text));
+		const char *line = text;
+		size_t size = (size_t)((stop ? stop : end) - text);
+		struct needle *item;
+
+		text += size + 1;
+		trim(&line, &size, "");
+		item = size >= S2C_NEEDLE_LINE_MIN ? find_same(needles, line, size)
+						   : NULL;
+		if (item && item->weak)
+			item->forgiven = true;
+	}
+}
+
 /* ---- looking ---- */
 
 /* What is looked through. */
@@ -380,7 +414,7 @@ static const char *compare(
 		const struct needle *item = &n->items[i];
 		const unsigned char *from = window - item->at;
 
-		if ((size_t)(window - span->begin) >= item->at &&
+		if (!item->forgiven && (size_t)(window - span->begin) >= item->at &&
 			(size_t)(span->end - from) >= item->len &&
 			memcmp(item->bytes, from, item->len) == 0)
 			return item->what;

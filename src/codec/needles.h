@@ -45,6 +45,12 @@ S2C_DEFINE_CLEAN(needles, struct s2c_needles *, s2c_needles_free)
 S2C_CHECK int s2c_needles_add(struct s2c_needles *needles, const char *what,
 	const void *secret, size_t len, bool *out_known, struct s2c_error **err);
 
+/*
+ * A text that everybody may see: of its lines, those that needles were made of are looked
+ * for no more. A secret that is one line stays one, and so does a line with a token.
+ */
+void s2c_needles_forgive(struct s2c_needles *needles, const char *text, size_t len);
+
 /* How many there are. */
 size_t s2c_needles_count(const struct s2c_needles *needles);
 

@@ -94,6 +94,14 @@ void s2c_gate_ask_set_detail(struct s2c_gate_ask *ask, const char *detail)
 	ask->detail = s2c_escape(detail, strlen(detail), S2C_GATE_DETAIL_MAX, false);
 }
 
+int s2c_gate_ask_refuse(struct s2c_gate_ask *ask, enum s2c_gate_code *code,
+	enum s2c_gate_code why, const char *detail, struct s2c_error **err)
+{
+	*code = why;
+	s2c_gate_ask_set_detail(ask, detail);
+	return s2c_fail(err, S2C_EDENIED, "%s: %s", s2c_gate_code_name(why), detail);
+}
+
 int s2c_gate_ask_encode(
 	const struct s2c_gate_ask *ask, struct s2c_buf *out, struct s2c_error **err)
 {

@@ -79,6 +79,9 @@ void s2c_gate_ask_release(struct s2c_gate_ask *ask);
 #define S2C_GATE_DETAIL_MAX 512u
 /* Says what was refused, in place of what was said before: any bytes, made printable. */
 void s2c_gate_ask_set_detail(struct s2c_gate_ask *ask, const char *detail);
+/* The same and a code: what a reader of requests says no with. Fails with S2C_EDENIED. */
+int s2c_gate_ask_refuse(struct s2c_gate_ask *ask, enum s2c_gate_code *code,
+	enum s2c_gate_code why, const char *detail, struct s2c_error **err);
 
 /* Appends the wire form; S2C_ELIMIT for a field above its maximum. */
 S2C_CHECK int s2c_gate_ask_encode(

@@ -221,14 +221,6 @@ static enum s2c_gate_code code_of(enum s2c_schema_fault fault)
 	return codes[fault];
 }
 
-static int no(struct s2c_gate_ask *ask, enum s2c_gate_code *code, enum s2c_gate_code why,
-	const char *detail, struct s2c_error **err)
-{
-	*code = why;
-	s2c_gate_ask_set_detail(ask, detail);
-	return s2c_fail(err, S2C_EDENIED, "%s: %s", s2c_gate_code_name(why), detail);
-}
-
 static bool is_one_of(const char *text, const char *const *choices)
 {
 	if (!text || !*text)
@@ -248,18 +240,21 @@ static int check_host(const struct host *host, struct s2c_gate_ask *ask,
 		"no-new-privileges=true", "no-new-privileges:true", NULL};
 
 	if (!is_one_of(host->ipc, ipc))
-		return no(ask, code, S2C_GATE_FIELD_DENIED, "HostConfig.IpcMode", err);
+		return s2c_gate_ask_refuse(
+			ask, code, S2C_GATE_FIELD_DENIED, "HostConfig.IpcMode", err);
 	if (!is_one_of(host->cgroupns, private_))
-		return no(
+		return s2c_gate_ask_refuse(
 			ask, code, S2C_GATE_FIELD_DENIED, "HostConfig.CgroupnsMode", err);
 	s2c_strv_foreach (option, &host->security)
 		if (!*option || !is_one_of(option, security))
-			return no(ask, code, S2C_GATE_FIELD_DENIED,
+			return s2c_gate_ask_refuse(ask, code, S2C_GATE_FIELD_DENIED,
 				"HostConfig.SecurityOpt", err);
 	if (host->memory < 0)
-		return no(ask, code, S2C_GATE_FIELD_VALUE, "HostConfig.Memory", err);
+		return s2c_gate_ask_refuse(
+			ask, code, S2C_GATE_FIELD_VALUE, "HostConfig.Memory", err);
 	if (host->nano_cpus < 0)
-		return no(ask, code, S2C_GATE_FIELD_VALUE, "HostConfig.NanoCpus", err);
+		return s2c_gate_ask_refuse(
+			ask, code, S2C_GATE_FIELD_VALUE, "HostConfig.NanoCpus", err);
 	return 0;
 }
 

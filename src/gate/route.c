@@ -81,14 +81,6 @@ static const struct route routes[] = {
 };
 /* clang-format on */
 
-static int no(struct s2c_gate_ask *ask, enum s2c_gate_code *code, enum s2c_gate_code why,
-	const char *detail, struct s2c_error **err)
-{
-	*code = why;
-	s2c_gate_ask_set_detail(ask, detail);
-	return s2c_fail(err, S2C_EDENIED, "%s: %s", s2c_gate_code_name(why), detail);
-}
-
 /*
  * Steps over "/v1.NN", in the one spelling that there is for a version. -1 if the path
  * begins with something that some engine would take for a version.
@@ -180,7 +172,8 @@ static int take_query(const struct route *route, const struct s2c_http1_query *q
 			if (streq(route->parameters[k].key, given->key))
 				known = &route->parameters[k];
 		if (!known || !accept_parameter(known, given->value, ask))
-			return no(ask, code, S2C_GATE_QUERY_UNKNOWN, given->key, err);
+			return s2c_gate_ask_refuse(
+				ask, code, S2C_GATE_QUERY_UNKNOWN, given->key, err);
 	}
 	return 0;
 }
@@ -193,20 +186,21 @@ static int check_body(const struct route *route, const struct s2c_http1_request 
 		    route->body == S2C_GATE_BODY_COMMIT;
 
 	if (request->upgrade && route->op != S2C_GATE_ATTACH)
-		return no(ask, code, S2C_GATE_FRAMING, "upgrade", err);
+		return s2c_gate_ask_refuse(ask, code, S2C_GATE_FRAMING, "upgrade", err);
 	if (request->expect_continue && route->body != S2C_GATE_BODY_TAR)
-		return no(ask, code, S2C_GATE_FRAMING, "expect", err);
+		return s2c_gate_ask_refuse(ask, code, S2C_GATE_FRAMING, "expect", err);
 	if (route->body == S2C_GATE_NO_BODY)
 		return request->chunked || request->content_length
-			       ? no(ask, code, S2C_GATE_BODY_NOT_ALLOWED, route->prefix,
-					 err)
+			       ? s2c_gate_ask_refuse(ask, code, S2C_GATE_BODY_NOT_ALLOWED,
+					 route->prefix, err)
 			       : 0;
 	/* A commit without changes of the config comes without a body. */
 	if (json && !request->chunked && !request->content_length &&
 		route->body == S2C_GATE_BODY_COMMIT)
 		return 0;
 	if (json && !(type && streq(type, "application/json")))
-		return no(ask, code, S2C_GATE_CONTENT_TYPE, type ? type : "none", err);
+		return s2c_gate_ask_refuse(
+			ask, code, S2C_GATE_CONTENT_TYPE, type ? type : "none", err);
 	return 0;
 }
 
@@ -219,7 +213,7 @@ int s2c_gate_route(const struct s2c_http1_request *request, struct s2c_gate_ask 
 	ask->method = xstrdup(s2c_http1_method_name(request->method));
 	ask->path = xstrdup(path);
 	if (skip_version(&path) < 0)
-		return no(ask, code, S2C_GATE_VERSION, path, err);
+		return s2c_gate_ask_refuse(ask, code, S2C_GATE_VERSION, path, err);
 	for (size_t i = 0; i < ARRAY_SIZE(routes); i++) {
 		const struct route *route = &routes[i];
 
@@ -231,11 +225,11 @@ int s2c_gate_route(const struct s2c_http1_request *request, struct s2c_gate_ask 
 		if (auth && strlen(auth) <= S2C_GATE_TEXT_MAX)
 			ask->registry_auth = xstrdup(auth);
 		else if (auth)
-			return no(
+			return s2c_gate_ask_refuse(
 				ask, code, S2C_GATE_AUTH_DENIED, "x-registry-auth", err);
 		if (check_body(route, request, ask, code, err) < 0)
 			return -1;
 		return take_query(route, &request->query, ask, code, err);
 	}
-	return no(ask, code, S2C_GATE_ROUTE_DENIED, path, err);
+	return s2c_gate_ask_refuse(ask, code, S2C_GATE_ROUTE_DENIED, path, err);
 }

@@ -7,12 +7,12 @@
 #include "registry/auth.h"
 
 #include <ctype.h>
-#include <time.h>
 
 #include "codec/base64.h"
 #include "codec/json.h"
 #include "http/url.h"
 #include "registry/registry.h"
+#include "util/clock.h"
 #include "util/pool.h"
 
 /* A token is not used in the last seconds of its life: a request takes time. */
@@ -27,10 +27,10 @@
 #define CHALLENGE_MAX 4096
 
 struct grant {
-	char *scope;  /* what callers ask for */
-	char *header; /* "Authorization: Bearer ..."; secret */
-	char *asked;  /* the scopes sent to the token server, separated by blanks */
-	time_t expires;
+	char *scope;     /* what callers ask for */
+	char *header;    /* "Authorization: Bearer ..."; secret */
+	char *asked;     /* the scopes sent to the token server, separated by blanks */
+	int64_t expires; /* ms of s2c_now_ms() */
 	bool accepted;
 	unsigned refused; /* tokens in a row that were good for nothing */
 };
@@ -49,14 +49,6 @@ void s2c_token_release(struct s2c_token *token)
 {
 	s2c_secret_free(token->value);
 	*token = (struct s2c_token){0};
-}
-
-static time_t now(void)
-{
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec;
 }
 
 struct s2c_auth *s2c_auth_new(const char *registry_url, struct s2c_credentials *creds)
@@ -111,7 +103,8 @@ static const char *current(struct s2c_auth *auth, const char *scope)
 
 	if (auth->basic)
 		return auth->basic;
-	return grant && grant->header && now() < grant->expires ? grant->header : NULL;
+	return grant && grant->header && s2c_now_ms() < grant->expires ? grant->header
+								       : NULL;
 }
 
 char *s2c_auth_header(struct s2c_auth *auth, const char *scope)
@@ -430,7 +423,8 @@ static int answer_bearer(struct s2c_ctx *ctx, struct s2c_auth *auth,
 	free(grant->asked);
 	grant->header = xasprintf("Authorization: Bearer %s", token.value);
 	grant->asked = TAKE(scopes);
-	grant->expires = now() + (time_t)token.expires_in - EXPIRY_MARGIN;
+	grant->expires = s2c_now_ms() +
+			 1000 * ((int64_t)token.expires_in - EXPIRY_MARGIN);
 	grant->accepted = false;
 	return 0;
 }

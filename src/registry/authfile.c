@@ -185,6 +185,18 @@ static int parse_document(
 	return 0;
 }
 
+/* The form of .dockercfg, docker's before 1.7: entries are not below "auths". */
+static bool is_old_form(const struct s2c_json *root)
+{
+	if (s2c_json_get(root, "auths"))
+		return false;
+	s2c_json_foreach (item, root)
+		if (s2c_json_is_object(item) &&
+			s2c_json_is_string(s2c_json_get(item, "auth")))
+			return true;
+	return false;
+}
+
 int s2c_authfile_parse(const char *text, size_t len, const char *registry,
 	const char *repository, struct s2c_authfile_entry *out, struct s2c_error **err)
 {
@@ -197,6 +209,8 @@ int s2c_authfile_parse(const char *text, size_t len, const char *registry,
 		return -1;
 	if (s2c_json_get_object(root, "auths", S2C_OPTIONAL, &auths, err) < 0)
 		return -1;
+	if (is_old_form(root))
+		auths = root;
 	s2c_json_foreach (item, auths) {
 		size_t fit = key_fits(s2c_json_key(item), registry, repository);
 		if (fit <= best_fit)
@@ -274,6 +288,11 @@ int s2c_authfile_edit(const char *text, size_t len,
 		root = s2c_json_new_object();
 	else if (parse_document(text, len, &root, err) < 0)
 		return -1;
+	/* With "auths" in it nothing else of it would be read any more. */
+	if (is_old_form(root))
+		return s2c_fail(err, S2C_EUNSUPPORTED,
+			"it has the old form of .dockercfg, which is read but not "
+			"written: name another file with --authfile");
 	if (s2c_json_get_object(root, "auths", S2C_OPTIONAL, &auths, err) < 0)
 		return -1;
 	*out = NULL;

@@ -24,7 +24,8 @@ void s2c_authfile_entry_release(struct s2c_authfile_entry *entry);
 /*
  * Looks up by the longest key that is the registry, or the registry and the beginning of
  * the repository's path (NULL: keys with a path do not count). Nothing found is success
- * with everything NULL.
+ * with everything NULL. A document without "auths" may have the old form of .dockercfg,
+ * in which the keys are its own.
  */
 S2C_CHECK int s2c_authfile_parse(const char *text, size_t len, const char *registry,
 	const char *repository, struct s2c_authfile_entry *out, struct s2c_error **err);
@@ -41,7 +42,7 @@ struct s2c_authfile_change {
 /*
  * The document with an entry set or removed, all spellings of its key included; whatever
  * else is in it stays. An empty text is an empty document. *out is a secret, or NULL when
- * nothing changed.
+ * nothing changed. S2C_EUNSUPPORTED for the old form.
  */
 S2C_CHECK int s2c_authfile_edit(const char *text, size_t len,
 	const struct s2c_authfile_change *change, char **out, struct s2c_error **err);

@@ -500,3 +500,16 @@ def test_a_cache_that_stays_in_the_container(s2c, fake, app):
                body=cache_tar(TOP, member("c/x", tarfile.REGTYPE, data=b"x")))
     fake.status_again = 125
     fails(s2c, fake, app, "caches could not be removed from the container", "--cache-mount", "c:/srv/c")
+
+
+@pytest.mark.parametrize("phase,method,path", [("export", "GET", "/get$"), ("push", "POST", "/push")])
+def test_time_of_the_last_phases(s2c, fake, app, tmp_path, phase, method, path):
+    """The image is made and stays; which time was up is said."""
+    rule = fake.fault(method, path, "hang")
+    words = {"export": ["-o", f"docker-archive:{tmp_path}/out.tar"], "push": ["--push"]}[phase]
+    done = s2c.run("build", app, "builder/test", "r.example/a/b:1", "--engine", fake.url, *words,
+                   "--timeout", f"{phase}=1")
+    last = done.stderr.strip().split("\n")[-1]
+    assert done.returncode == 124 and rule.met, done.stderr
+    assert re.search(f"phase '{phase}', under --timeout: the image is in the engine, but .*not done after 1 s", last)
+    assert "r.example/a/b:1" in fake.names and not fake.containers

@@ -299,6 +299,25 @@ def test_no_credentials(remote, guarded, image, tmp_path):
     assert not stored(remote)
 
 
+@pytest.mark.parametrize("key", ["{}", "https://{}/v1/"])
+def test_dockercfg(remote, guarded, image, authfile, app, tmp_path, key):
+    """The form that --dockercfg-path of S2I takes too: read by whoever pulls, and never written."""
+    image.put(guarded, "a/b", "1")
+    path = authfile(guarded.host)
+    entry = {**json.loads(path.read_text())["auths"][guarded.host], "email": "a@b.example"}
+    path.write_text(json.dumps({key.format(guarded.host): entry}))
+    before = path.read_text()
+    remote.ok("build", app, f"{guarded.host}/a/b:1", "--as-dockerfile", f"{tmp_path}/out/", "--dockercfg-path", path,
+              "--assemble-user", "1001")
+    remote.ok("pull", "--authfile", path, f"{guarded.host}/a/b:1")
+    for words in (["login", "-u", USER, "--password-stdin"], ["logout"]):
+        done = remote.run(*words, guarded.host, "--authfile", path, input=PASSWORD)
+        assert done.returncode == 1 and "old form of .dockercfg" in done.stderr, done.stderr
+    assert path.read_text() == before
+    path.write_text(json.dumps({"127.0.0.1:1": entry}))
+    remote.fails("pull", "--authfile", path, f"{guarded.host}/x/y:1", status=4, match="none were found")
+
+
 def test_wrong_credentials(remote, guarded, image, authfile):
     image.put(guarded, "a/b", "1")
     remote.fails("pull", "--authfile", authfile(guarded.host, "canary-password-x"),

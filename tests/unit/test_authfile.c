@@ -129,6 +129,21 @@ static void test_edit_bad(void **state)
 	}
 }
 
+/* Neither login nor logout makes what is in there invisible. */
+static void test_edit_old_form(void **state)
+{
+	static const char text[] = "{\"r.example\":" AUTH "}";
+	struct s2c_authfile_change change = {"r.example", NULL, &user};
+	char *out = NULL;
+
+	assert_fails(s2c_authfile_edit(text, strlen(text), &change, &out, &terr),
+		S2C_EUNSUPPORTED, "old form of .dockercfg");
+	change.creds = NULL;
+	assert_fails(s2c_authfile_edit(text, strlen(text), &change, &out, &terr),
+		S2C_EUNSUPPORTED, "another file");
+	assert_null(out);
+}
+
 static void test_round_trip(void **state)
 {
 	const struct s2c_credentials *const all[] = {&user, &token, &both};
@@ -577,6 +592,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_edit),
 		cmocka_unit_test(test_edit_bad),
+		cmocka_unit_test(test_edit_old_form),
 		cmocka_unit_test(test_round_trip),
 		cmocka_unit_test(test_token_user),
 		cmocka_unit_test(test_helper_names),

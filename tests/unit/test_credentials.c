@@ -121,6 +121,38 @@ static void test_entries(void **state)
 	}
 }
 
+/* .dockercfg: what is below "auths" else is the document itself. */
+static void test_old_form(void **state)
+{
+	static const struct {
+		const char *text, *registry, *user; /* NULL: none */
+	} rows[] = {
+		{"{\"https://r/v1/\":{\"auth\":" AUTH ",\"email\":\"e\"}}", "r", "user"},
+		{"{\"r\":{\"auth\":" AUTH "}}", "r", "user"},
+		{"{\"r\":{\"auth\":" AUTH "},\"r/a\":{\"auth\":\"dTpwOnE=\"}}", "r", "u"},
+		{"{\"https://index.docker.io/v1/\":{\"auth\":" AUTH "}}", "docker.io",
+			"user"},
+		/* Another host's, and that of Docker Hub, are nobody else's. */
+		{"{\"https://index.docker.io/v1/\":{\"auth\":" AUTH "}}", "r", NULL},
+		{"{\"s\":{\"auth\":" AUTH "}}", "r", NULL},
+		/* With "auths" the document has the new form, however little is there. */
+		{"{\"auths\":{},\"r\":{\"auth\":" AUTH "}}", "r", NULL},
+		{"{\"auths\":null,\"r\":{\"auth\":" AUTH "}}", "r", NULL},
+		/* No entry of the old form has no "auth". */
+		{"{\"r\":{\"username\":\"u\",\"password\":\"p\"}}", "r", NULL},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		CLEAN(s2c_authfile_entry_release)
+		struct s2c_authfile_entry entry = {.helper = NULL};
+
+		assert_ok(s2c_authfile_parse(rows[i].text, strlen(rows[i].text),
+			rows[i].registry, "a", &entry, &terr));
+		assert_string_equal(entry.creds.username ? entry.creds.username : "-",
+			rows[i].user ? rows[i].user : "-");
+	}
+}
+
 static void test_bad_files(void **state)
 {
 	static const char *const rows[] = {
@@ -370,6 +402,7 @@ static void test_helper_broken(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_old_form),
 		cmocka_unit_test(test_match),
 		cmocka_unit_test(test_longest),
 		cmocka_unit_test(test_entries),

@@ -52,6 +52,32 @@ static void test_simple(void **state)
 	assert_string_equal(text, again);
 }
 
+/* Of every image, or the stages would not fit together. */
+static void test_platform(void **state)
+{
+	static const char *const wrong[] = {"", "linux/a b", "linux/arm64\nRUN x", "$X"};
+	struct s2c_buf buf = S2C_BUF_INIT(1u << 16);
+	struct s2c_dockerfile_plan plan = simple();
+
+	plan.platform = "linux/arm/v7";
+	plan.saving = plan.runtime = plan.build;
+	plan.saving.image = "app:latest";
+	plan.runtime.image = "slim";
+	CLEAN_FREE char *text = written(&plan);
+
+	assert_non_null(
+		strstr(text, "\nFROM --platform=linux/arm/v7 app:latest AS cached\n"));
+	assert_non_null(strstr(text, "\nFROM --platform=linux/arm/v7 "
+				     "example.com/builder:1 AS built\n"));
+	assert_non_null(strstr(text, "\nFROM --platform=linux/arm/v7 slim\n"));
+	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
+		plan.platform = wrong[i];
+		assert_fails(s2c_dockerfile_write(&plan, &buf, &terr), S2C_EINVAL,
+			"cannot be written in a Dockerfile");
+	}
+	s2c_buf_release(&buf);
+}
+
 static void test_everything(void **state)
 {
 	static const char *const envs[] = {"A=1", "B=it's \"$5\" \\ x", NULL};
@@ -313,6 +339,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_simple),
+		cmocka_unit_test(test_platform),
 		cmocka_unit_test(test_everything),
 		cmocka_unit_test(test_values_survive),
 		cmocka_unit_test(test_refused),

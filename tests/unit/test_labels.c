@@ -70,6 +70,35 @@ static void test_generated(void **state)
 		s2c_config_label(config, "io.openshift.s2i.build.source-context-dir"));
 }
 
+/* What options said is there for the next build, and nothing of the builder's own. */
+static void test_told(void **state)
+{
+	static const char *const inherited[] = {"io.openshift.s2i.build.commit.id",
+		"io.openshift.s2i.build.source-context-dir", S2C_LABEL_TOLD_SCRIPTS_URL,
+		S2C_LABEL_TOLD_RUNTIME_USER};
+	struct s2c_source_info info = {.location = (char *)"/a"};
+	struct s2c_label_facts facts = {.builder_name = "b:latest",
+		.destination = "/opt",
+		.assemble_user = "1001",
+		.runtime_artifacts = "/a;/b:c",
+		.runtime_image = "",
+		.source = &info};
+	CLEAN_CONFIG struct s2c_config *config = config_new();
+
+	for (size_t i = 0; i < ARRAY_SIZE(inherited); i++)
+		s2c_config_set_label(config, inherited[i], "of the builder");
+	s2c_labels_generate(config, &facts);
+	for (size_t i = 0; i < ARRAY_SIZE(inherited); i++)
+		assert_string_equal(s2c_config_label(config, inherited[i]), "");
+	assert_string_equal(s2c_config_label(config, "io.s2c.build.destination"), "/opt");
+	assert_string_equal(
+		s2c_config_label(config, "io.s2c.build.assemble-user"), "1001");
+	assert_string_equal(
+		s2c_config_label(config, "io.s2c.build.runtime-artifacts"), "/a;/b:c");
+	assert_string_equal(
+		s2c_config_label(config, "io.openshift.s2i.build.source-location"), "/a");
+}
+
 static void test_names_for_people(void **state)
 {
 	struct s2c_source_info info = {.location = (char *)"/a"};
@@ -213,6 +242,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_wishes),
 		cmocka_unit_test(test_generated),
+		cmocka_unit_test(test_told),
 		cmocka_unit_test(test_names_for_people),
 		cmocka_unit_test(test_of_the_user),
 		cmocka_unit_test(test_bad_pairs),

@@ -20,6 +20,37 @@ static bool has(const struct s2c_needles *n, const char *text)
 	return s2c_needles_find(n, text, strlen(text)) != NULL;
 }
 
+/* Lines that everybody may see are no secret; a token and a secret of one line are. */
+static void lines_are_forgiven(void **state)
+{
+	static const char url[] = "registry=https://r.example/npm/";
+	static const char token[] = "//r.example/:_authToken=npm_0123456789abcdef";
+	CLEAN_FREE char *secret = xasprintf("%s\n%s\nalways-auth=true\n", url, token);
+	CLEAN_FREE char *text = xasprintf("  %s\r\n%s", url, token);
+	CLEAN_NEEDLES struct s2c_needles *n = needles_of(secret);
+
+	assert_true(has(n, url));
+	s2c_needles_forgive(n, "", 0);
+	s2c_needles_forgive(n, "registry=https://r.example/npm/x\n", 33);
+	assert_true(has(n, url));
+	s2c_needles_forgive(n, text, strlen(text));
+	assert_false(has(n, url));
+	assert_true(has(n, token));
+	assert_true(has(n, "npm_0123456789abcdef"));
+	assert_true(has(n, "always-auth=true"));
+	/* What looks for the others passes over it. */
+	CLEAN_FREE char *both = xasprintf("%s %s always-auth=true", url, url);
+
+	assert_true(has(n, both));
+	assert_true(has(n, secret));
+	/* All of another secret: it counts again, and stays. */
+	assert_ok(s2c_needles_add(n, "word", "open sesame please", 18, NULL, &terr));
+	assert_ok(
+		s2c_needles_add(n, "lines", "a\nopen sesame please\n", 21, NULL, &terr));
+	s2c_needles_forgive(n, "open sesame please", 18);
+	assert_true(has(n, "open sesame please"));
+}
+
 static void parts_give_a_secret_away(void **state)
 {
 	static const struct {
@@ -172,6 +203,7 @@ static void there_is_a_limit(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(lines_are_forgiven),
 		cmocka_unit_test(parts_give_a_secret_away),
 		cmocka_unit_test(it_is_told_what_cannot_be_found),
 		cmocka_unit_test(bytes_are_found_by_pieces),

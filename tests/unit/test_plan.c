@@ -226,6 +226,49 @@ static void test_precedence_of_users(void **state)
 	assert_string_equal(s.plan->user_origin, "--assemble-user");
 }
 
+/* An image that is built again has a user, which counts where the builder's is refused.
+ */
+static void test_kept_user(void **state)
+{
+	static const struct {
+		const char *builder, *kept, *allowed;
+		unsigned uid;       /* 0: refused */
+		const char *origin; /* or what the refusal says */
+	} cases[] = {
+		{"0", "1001:0", NULL, 1001, "USER of the image that is built again"},
+		{"", "1001:0", NULL, 1001, "USER of the image that is built again"},
+		{"nobody-there", "7", NULL, 7, "USER of the image that is built again"},
+		{"1002", "1001", NULL, 1002, "USER of the builder image"},
+		{"0", "1001", "0", 0, NULL},
+		{"1002", "1001", "1001", 1001, "USER of the image that is built again"},
+		{"0", "0", NULL, 0, "USER of the image that is built again"},
+		{"0", "root", NULL, 0, "USER of the image that is built again"},
+		{"0", "1001", "2000-", 0, "USER of the image that is built again"},
+		{"0", "", NULL, 0, "USER of the builder image"},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		CLEAN_SETUP struct setup s = {0};
+
+		setup_init(&s);
+		s2c_config_set_user(s.builder, cases[i].builder);
+		s.options.kept_user = cases[i].kept;
+		s.options.allowed_uids = cases[i].allowed;
+		if (!cases[i].uid && cases[i].origin) {
+			assert_fails(plan(&s), S2C_EDENIED, cases[i].origin);
+			continue;
+		}
+		assert_ok(plan(&s));
+		assert_int_equal(s.plan->user.uid, cases[i].uid);
+		if (cases[i].origin)
+			assert_string_equal(s.plan->user_origin, cases[i].origin);
+		/* Labels and options come first, as ever. */
+		set_user(&s, BY_LABEL, "1001");
+		assert_int_equal(plan(&s) < 0, cases[i].allowed && cases[i].uid == 0);
+		s2c_error_free(TAKE(terr));
+	}
+}
+
 static void test_allowed(void **state)
 {
 	static const struct {
@@ -703,6 +746,7 @@ int main(void)
 		cmocka_unit_test(test_bad_users),
 		cmocka_unit_test(test_no_user),
 		cmocka_unit_test(test_precedence_of_users),
+		cmocka_unit_test(test_kept_user),
 		cmocka_unit_test(test_allowed),
 		cmocka_unit_test(test_image_user),
 		cmocka_unit_test(test_env),

@@ -99,6 +99,43 @@ static void assert_file(struct s2c_source *source, const char *path, const char 
 	assert_string_equal(s2c_buf_str(&buf), text);
 }
 
+/*
+ * A directory that `make` makes and each of the scripts spoils in its own way is a source
+ * all the same: without changes, and with this commit (NULL: none) and file.
+ */
+static void assert_all_open(const struct tmp *tmp, const char *dir, const char *make,
+	const char *const *scripts, const char *message, const char *text)
+{
+	CLEAN_FREE char *path = xasprintf("%s/%s", tmp->path, dir);
+	CLEAN_FREE char *clear = xasprintf("rm -rf %s", dir);
+
+	for (; *scripts; scripts++) {
+		CLEAN_SOURCE struct s2c_source *source = NULL;
+
+		sh(tmp, clear);
+		sh(tmp, make);
+		sh(tmp, *scripts);
+		assert_ok(open_git(tmp, path, NULL, &source, &terr));
+		assert_string_equal(source->kind, "directory");
+		if (message)
+			assert_string_equal(source->info.message, message);
+		else
+			assert_string_equal(source->info.commit_id, "");
+		assert_false(source->info.dirty);
+		assert_file(source, "a", text);
+	}
+}
+
+/* No program of a hostile repository ran, wherever it would have written. */
+static void assert_not_pwned(const struct tmp *tmp)
+{
+	static const char *const places[] = {
+		"pwned", "hooks/pwned", "repo/.git/hooks/pwned"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(places); i++)
+		assert_false(tmp_has(tmp, places[i]));
+}
+
 /* What "git rev-parse" says, without line end. Caller frees. */
 static char *rev(const struct tmp *tmp, const char *name)
 {
@@ -305,22 +342,12 @@ static void test_local_odd(void **state)
 		"mkdir odd/.git; echo 0123456789012345678901234567890123456789 "
 		">odd/.git/HEAD",
 		"cp -r repo/.git odd; rm -r odd/.git/objects; mkdir odd/.git/objects",
+		NULL,
 	};
 	const struct tmp *tmp = *state;
-	CLEAN_FREE char *path = xasprintf("%s/odd", tmp->path);
 
 	sh(tmp, make_repo);
-	for (size_t i = 0; i < ARRAY_SIZE(scripts); i++) {
-		CLEAN_SOURCE struct s2c_source *source = NULL;
-
-		sh(tmp, "rm -rf odd; mkdir odd; echo 1 >odd/a");
-		sh(tmp, scripts[i]);
-		assert_ok(open_git(tmp, path, NULL, &source, &terr));
-		assert_string_equal(source->kind, "directory");
-		assert_string_equal(source->info.commit_id, "");
-		assert_false(source->info.dirty);
-		assert_file(source, "a", "1\n");
-	}
+	assert_all_open(tmp, "odd", "mkdir odd; echo 1 >odd/a", scripts, NULL, "1\n");
 }
 
 /* An index that would block whoever opens it, or that is somebody else's. */
@@ -330,20 +357,10 @@ static void test_local_index(void **state)
 		"rm repo/.git/index; mkfifo repo/.git/index",
 		"mv repo/.git/index i; ln -s ../../i repo/.git/index",
 		"rm repo/.git/index",
+		NULL,
 	};
-	const struct tmp *tmp = *state;
-	CLEAN_FREE char *path = xasprintf("%s/repo", tmp->path);
 
-	for (size_t i = 0; i < ARRAY_SIZE(scripts); i++) {
-		CLEAN_SOURCE struct s2c_source *source = NULL;
-
-		sh(tmp, "rm -rf repo");
-		sh(tmp, make_repo);
-		sh(tmp, scripts[i]);
-		assert_ok(open_git(tmp, path, NULL, &source, &terr));
-		assert_string_equal(source->info.message, "second");
-		assert_false(source->info.dirty);
-	}
+	assert_all_open(*state, "repo", make_repo, scripts, "second", "two\n");
 }
 
 /* Everything in a repository's own configuration that names a program. */
@@ -381,15 +398,11 @@ static void test_hostile_config(void **state)
 	sh(tmp, "touch -d 2001-01-01 repo/a");
 	assert_ok(open_git(tmp, path, NULL, &local, &terr));
 	assert_string_equal(local->info.message, "attributes");
-	assert_false(tmp_has(tmp, "pwned"));
-	assert_false(tmp_has(tmp, "hooks/pwned"));
-	assert_false(tmp_has(tmp, "repo/.git/hooks/pwned"));
+	assert_not_pwned(tmp);
 	assert_false(local->info.dirty);
 	assert_ok(open_git(tmp, path, "main", &checkout, &terr));
 	assert_file(checkout, "a", "two\n");
-	assert_false(tmp_has(tmp, "pwned"));
-	assert_false(tmp_has(tmp, "hooks/pwned"));
-	assert_false(tmp_has(tmp, "repo/.git/hooks/pwned"));
+	assert_not_pwned(tmp);
 	/* The configuration is as bad as it looks: git itself falls for it. */
 	sh(tmp, "cd repo; git config --unset core.worktree; git config --unset "
 		"core.fsmonitor;"
@@ -420,7 +433,7 @@ static void test_user_config(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
 		assert_int_equal(unsetenv(names[i]), 0);
 	assert_int_equal(rc, 0);
-	assert_false(tmp_has(tmp, "pwned"));
+	assert_not_pwned(tmp);
 }
 
 /* None of what they say reaches git; without them it does not matter. */
@@ -467,7 +480,7 @@ static void test_submodules(void **state)
 		without_submodules = false;
 		assert_file(source, "a", "two\n");
 		assert_int_equal(fstatat(source->fd, "m/a", &st, 0), -1);
-		assert_false(tmp_has(tmp, "pwned"));
+		assert_not_pwned(tmp);
 	}
 }
 

@@ -77,6 +77,7 @@ def rich_app(app):
     (app / ".s2i/environment").write_text("FROM_FILE=it's \"quoted\" $5\n")
     (app / ".s2iignore").write_text("*.log\n")
     (app / "a.log").write_text("ignored\n")
+    (app / ".dockerignore").write_text("*\n")
     return app
 
 
@@ -96,6 +97,7 @@ def test_same_files_as_a_build(s2c, engine, made, rich_app, tmp_path):
     theirs, ours = tree(engine, "as-dockerfile:1"), tree(engine, name)
     assert theirs == ours
     assert theirs["srv/two words & $x"][2:4] == (1001, 0) and "srv/a.log" not in theirs
+    assert "srv/.dockerignore" in theirs, "it is a file like others, for s2c and for whoever builds"
     assert not [n for n in theirs if n.startswith("tmp/")]
     theirs, ours = engine.config("as-dockerfile:1"), engine.config(name)
     for key in ("User", "Cmd", "Entrypoint", "WorkingDir"):
@@ -207,6 +209,20 @@ def test_failed_write_is_not_in_the_way(s2c, builder, app, tmp_path):
     written(s2c, app, tmp_path / "out")
 
 
+@pytest.mark.parametrize("name", [".dockerignore", ".containerignore"])
+def test_ignore_file_of_the_context(s2c, builder, app, tmp_path, name):
+    """That of the source is none; one beside the Dockerfile is somebody else's, and may break it."""
+    (app / name).write_text("*\n")
+    out = tmp_path / "out"
+    done = s2c.run("build", app, "builder/test", "--as-dockerfile", f"{out}/")
+    assert done.returncode == 0 and "warning" not in done.stderr, done.stderr
+    assert (out / "upload/src" / name).read_text() == "*\n" and not (out / name).exists()
+    (out / name).write_text("upload\n")
+    done = s2c.run("build", app, "builder/test", "--as-dockerfile", f"{out}/")
+    assert done.returncode == 0 and f"warning: '{name}' beside '{out}/' may leave out" in done.stderr
+    assert (out / name).read_text() == "upload\n"
+
+
 def test_not_into_the_source(s2c, builder, app, tmp_path):
     args = ("build", app, "builder/test", "--as-dockerfile")
     for path in (f"{app}/", app / "deeper/out/Dockerfile"):
@@ -266,6 +282,22 @@ def test_runtime_image(s2c, engine, made, app, tmp_path):
         assert found[name][1:4] == native[name], name
     assert engine.run("extended:1", "cat", "/tmp/made") == "2000\nindex.html\nsub\n"
     assert engine.config("extended:1")["User"] == "2000" and "srv/uid" not in found
+
+
+def test_platform(s2c, engine, made, app, tmp_path):
+    """Only if it was asked for, and then of every stage."""
+    made.make("builder/slim", assemble=None, user="2000")
+    assert "--platform" not in written(s2c, app, tmp_path / "out")
+    host = s2c.config("builder/test")
+    asked = f"{host['os']}/{host['architecture']}"
+    out = tmp_path / "out"
+    text = written(s2c, app, out, "--platform", asked, "--runtime-image", "builder/slim", "-a", "/srv/index.html")
+    assert re.findall(r"^FROM (.*)$", text, re.M) == [
+        f"--platform={asked} builder/test:latest AS built", f"--platform={asked} builder/slim:latest"]
+    build(engine, out, "asked:1")
+    assert "srv/index.html" in tree(engine, "asked:1")
+    s2c.fails("build", app, "builder/test", "--as-dockerfile", f"{tmp_path}/no/", "--platform", "x y", status=2,
+              match="--platform")
 
 
 # ---- what only the build sees ----

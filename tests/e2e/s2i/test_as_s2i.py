@@ -5,6 +5,7 @@ import subprocess
 import pytest
 
 from support import PROGRAM, SANITIZER, TOP, clean_env
+from test_usage import script
 
 
 class Named:
@@ -64,6 +65,10 @@ def test_rebuild_and_usage(s2i, s2c, builder, app):
     s2i.ok("build", app, "builder/test", "myapp")
     s2i.ok("rebuild", "myapp", "new", "--allow-local-source")
     assert s2i.run("usage", "builder/test").returncode == 1
+    builder.make("builder/usage", files=[script("#!/bin/sh\necho used so\n")])
+    done = s2i.ok("usage", "builder/usage", "--incremental", "--rm", "--callback-url=http://127.0.0.1:1/",
+                  "--save-temp-dir=false", "-p=never", "-l", "/tmp", "--loglevel=2")
+    assert done.stdout == "used so\n"
 
 
 def test_version_and_help(s2i, tmp_path, s2c):

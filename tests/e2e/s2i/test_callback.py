@@ -134,3 +134,18 @@ def test_triggers_call_back(s2c, builder, app, listen):
         [(_, _, body)] = listener.told
         assert json.loads(body)["success"] is (status == 0)
         assert (b'"a":"b"' in body) == (status == 0)
+
+
+def test_everywhere(place, listen):
+    """As root, as an ordinary user, in dockerd, in podman."""
+    place.make("builder/called")
+    app = place.tree("app", **{"index.html": "one\n"})
+    listener = listen()
+    place.build(app, "builder/called", "myapp", "--callback-url", listener.url, "--label", "a=b")
+    [(_, _, body)] = listener.told
+    told = json.loads(body)
+    assert told["success"] is True and told["labels"]["a"] == "b"
+    assert told["labels"].items() <= place.config("myapp")["Labels"].items()
+    place.put(app, ".s2i/bin/assemble", "#!/bin/sh\nexit 7\n", 0o755)
+    place.fails(app, "builder/called", "other", "--callback-url", listener.url, status=3, match="status 7")
+    assert listener.told[1][2] == b'{"success":false}\n' and len(listener.told) == 2

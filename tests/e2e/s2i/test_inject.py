@@ -241,3 +241,45 @@ def test_ssh_agent(native):
     assert agent.asked == [11, 13]
     assert not [e for e in native.s2c.config("out")["config"].get("Env", []) if "SSH" in e]
     assert native.s2c.names_in_layer("out") == ["srv", "srv/answers"]
+
+
+def test_lines_that_the_source_has_too(native):
+    """An .npmrc with a token in place of that of the source: what both say is no secret."""
+    plain = "registry=https://registry.example/npm/\nalways-auth=true\n"
+    token = f"//registry.example/npm/:_authToken={SECRET}\n"
+    native.write("given/.npmrc", plain + token)
+    native.write("app/.npmrc", plain)
+    inject = ("-i", f"{native.dir}/given/.npmrc:/opt/home/.npmrc")
+    ok(native.build(*inject, assemble="grep -q _authToken /opt/home/.npmrc\ncp /tmp/src/.npmrc .\n"))
+    assert "srv/.npmrc" in native.s2c.names_in_layer("out")
+    native.s2c.ok("rmi", "out")
+    denied(native.build(*inject, assemble="cp /opt/home/.npmrc .\n"), "--inject", "'/srv/.npmrc'")
+    # The same line of a file with another name, or one that is left out of the source, is not the source's.
+    (native.app / ".npmrc").rename(native.app / "npmrc")
+    denied(native.build(*inject, assemble="cp /tmp/src/npmrc .\n"), "--inject", "'/srv/npmrc'")
+    (native.app / "npmrc").rename(native.app / ".npmrc")
+    native.write("app/.s2iignore", ".npmrc\n")
+    denied(native.build(*inject, assemble="head -1 /opt/home/.npmrc > x\n"), "--inject", "'/srv/x'")
+    # A token, or a whole secret, that somebody committed is found as ever.
+    native.write("app/.s2iignore", "")
+    native.write("app/.npmrc", plain + token)
+    denied(native.build(*inject, assemble="cp /tmp/src/.npmrc .\n"), "--inject", "'/srv/.npmrc'")
+    native.write("given/word", "open sesame please\n")
+    native.write("app/word", "open sesame please\n")
+    denied(native.build("-i", f"{native.dir}/given/word:/opt/word", assemble="cp /tmp/src/word .\n"),
+           "--inject", "'/srv/word'")
+
+
+# ---- everywhere ----
+
+def test_everywhere(place):
+    """As root, as an ordinary user, in dockerd, in podman: it is seen, and is in no image."""
+    place.make("builder/inject", assemble="#!/bin/sh\ncat token; wc -c < token > /srv/count\n")
+    app = place.tree("app", **{"index.html": "one\n"})
+    token = place.put(place.base, "given/token", SECRET + "\n")
+    said = place.builds(app, "builder/inject", "myapp", "-i", f"{token}:/srv/token")
+    assert SECRET in said and place.read("myapp", "srv/count").strip() == str(len(SECRET) + 1)
+    assert "srv/token" not in place.names("myapp")
+    place.put(app, ".s2i/bin/assemble", "#!/bin/sh\ncp token /srv/leak\n", 0o755)
+    done = place.fails(app, "builder/inject", "leaky", "-i", f"{token}:/srv/token", status=4, match="--inject")
+    assert SECRET not in done.stderr and not place.has("leaky")

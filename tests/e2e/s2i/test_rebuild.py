@@ -1,5 +1,6 @@
 """s2c rebuild: an image remembers what it was built from, and is not trusted with it."""
 import json
+import re
 import subprocess
 
 import pytest
@@ -9,6 +10,7 @@ from test_build import git
 
 LOCAL = "--allow-local-source"
 BUILD = "io.openshift.s2i.build."
+TOLD = "io.s2c.build."
 
 
 @pytest.fixture
@@ -102,6 +104,77 @@ def test_context_dir(s2c, builder, app):
     assert "srv/index.html" not in s2c.names_in_layer("myapp")
 
 
+# Any user can do this.
+ANYONE = "#!/bin/sh\nid -u > /tmp/uid\necho $0 > /tmp/which\ncp /tmp/src/index.html /tmp/page\n"
+
+
+def scripts_at(directory, mark):
+    """assemble and run that leave a mark, for --scripts-url."""
+    directory.mkdir()
+    (directory / "assemble").write_text(f"#!/bin/sh\nid -u > /tmp/uid\necho {mark} $0 > /tmp/which\n")
+    (directory / "run").write_text("#!/bin/sh\necho own run\n")
+    return f"file://{directory}"
+
+
+def told(s2c, image):
+    return {k.removeprefix(TOLD): v for k, v in labels(s2c, image).items() if k.startswith(TOLD)}
+
+
+def test_options_are_kept(s2c, builder, app, tmp_path):
+    builder.make("builder/open", assemble=ANYONE)
+    url = scripts_at(tmp_path / "scripts", "mine")
+    s2c.ok("build", app, "builder/open", "myapp", "-s", url, "--assemble-user", "2000", "-d", "/opt/in")
+    assert told(s2c, "myapp") == {"scripts-url": url, "assemble-user": "2000", "destination": "/opt/in"}
+    s2c.ok("rebuild", "myapp", "again", LOCAL)
+    assert content(s2c, "again", "tmp/which") == "mine /opt/in/scripts/assemble\n"
+    assert content(s2c, "again", "tmp/uid") == "2000\n"
+    assert told(s2c, "again") == told(s2c, "myapp")
+    # What is given wins, and "" is nothing.
+    s2c.ok("rebuild", "again", "new", LOCAL, "-s", scripts_at(tmp_path / "other", "theirs"), "--assemble-user=", "-d", "")
+    assert content(s2c, "new", "tmp/which") == "theirs /tmp/scripts/assemble\n"
+    assert content(s2c, "new", "tmp/uid") == "1001\n" and set(told(s2c, "new")) == {"scripts-url"}
+    s2c.ok("rebuild", "again", "none", LOCAL, "--builder", "builder/open")
+    assert told(s2c, "none") == {}, "what was said of one builder image is nothing to another"
+    assert content(s2c, "none", "tmp/which") == "/usr/libexec/s2i/assemble\n"
+
+
+def test_runtime_image_is_kept(s2c, builder, app):
+    builder.make("builder/slim", assemble=None, user="0")
+    s2c.ok("build", app, "builder/test", "myapp", "--runtime-image", "builder/slim", "-a", "/srv/index.html:a",
+           "-a", "/srv/sub;/srv/uid:b", "--assemble-runtime-user", "2000")
+    assert told(s2c, "myapp") == {"runtime-image": "builder/slim", "assemble-runtime-user": "2000",
+                                  "runtime-artifacts": "/srv/index.html:a;/srv/sub;/srv/uid:b"}
+    s2c.ok("rebuild", "myapp", "again", LOCAL)
+    names = {"srv/a/index.html", "srv/sub/data", "srv/b/uid"}
+    assert names <= set(s2c.names_in_layer("again")) and told(s2c, "again") == told(s2c, "myapp")
+    assert s2c.config("again")["config"]["User"] == "2000:2000"
+    s2c.ok("rebuild", "myapp", "whole", LOCAL, "--runtime-image=")
+    assert "srv/index.html" in s2c.names_in_layer("whole") and told(s2c, "whole") == {}
+
+
+def test_what_the_builder_was_told(s2c, builder, app, tmp_path):
+    """An image that was built, as a builder image: its own build is not that of the next one."""
+    s2c.ok("build", app, "builder/test", "base", "--context-dir", "sub", "--assemble-user", "1001:0")
+    s2c.ok("build", app, "base", "upper")
+    found = labels(s2c, "upper")
+    assert found[BUILD + "source-context-dir"] == "" and found[TOLD + "assemble-user"] == ""
+    s2c.ok("rebuild", "upper", LOCAL)
+    assert content(s2c, "upper") == "hello\n"
+
+
+def test_user_of_images_of_s2i(s2c, builder, app):
+    """They do not say who assembled, but where the builder image has no USER the image has got that one."""
+    builder.make("builder/rooted", user="0")
+    for user, status in (("1001:0", 0), ("0", 4), ("root", 4), ("", 4)):
+        builder.make("old/app", f"LABEL {BUILD}image=builder/rooted", f"LABEL {BUILD}source-location={app}", user=user)
+        if status:
+            s2c.fails("rebuild", "old/app", "new", LOCAL, status=status, match="USER of the .*image")
+            continue
+        s2c.ok("rebuild", "old/app", "new", LOCAL)
+        assert content(s2c, "new", "srv/uid") == "1001\n" and s2c.config("new")["config"]["User"] == "1001:0"
+    s2c.fails("rebuild", "new", "newer", LOCAL, "-u", "2000-", status=4, match="USER of the image that is built again")
+
+
 @pytest.mark.parametrize("ref", ["v1", "main", "id", None])
 def test_refs(s2c, builder, repo, ref):
     """What was built: a tag and a commit stay what they are, a branch goes on."""
@@ -165,6 +238,30 @@ def test_hostile_labels(s2c, builder, repo, key, value, match):
     s2c.fails("rebuild", "evil/app", "out", LOCAL, status=4, match=match)
 
 
+@pytest.mark.parametrize("key,value,match", [
+    ("scripts-url", "-x", "begins with '-'"), ("scripts-url", "a\tb", "control characters"),
+    ("scripts-url", "file:///etc", "must not.*--scripts-url"), ("scripts-url", "http://127.0.0.1:1/x", "address of this host"),
+    ("scripts-url", "http://169.254.169.254/x", "address of this host"), ("assemble-user", "0", "user 0"),
+    ("assemble-user", "sneaky", "user 0"), ("assemble-user", "-1", "begins with '-'"),
+    ("runtime-image", "-x", "begins with '-'"), ("destination", "x" * 4097, "4097 bytes")])
+def test_hostile_options(s2c, builder, repo, key, value, match):
+    """Whoever made the image does not get more than who makes a builder image."""
+    url = f"file://{repo}"
+    builder.make("evil/app", f"LABEL {BUILD}image=builder/test", f"LABEL {BUILD}source-location={url}",
+                 f"LABEL {TOLD}{key}='{value}'")
+    done = s2c.run("rebuild", "evil/app", "out", "--source", url)
+    assert done.returncode == 4 and re.search(match, done.stderr), done.stderr
+    assert "out" not in s2c.ok("images")
+
+
+def test_artifacts_of_a_label_stay_in_the_build(s2c, builder, app):
+    builder.make("builder/slim", assemble=None, user="2000")
+    for value in ("/srv/index.html:../../x", "srv"):
+        builder.make("evil/app", f"LABEL {BUILD}image=builder/test", f"LABEL {TOLD}runtime-image=builder/slim",
+                     f"LABEL {TOLD}runtime-artifacts={value}")
+        s2c.fails("rebuild", "evil/app", "out", "--source", app, status=2, match="--runtime-artifact")
+
+
 @pytest.mark.parametrize("source", ["ext::sh -c touch% /tmp/x", "ssh://-oProxyCommand=x/y", "https://h/a%0ab", "-"])
 def test_hostile_sources(s2c, builder, source):
     remembers(builder)
@@ -221,10 +318,11 @@ def test_in_engines(s2c, engine, made, app):
 
 def test_everywhere(place):
     """As root, as an ordinary user, in dockerd, in podman."""
-    place.make("builder/again")
+    place.make("builder/again", assemble=ANYONE)
     app = place.tree("app", **{"index.html": "one\n"})
-    place.build(app, "builder/again", "againapp", "-e", "KEPT=1", "--label", "a=b")
+    place.build(app, "builder/again", "againapp", "-e", "KEPT=1", "--label", "a=b", "--assemble-user", "2000")
     place.put(app, "index.html", "two\n")
     place.s2c.ok("rebuild", "againapp", LOCAL, *place.flags)
-    assert place.read("againapp", "srv/index.html") == "two\n"
+    assert place.read("againapp", "tmp/page") == "two\n"
     assert "KEPT=1" in place.config("againapp")["Env"]
+    assert place.read("againapp", "tmp/uid") == "2000\n"

@@ -1,6 +1,7 @@
 """s2c usage: the builder image's own words, and nothing else."""
 import io
 import re
+import socket
 import tarfile
 
 import pytest
@@ -57,6 +58,31 @@ def test_failures(s2c, builder):
     s2c.fails("usage", "builder/bare", status=1, match="no usage script: the builder image")
 
 
+def test_flags_of_s2i(s2c, builder):
+    """Its command takes all that its others take, and has no use for some."""
+    builder.make("builder/usage", files=[script()])
+    said = "usage: 1001 /srv "
+    with socket.create_server(("127.0.0.1", 0)) as nobody:
+        nobody.settimeout(0)
+        url = f"http://127.0.0.1:{nobody.getsockname()[1]}/"
+        assert s2c.ok("usage", "--incremental", "--rm=true", "--callback-url", url, "--incremental-pull-policy=always",
+                      "--runtime-pull-policy", "never", "--save-temp-dir=false", "builder/usage") == said
+        with pytest.raises(BlockingIOError):
+            nobody.accept()
+    assert not list(s2c.root.glob("saved/*"))
+    s2c.fails("usage", "--runtime-pull-policy=sometimes", "builder/usage", status=2, match="runtime-pull-policy")
+
+
+def test_work_directory_is_kept(s2c, builder):
+    builder.make("builder/usage", files=[script()])
+    done = s2c.run("usage", "--save-temp-dir", "builder/usage")
+    assert done.returncode == 0 and done.stdout == "usage: 1001 /srv \n"
+    [kept] = s2c.root.glob("saved/*")
+    assert f"the work directory is kept: '{kept}'" in done.stderr
+    s2c.ok("prune")
+    assert not kept.exists()
+
+
 @pytest.mark.parametrize("option", ["--push", "--tag=x", "--label=a=b", "--ref=x"])
 def test_options_of_builds(s2c, option):
     s2c.fails("usage", option, "builder/test", status=2, match="unknown option")
@@ -66,7 +92,8 @@ def test_every_option_is_there(s2c):
     """Its table is taken from that of build by names."""
     words = set(re.findall(r"--([a-z][a-z-]+)", s2c.ok("usage", "--help").split("Options of all")[0]))
     assert {"env", "scripts-url", "pull-policy", "engine", "registry-mirror", "platform"} <= words
-    assert len(words) >= 28
+    assert {"incremental", "rm", "callback-url", "save-temp-dir"} <= words
+    assert len(words) >= 34
 
 
 def test_in_engines(s2c, engine, made, tmp_path):

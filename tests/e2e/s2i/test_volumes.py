@@ -104,3 +104,19 @@ def test_hostile_labels(native, label):
     native.make("true\n", f"LABEL io.s2c.cache-mounts={label}")
     native.s2c.fails("build", native.app, "builder/test", status=2, match="io.s2c.cache-mounts")
     assert native.s2c.ok("build", native.app, "builder/test", "--no-cache-mounts")
+
+
+def test_save_artifacts_has_them_too(place):
+    """As with S2I, in all four places; and nothing of them is in the image."""
+    place.make("builder/vol", assemble="#!/bin/sh\ncp /tmp/artifacts/saved /srv/saved 2>/dev/null || echo none > /srv/saved\n")
+    app = place.tree("app", **{"index.html": "one\n"})
+    place.put(app, ".s2i/bin/save-artifacts",
+              "#!/bin/sh\ncd /tmp && cat /opt/shown/file > saved && { echo x > /opt/shown/x; } 2>/dev/null; "
+              "tar -cf - saved\n", 0o755)
+    shown = place.put(place.base, "shown/file", "of the host\n").parent
+    words = (app, "builder/vol", "myapp", "--incremental", "-v", f"{shown}:/opt/shown:ro")
+    place.build(*words)
+    assert place.read("myapp", "srv/saved") == "none\n"
+    place.build(*words)
+    assert place.read("myapp", "srv/saved") == "of the host\n" and not (shown / "x").exists()
+    assert "opt/shown/file" not in place.names("myapp")
