@@ -628,6 +628,8 @@ static int do_copy(void *self, const struct s2c_eval_copy *copy, struct s2c_erro
 		return s2c_onbuild_copy(&s->o, copy, err);
 	if (s2c_onbuild_copy_owner(&s->o, copy, &owner, err))
 		return -1;
+	/* What comes out of an image has an owner there already. */
+	owner.kept = !copy->owner;
 	return copy_from_stage(s, copy, &owner, err);
 }
 

@@ -21,15 +21,29 @@ static const struct s2c_option own[] = {
 		"the Dockerfile (default: CONTEXT/Dockerfile)", NULL},
 	{"build-arg", 0, S2C_OPT_LIST, ARG(build_args), "NAME[=VALUE]",
 		"value of an ARG; without VALUE that of the environment", NULL},
+	/* What means the same to build, but is said of other things there. */
+	{"allowed-uids", 'u', S2C_OPT_STR, ARG(build.o.allowed_uids), "RANGES",
+		"user ids that a RUN may have, such as 1001,2000- (default: 1-)", NULL},
+	{"pull-policy", 'p', S2C_OPT_STR, ARG(build.pull_policy), "POLICY",
+		"when to pull the images of FROM", "always|if-not-present|never"},
+	{"platform", 0, S2C_OPT_STR, ARG(build.o.platform), "OS/ARCH[/VARIANT]",
+		"which image of an index, where FROM does not say it (default: this "
+		"host's)",
+		NULL},
+	{"secret", 0, S2C_OPT_LIST, ARG(build.secrets), "id=NAME,src=FILE",
+		"a secret for the RUNs that mount NAME; or id=NAME,env=VARIABLE", NULL},
+	{"ssh", 0, S2C_OPT_STR, ARG(build.o.ssh), "AGENT",
+		"the SSH agent for the RUNs that mount it: default for that of "
+		"SSH_AUTH_SOCK, or a socket",
+		NULL},
+	{"engine", 0, S2C_OPT_STR, ARG(build.o.engine), "ENGINE",
+		"refused, as engines build Dockerfiles by themselves; '' if S2C_ENGINE "
+		"is set",
+		NULL},
 };
 
 /* Of the options of build: what does not ask for a builder image or its scripts. */
 static const char *const names[] = {
-	"allowed-uids",
-	"pull-policy",
-	"platform",
-	"secret",
-	"ssh",
 	"network",
 	"add-host",
 	"memory",
@@ -37,7 +51,6 @@ static const char *const names[] = {
 	"pids-limit",
 	"timeout",
 	"oci-runtime",
-	"engine",
 	"ca-bundle",
 	"compression",
 	"output",
@@ -49,7 +62,6 @@ static const char *const names[] = {
 	"iidfile",
 	"digest-file",
 	"metadata-file",
-	"save-temp-dir",
 	"tls-verify",
 	"ca-file",
 	"cert-dir",

@@ -209,6 +209,33 @@ static int go_below(struct s2c_native_container *c, const char *resolved, int *d
 	return 0;
 }
 
+/* Makes the directories that a path lacks; as all that is new they are the owner's. */
+static int make_way(int view, const char *resolved, const struct s2c_extract_opts *opts,
+	struct s2c_error **err)
+{
+	CLEAN_FREE char *path = xstrdup(resolved);
+
+	for (char *end = path; end; ) {
+		CLEAN_FD int dir = -1;
+		struct stat st;
+
+		end = strchr(end + 1, '/');
+		if (end)
+			*end = '\0';
+		if (fstatat(view, path + 1, &st, AT_SYMLINK_NOFOLLOW) < 0) {
+			if (s2c_fs_mkdir_in(view, path, 0755, &dir, err) < 0)
+				return -1;
+			if (!opts->no_owner && fchownat(dir, "", opts->uid, opts->gid,
+							 AT_EMPTY_PATH) < 0)
+				return s2c_fail_errno(err, errno,
+					"cannot set the owner of '%s'", path);
+		}
+		if (end)
+			*end = '/';
+	}
+	return 0;
+}
+
 int s2c_native_copy_in(struct s2c_ctx *ctx, struct s2c_container *container,
 	const char *path, struct s2c_entries *entries, const struct s2c_owner *owner,
 	struct s2c_error **err)
@@ -216,7 +243,7 @@ int s2c_native_copy_in(struct s2c_ctx *ctx, struct s2c_container *container,
 	struct s2c_native_container *c = s2c_native_container_of(container);
 	bool single = c->native->userns.kind == S2C_USERNS_SINGLE;
 	struct s2c_extract_opts opts = {
-		.force_owner = !single,
+		.force_owner = !single && !(owner && owner->kept),
 		.uid = owner ? owner->uid : c->uid,
 		.gid = owner ? owner->gid : c->gid,
 		.no_owner = single,
@@ -238,11 +265,10 @@ int s2c_native_copy_in(struct s2c_ctx *ctx, struct s2c_container *container,
 			"'%s' leads to '%s' in the image, which the container mounts "
 			"over: choose another directory (--destination)",
 			path, resolved);
+	if (!exists && make_way(view, resolved, &opts, err) < 0)
+		return s2c_wrap(err, "cannot make '%s' in the container", path);
 	if (s2c_fs_mkdir_in(view, resolved, 0755, &dir, err) < 0)
 		return s2c_wrap(err, "cannot make '%s' in the container", path);
-	if (!exists && !single &&
-		fchownat(dir, "", opts.uid, opts.gid, AT_EMPTY_PATH) < 0)
-		return s2c_fail_errno(err, errno, "cannot set the owner of '%s'", path);
 	if (!exists && go_below(c, resolved, &dir, err) < 0)
 		return -1;
 	/* An entry for the root sets what an O_PATH descriptor cannot. */

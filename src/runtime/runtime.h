@@ -155,6 +155,9 @@ S2C_CHECK int s2c_container_copy_in(struct s2c_ctx *ctx, struct s2c_container *c
  */
 struct s2c_owner {
 	uint32_t uid, gid;
+	/* Entries keep the owners that they have, and the two are for directories on the
+	 * way. Native only. */
+	bool kept;
 };
 S2C_CHECK int s2c_container_copy_as(struct s2c_ctx *ctx, struct s2c_container *container,
 	const char *path, struct s2c_entries *entries, const struct s2c_owner *owner,
