@@ -76,7 +76,8 @@ void s2c_build_job_release(struct s2c_build_job *job)
 /* ---- the phases ---- */
 
 /* What of the options a phase works on, for people. */
-static const char *subject(const struct s2c_build_job *job, const struct s2c_build_phase *phase)
+static const char *subject(
+	const struct s2c_build_job *job, const struct s2c_build_phase *phase)
 {
 	return phase->run == s2c_build_open_source ? job->options->source
 						   : job->options->builder;
@@ -147,8 +148,8 @@ void s2c_build_stage(
 	s2c_ctx_stage(ctx, found);
 }
 
-static int run_phase(
-	struct s2c_build_job *job, const struct s2c_build_phase *phase, struct s2c_error **err)
+static int run_phase(struct s2c_build_job *job, const struct s2c_build_phase *phase,
+	struct s2c_error **err)
 {
 	int64_t started = s2c_now_ms();
 	int rc;
@@ -173,8 +174,8 @@ static int run_phase(
 	return rc;
 }
 
-int s2c_build_run_phases(struct s2c_build_job *job, const struct s2c_build_phase *phases, size_t n,
-	struct s2c_error **err)
+int s2c_build_run_phases(struct s2c_build_job *job, const struct s2c_build_phase *phases,
+	size_t n, struct s2c_error **err)
 {
 	job->timings = s2c_json_new_object();
 	for (size_t i = 0; i < n; i++)

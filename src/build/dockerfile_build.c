@@ -44,9 +44,10 @@ struct stage {
 	struct building *build;
 	size_t number;
 	const struct s2c_stage_text *text;
-	struct s2c_build_job job; /* borrows of the build's but for builder, plan, users */
+	struct s2c_build_job
+		job; /* borrows of the build's but for builder, plan, users */
 	struct run *runs;
-	size_t n_runs, done; /* of those, when carried out */
+	size_t n_runs, done;   /* of those, when carried out */
 	struct s2c_strv texts; /* of instructions: history names them */
 };
 
@@ -197,8 +198,7 @@ static int open_context(struct building *b, struct s2c_error **err)
 			path);
 	for (size_t i = 0; i < ARRAY_SIZE(members); i++)
 		set_text(members[i], i ? "" : absolute);
-	if (s2c_fs_open(
-		    AT_FDCWD, absolute, O_RDONLY | O_DIRECTORY, 0, &context->fd, err))
+	if (s2c_fs_open(AT_FDCWD, absolute, O_RDONLY | O_DIRECTORY, 0, &context->fd, err))
 		return s2c_wrap(err, "context '%s'", path);
 	b->job.source = TAKE(context);
 	return 0;
@@ -237,8 +237,7 @@ static int read_text(struct building *b, struct s2c_buf *text, struct s2c_error 
 static int read_file(struct s2c_build_job *job, struct s2c_error **err)
 {
 	struct building *b = building_of(job);
-	/* One byte more than it may have, so that this is said. */
-	CLEAN_BUF struct s2c_buf text = S2C_BUF_INIT(S2C_DOCKERFILE_MAX + 1);
+	CLEAN_BUF struct s2c_buf text = S2C_BUF_INIT(S2C_DOCKERFILE_MAX);
 
 	if (open_context(b, err) || read_ignore(b, err))
 		return -1;
@@ -319,8 +318,7 @@ static int begin_stage(struct stage *s, struct s2c_error **err)
 	};
 	s->o = (struct s2c_onbuild){.job = &s->job};
 	if (s2c_plan_check_options(of->options, s->job.plan, err) || find_image(s, err) ||
-		s2c_users_read(
-			of->ctx, of->runtime, s->job.builder, &s->job.users, err))
+		s2c_users_read(of->ctx, of->runtime, s->job.builder, &s->job.users, err))
 		return -1;
 	s->job.plan->config = s2c_config_copy(s->job.builder->config);
 	return 0;
@@ -413,8 +411,8 @@ static int plan_agent(struct stage *s, struct run *run, const struct s2c_run_mou
 	return 0;
 }
 
-static void plan_cache(struct stage *s, struct run *run, const struct s2c_run_mount *m,
-	const char *path)
+static void plan_cache(
+	struct stage *s, struct run *run, const struct s2c_run_mount *m, const char *path)
 {
 	char *key = s2c_build_cache_key(
 		m->id, s->job.builder->name, run->owner.uid, run->owner.gid);
@@ -456,8 +454,8 @@ static int plan_mount(struct stage *s, struct run *run, const struct s2c_run_mou
 	return 0;
 }
 
-static int allow_user(struct stage *s, const char *spec, struct s2c_user *out,
-	struct s2c_error **err)
+static int allow_user(
+	struct stage *s, const char *spec, struct s2c_user *out, struct s2c_error **err)
 {
 	if (s2c_onbuild_resolve_user(&s->o, spec, out, err))
 		return -1;
@@ -480,9 +478,8 @@ static int try_run(void *self, const struct s2c_eval_run *run, struct s2c_error 
 	planned = &s->runs[s->n_runs++];
 	*planned = (struct run){
 		.owner = {user.uid, user.gid},
-		.mounts = run->n_mounts
-				  ? xcalloc(run->n_mounts, sizeof(*planned->mounts))
-				  : NULL,
+		.mounts = run->n_mounts ? xcalloc(run->n_mounts, sizeof(*planned->mounts))
+					: NULL,
 	};
 	for (size_t i = 0; i < run->n_mounts; i++)
 		if (plan_mount(s, planned, &run->mounts[i], run->cwd, err))
@@ -652,14 +649,12 @@ static int do_stage(struct stage *s, struct s2c_error **err)
 	if (begin_ops(s, &ops, err))
 		return -1;
 	note(s, xasprintf("FROM %s%s%s", s->job.builder->name,
-			s->text->name ? " AS " : "",
-			s->text->name ? s->text->name : ""));
+			s->text->name ? " AS " : "", s->text->name ? s->text->name : ""));
 	for (size_t i = 0; i < s->text->n; i++) {
 		const struct s2c_instruction *item = &s->text->items[i];
 
 		look_ahead(s);
-		note(s, xasprintf("%s %s", s2c_instruction_name(item->kind),
-				item->rest));
+		note(s, xasprintf("%s %s", s2c_instruction_name(item->kind), item->rest));
 		if (apply(s, item, err))
 			return -1;
 		s->done += item->kind == S2C_INSTRUCTION_RUN;

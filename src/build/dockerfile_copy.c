@@ -128,8 +128,8 @@ static int split(const char *pattern, const char *what, struct s2c_strv *parts,
 		size_t n = strcspn(p, "/");
 
 		if (n == 2 && p[0] == '.' && p[1] == '.')
-			return s2c_fail(err, S2C_EINVAL,
-				"'%.200s' leads out of the %s", pattern, what);
+			return s2c_fail(err, S2C_EINVAL, "'%.200s' leads out of the %s",
+				pattern, what);
 		if (n && !(n == 1 && *p == '.'))
 			s2c_strv_add_take(parts, xstrndup(p, n));
 		p += n + (p[n] == '/');

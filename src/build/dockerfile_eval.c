@@ -152,8 +152,8 @@ static int eval_label(const struct step *s, struct s2c_error **err)
  * The value that ARG gives a name: from outside, its default, or what an ARG of before
  * the first FROM has; NULL: none. Borrowed. `text` is NULL without a default.
  */
-static const char *arg_value(const struct s2c_eval *eval, const char *name,
-	const char *text)
+static const char *arg_value(
+	const struct s2c_eval *eval, const char *name, const char *text)
 {
 	const char *given = eval->given ? s2c_env_get(eval->given, name) : NULL;
 

@@ -56,8 +56,8 @@ static int write_tar(struct s2c_ctx *ctx, const struct s2c_from *how, const char
 }
 
 /* The first entry of a tar: what it is, and for a link where that leads. */
-static int look(struct s2c_ctx *ctx, struct taken *taken, char **out_link,
-	struct s2c_error **err)
+static int look(
+	struct s2c_ctx *ctx, struct taken *taken, char **out_link, struct s2c_error **err)
 {
 	CLEAN_ENTRIES struct s2c_entries *entries = s2c_artifacts_entries(taken->file);
 	const struct s2c_entry *entry;

@@ -17,8 +17,7 @@ struct s2c_from {
 };
 
 /* S2C_EUNSUPPORTED for patterns and for all of a stage. Pure. */
-S2C_CHECK int s2c_from_check(
-	const struct s2c_eval_copy *copy, struct s2c_error **err);
+S2C_CHECK int s2c_from_check(const struct s2c_eval_copy *copy, struct s2c_error **err);
 
 /* S2C_ENOENT for what is not there, S2C_EINVAL when several sources need a directory. */
 S2C_CHECK int s2c_from_copy(struct s2c_ctx *ctx, const struct s2c_from *how,

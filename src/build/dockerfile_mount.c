@@ -91,8 +91,7 @@ static int set_text(char **slot, const char *value, struct s2c_error **err)
 	return 0;
 }
 
-static int set_id(
-	struct s2c_run_mount *m, const char *value, struct s2c_error **err)
+static int set_id(struct s2c_run_mount *m, const char *value, struct s2c_error **err)
 {
 	if (set_text(&m->id, value, err) < 0)
 		return -1;
@@ -102,8 +101,7 @@ static int set_id(
 	return s2c_mount_id_check(m->id, err);
 }
 
-static int set_target(
-	struct s2c_run_mount *m, const char *value, struct s2c_error **err)
+static int set_target(struct s2c_run_mount *m, const char *value, struct s2c_error **err)
 {
 	return set_text(&m->target, value, err);
 }
@@ -112,8 +110,8 @@ static int set_required(
 	struct s2c_run_mount *m, const char *value, struct s2c_error **err)
 {
 	if (!kinds[m->kind].can_be_required)
-		return s2c_fail(err, S2C_EINVAL, "it is not for type=%s",
-			kinds[m->kind].name);
+		return s2c_fail(
+			err, S2C_EINVAL, "it is not for type=%s", kinds[m->kind].name);
 	/* As docker has it: the name alone means that it is. */
 	m->required = !value || streq(value, "true") || streq(value, "1");
 	if (m->required || streq(value, "false") || streq(value, "0"))
@@ -121,8 +119,7 @@ static int set_required(
 	return s2c_fail(err, S2C_EINVAL, "it takes true or false, not '%.100s'", value);
 }
 
-static int set_uid(
-	struct s2c_run_mount *m, const char *value, struct s2c_error **err)
+static int set_uid(struct s2c_run_mount *m, const char *value, struct s2c_error **err)
 {
 	struct s2c_user user;
 
@@ -135,8 +132,7 @@ static int set_uid(
 	return 0;
 }
 
-static int set_mode(
-	struct s2c_run_mount *m, const char *value, struct s2c_error **err)
+static int set_mode(struct s2c_run_mount *m, const char *value, struct s2c_error **err)
 {
 	const char *is = kinds[m->kind].mode;
 
@@ -157,8 +153,7 @@ static int skip(struct s2c_run_mount *m, const char *value, struct s2c_error **e
 
 static const struct {
 	const char *name;
-	int (*set)(
-		struct s2c_run_mount *m, const char *value, struct s2c_error **err);
+	int (*set)(struct s2c_run_mount *m, const char *value, struct s2c_error **err);
 } fields[] = {
 	{"type", skip},
 	{"id", set_id},
@@ -180,16 +175,16 @@ static int set_field(struct s2c_run_mount *m, const char *name, const char *valu
 			return s2c_wrap(err, "'%s'", name);
 		return 0;
 	}
-	return s2c_fail(err, S2C_EUNSUPPORTED,
-		"'%.100s' is not supported: take it off", name);
+	return s2c_fail(
+		err, S2C_EUNSUPPORTED, "'%.100s' is not supported: take it off", name);
 }
 
 /* What was left out. */
 static int settle(struct s2c_run_mount *m, struct s2c_error **err)
 {
 	if (kinds[m->kind].needs_target && !m->target)
-		return s2c_fail(err, S2C_EINVAL, "type=%s needs a target",
-			kinds[m->kind].name);
+		return s2c_fail(
+			err, S2C_EINVAL, "type=%s needs a target", kinds[m->kind].name);
 	if (m->id)
 		return 0;
 	if (m->kind == S2C_RUN_SECRET)
@@ -204,8 +199,8 @@ int s2c_run_mounts_add(
 	CLEAN(mount_release) struct s2c_run_mount m = {.id = NULL};
 
 	if (mounts->n == S2C_RUN_MOUNTS_MAX)
-		return s2c_fail(err, S2C_ELIMIT, "more than %d mounts",
-			S2C_RUN_MOUNTS_MAX);
+		return s2c_fail(
+			err, S2C_ELIMIT, "more than %d mounts", S2C_RUN_MOUNTS_MAX);
 	for (const char *p = text; *p; p++)
 		if (iscntrl((unsigned char)*p) || *p == '"')
 			return s2c_fail(err, S2C_EINVAL,

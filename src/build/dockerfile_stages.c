@@ -42,8 +42,8 @@ static const struct s2c_stage_text *named(
 }
 
 /* A letter, then what docker allows. */
-static int check_name(const struct s2c_stages *stages, const char *name,
-	struct s2c_error **err)
+static int check_name(
+	const struct s2c_stages *stages, const char *name, struct s2c_error **err)
 {
 	bool fine = islower((unsigned char)*name) && strlen(name) <= S2C_STAGE_NAME_MAX;
 
@@ -56,8 +56,7 @@ static int check_name(const struct s2c_stages *stages, const char *name,
 			"letters, digits and -_.",
 			name);
 	if (named(stages, stages->n, name))
-		return s2c_fail(
-			err, S2C_EINVAL, "there is a stage '%s' already", name);
+		return s2c_fail(err, S2C_EINVAL, "there is a stage '%s' already", name);
 	return 0;
 }
 
@@ -72,8 +71,7 @@ int s2c_stages_find(const struct s2c_stages *stages, size_t of, const char *text
 		return 0;
 	}
 	/* Three digits are more than there can be stages. */
-	if (digits && digits <= 3 && !text[digits] &&
-		strtoul(text, NULL, 10) < of) {
+	if (digits && digits <= 3 && !text[digits] && strtoul(text, NULL, 10) < of) {
 		*out = strtoul(text, NULL, 10);
 		return 0;
 	}
@@ -85,8 +83,7 @@ int s2c_stages_find(const struct s2c_stages *stages, size_t of, const char *text
 
 /* ---- FROM ---- */
 
-static int check_image(
-	const struct reading *r, const char *image, struct s2c_error **err)
+static int check_image(const struct reading *r, const char *image, struct s2c_error **err)
 {
 	if (!*image)
 		return s2c_fail(err, S2C_EINVAL,
@@ -137,8 +134,8 @@ static int read_from(const struct reading *r, const struct s2c_instruction *item
 {
 	static const char *const flags[] = {"platform", NULL};
 	struct s2c_stages *out = r->out;
-	CLEAN(stage_release) struct s2c_stage_text stage = {
-		.line = item->line, .items = item + 1};
+	CLEAN(stage_release)
+	struct s2c_stage_text stage = {.line = item->line, .items = item + 1};
 	const struct s2c_words words = {
 		.args = &out->before_from, .escape = r->file->escape};
 	const char *platform = s2c_instruction_flag(item, "platform");
@@ -146,8 +143,7 @@ static int read_from(const struct reading *r, const struct s2c_instruction *item
 	if (out->n == S2C_STAGES_MAX)
 		return s2c_fail(err, S2C_ELIMIT, "more than %d stages", S2C_STAGES_MAX);
 	if (s2c_instruction_check_flags(item, flags, err) < 0 ||
-		(platform &&
-			s2c_words_one(&words, platform, &stage.platform, err) < 0) ||
+		(platform && s2c_words_one(&words, platform, &stage.platform, err) < 0) ||
 		read_words(r, &words, item, &stage, err) < 0)
 		return -1;
 	out->items = xreallocarray(out->items, out->n + 1, sizeof(*out->items));

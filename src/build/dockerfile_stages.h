@@ -13,10 +13,10 @@
 #define S2C_STAGE_NAME_MAX 128 /* bytes */
 
 struct s2c_stage_text {
-	char *image;    /* of FROM, with its variables put in */
-	char *platform; /* of --platform; NULL: none */
-	char *name;     /* of AS, in lower case; NULL: none */
-	unsigned line;  /* of FROM */
+	char *image;                         /* of FROM, with its variables put in */
+	char *platform;                      /* of --platform; NULL: none */
+	char *name;                          /* of AS, in lower case; NULL: none */
+	unsigned line;                       /* of FROM */
 	const struct s2c_instruction *items; /* behind FROM; of the file, borrowed */
 	size_t n;
 };

@@ -47,8 +47,8 @@ struct s2c_dockerfile_stage {
 	const char *script; /* absolute path in the image; NULL: nothing runs */
 	bool optional;      /* the script may be missing */
 	bool copies_script; /* upload/scripts goes to scripts_dir first */
-	/* Absolute paths that the script leaves behind and the image shall not have; NULL:
-	 * none. */
+	/* Absolute paths that the script leaves behind and the image shall not have;
+	 * NULL: none. */
 	const struct s2c_strv *excludes;
 };
 

@@ -214,9 +214,8 @@ static int place_one(struct s2c_build_mounts *m, size_t i,
 		mount->name = slash ? slash + 1 : spec->from;
 	}
 	if (spec->kind == S2C_SPEC_CACHE) {
-		mount->key = keep(m,
-			s2c_build_cache_key(spec->from, place->builder_name,
-				plan->user.uid, plan->user.gid));
+		mount->key = keep(m, s2c_build_cache_key(spec->from, place->builder_name,
+					     plan->user.uid, plan->user.gid));
 		mount->about = spec->from;
 	}
 	if (spec->kind == S2C_SPEC_AGENT)

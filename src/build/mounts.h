@@ -42,7 +42,8 @@ S2C_CHECK int s2c_build_mounts_read(struct s2c_ctx *ctx, struct s2c_build_mounts
 void s2c_build_mounts_volumes(
 	const struct s2c_build_mounts *mounts, struct s2c_strv *out);
 
-/* The lines for /etc/hosts, which need no place; s2c_build_mounts_place() has them too. */
+/* The lines for /etc/hosts, which need no place; s2c_build_mounts_place() has them too.
+ */
 void s2c_build_mounts_hosts(struct s2c_build_mounts *mounts);
 
 /*

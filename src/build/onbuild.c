@@ -263,8 +263,7 @@ static void environment(const struct s2c_onbuild *o, const struct s2c_eval_run *
 	}
 }
 
-int s2c_onbuild_do_run(
-	void *self, const struct s2c_eval_run *run, struct s2c_error **err)
+int s2c_onbuild_do_run(void *self, const struct s2c_eval_run *run, struct s2c_error **err)
 {
 	struct s2c_onbuild *o = self;
 	CLEAN_STRV struct s2c_strv env = S2C_STRV_INIT;

@@ -23,9 +23,9 @@ struct s2c_onbuild {
 	/* Who will run next, as far as that is known; NULL: most likely the user in force
 	 */
 	const struct s2c_owner *ahead;
-	bool ran;                        /* something has run in it */
-	bool user_set;                   /* by a trigger */
-	const char *doing;               /* text of the trigger */
+	bool ran;          /* something has run in it */
+	bool user_set;     /* by a trigger */
+	const char *doing; /* text of the trigger */
 	const char *begun; /* of the one that the container was made for: its history */
 };
 
@@ -52,8 +52,8 @@ S2C_CHECK int s2c_onbuild_do_run(
 S2C_CHECK int s2c_onbuild_allow_user(const struct s2c_onbuild *o, uint32_t uid,
 	const char *remedy, struct s2c_error **err);
 /* Ready for `ops`; options were checked. */
-S2C_CHECK int s2c_onbuild_begin(struct s2c_onbuild *o, const struct s2c_eval_ops *ops,
-	struct s2c_error **err);
+S2C_CHECK int s2c_onbuild_begin(
+	struct s2c_onbuild *o, const struct s2c_eval_ops *ops, struct s2c_error **err);
 void s2c_onbuild_release(struct s2c_onbuild *o);
 /* Applies an instruction that no trigger has. */
 S2C_CHECK int s2c_onbuild_apply(

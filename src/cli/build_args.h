@@ -37,9 +37,9 @@ struct s2c_build_args {
 /* The options of s2c build, for a struct s2c_build_args. */
 extern const struct s2c_option s2c_build_option_table[];
 
-/* Copies the rows of these names to `out`, which has room for n and stays zeroed behind. */
-void s2c_build_options_named(
-	const char *const *names, size_t n, struct s2c_option *out);
+/* Copies the rows of these names to `out`, which has room for n and stays zeroed behind.
+ */
+void s2c_build_options_named(const char *const *names, size_t n, struct s2c_option *out);
 
 /*
  * Brings what was parsed into args->o, but for source, builder and tag, and warns of

@@ -208,8 +208,7 @@ const struct s2c_option s2c_build_option_table[] = {
 	{0},
 };
 
-void s2c_build_options_named(
-	const char *const *names, size_t n, struct s2c_option *out)
+void s2c_build_options_named(const char *const *names, size_t n, struct s2c_option *out)
 {
 	for (size_t i = 0; i < n; i++) {
 		const struct s2c_option *o = s2c_option_find(&s2c_cmd_build, names[i]);

@@ -9,7 +9,8 @@
 #include "util/error.h"
 
 struct args {
-	struct s2c_build_args build; /* the first member: rows of build's table are in it */
+	struct s2c_build_args
+		build; /* the first member: rows of build's table are in it */
 	const char *file;
 	struct s2c_strv build_args;
 };
@@ -116,10 +117,9 @@ const struct s2c_command s2c_cmd_dockerfile = {
 		"of URLs, COPY --from an image, stages on top of stages and whatever "
 		"else such a file does not hold is refused, with its line; nothing of a "
 		"build is taken from an earlier one.",
-	.examples =
-		"  s2c build ./app builder/python --as-dockerfile out/\n"
-		"  s2c dockerfile out myapp\n"
-		"  s2c dockerfile --secret id=token,src=token.txt out myapp\n",
+	.examples = "  s2c build ./app builder/python --as-dockerfile out/\n"
+		    "  s2c dockerfile out myapp\n"
+		    "  s2c dockerfile --secret id=token,src=token.txt out myapp\n",
 	.options = options,
 	.args_size = sizeof(struct args),
 	.min_operands = 1,

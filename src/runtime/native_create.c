@@ -215,7 +215,7 @@ static int make_way(int view, const char *resolved, const struct s2c_extract_opt
 {
 	CLEAN_FREE char *path = xstrdup(resolved);
 
-	for (char *end = path; end; ) {
+	for (char *end = path; end;) {
 		CLEAN_FD int dir = -1;
 		struct stat st;
 
@@ -226,9 +226,9 @@ static int make_way(int view, const char *resolved, const struct s2c_extract_opt
 			if (s2c_fs_mkdir_in(view, path, 0755, &dir, err) < 0)
 				return -1;
 			if (!opts->no_owner && fchownat(dir, "", opts->uid, opts->gid,
-							 AT_EMPTY_PATH) < 0)
-				return s2c_fail_errno(err, errno,
-					"cannot set the owner of '%s'", path);
+						       AT_EMPTY_PATH) < 0)
+				return s2c_fail_errno(
+					err, errno, "cannot set the owner of '%s'", path);
 		}
 		if (end)
 			*end = '/';

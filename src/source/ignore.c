@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * .s2iignore and .dockerignore rules and the --exclude expression, applied to paths. Everything here works
- * on names alone: nothing is opened, listed or removed, so that a rule can at most leave
- * something of the source out.
+ * .s2iignore and .dockerignore rules and the --exclude expression, applied to paths.
+ * Everything here works on names alone: nothing is opened, listed or removed, so that a
+ * rule can at most leave something of the source out.
  */
 #include "source/ignore.h"
 
@@ -88,13 +88,11 @@ static int add_rule(struct s2c_ignore *ignore, const char *text, size_t len, siz
 		trim(&text, &len);
 	}
 	if (memchr(text, '\0', len))
-		return s2c_fail(
-			err, S2C_EINVAL, "%s line %zu holds a NUL byte", ignore->file,
-			line);
+		return s2c_fail(err, S2C_EINVAL, "%s line %zu holds a NUL byte",
+			ignore->file, line);
 	if (len > S2C_IGNORE_PATTERN_MAX)
-		return s2c_fail(err, S2C_ELIMIT,
-			"%s line %zu is longer than %d bytes", ignore->file, line,
-			S2C_IGNORE_PATTERN_MAX);
+		return s2c_fail(err, S2C_ELIMIT, "%s line %zu is longer than %d bytes",
+			ignore->file, line, S2C_IGNORE_PATTERN_MAX);
 	if (ignore->n_rules >= S2C_IGNORE_RULES_MAX)
 		return s2c_fail(err, S2C_ELIMIT, "%s has more than %d patterns",
 			ignore->file, S2C_IGNORE_RULES_MAX);
@@ -103,9 +101,8 @@ static int add_rule(struct s2c_ignore *ignore, const char *text, size_t len, siz
 		const char *wrong = s2c_glob_error(part);
 
 		if (wrong)
-			return s2c_fail(err, S2C_EINVAL,
-				"%s line %zu: '%.*s': %s", ignore->file, line, (int)len,
-				text, wrong);
+			return s2c_fail(err, S2C_EINVAL, "%s line %zu: '%.*s': %s",
+				ignore->file, line, (int)len, text, wrong);
 	}
 	if (!inside)
 		return 0;
@@ -235,8 +232,8 @@ int s2c_ignore_new(const char *text, size_t len, const char *exclude,
 	return 0;
 }
 
-int s2c_ignore_new_docker(const char *text, size_t len, struct s2c_ignore **out,
-	struct s2c_error **err)
+int s2c_ignore_new_docker(
+	const char *text, size_t len, struct s2c_ignore **out, struct s2c_error **err)
 {
 	CLEAN(s2c_clean_ignore) struct s2c_ignore *ignore = xcalloc(1, sizeof(*ignore));
 

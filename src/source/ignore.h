@@ -36,8 +36,8 @@ struct s2c_ignore;
 S2C_CHECK int s2c_ignore_new(const char *text, size_t len, const char *exclude,
 	struct s2c_ignore **out, struct s2c_error **err);
 /* The same for a .dockerignore, without an expression. */
-S2C_CHECK int s2c_ignore_new_docker(const char *text, size_t len,
-	struct s2c_ignore **out, struct s2c_error **err);
+S2C_CHECK int s2c_ignore_new_docker(
+	const char *text, size_t len, struct s2c_ignore **out, struct s2c_error **err);
 void s2c_ignore_free(struct s2c_ignore *ignore);
 S2C_DEFINE_CLEAN(ignore, struct s2c_ignore *, s2c_ignore_free)
 

@@ -50,7 +50,8 @@ struct s2c_source {
 	bool from_commit;
 	int64_t commit_time;
 	bool is_context; /* of a Dockerfile: its rules are those of .dockerignore */
-	/* Files of several names come as files of their own: for walks that take a part. */
+	/* Files of several names come as files of their own: for walks that take a part.
+	 */
 	bool links_apart;
 };
 
