@@ -16,65 +16,28 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include "build/dockerfile_build_impl.h"
 #include "build/dockerfile_from.h"
-#include "build/dockerfile_stages.h"
 #include "build/env.h"
 #include "build/finish.h"
-#include "build/job.h"
 #include "build/labels.h"
-#include "build/onbuild_impl.h"
-#include "build/paths.h"
 #include "build/platform.h"
 #include "build/resolve.h"
 #include "util/fs.h"
 
-/* A RUN as the trial has found it. */
-struct run {
-	struct s2c_owner owner;
-	struct s2c_mount *mounts; /* NULL: none */
-	size_t n_mounts;
-	struct s2c_strv strings; /* that they point to */
-	struct s2c_strv env;     /* that goes with them */
-};
-
-struct building;
-
-struct stage {
-	struct s2c_onbuild o; /* the first member: ops get it */
-	struct building *build;
-	size_t number;
-	const struct s2c_stage_text *text;
-	struct s2c_build_job
-		job; /* borrows of the build's but for builder, plan, users */
-	struct run *runs;
-	size_t n_runs, done;   /* of those, when carried out */
-	struct s2c_strv texts; /* of instructions: history names them */
-};
-
-struct building {
-	struct s2c_build_job job; /* the first member: phases get it */
-	const struct s2c_dockerfile_options *what;
-	char *path; /* of the file, for messages */
-	struct s2c_strv given;
-	struct s2c_dockerfile *file;
-	struct s2c_stages texts;
-	struct stage *stages; /* as many as texts */
-	struct s2c_strv used; /* ids of secrets, "ssh" */
-};
-
-static struct building *building_of(struct s2c_build_job *job)
+static struct s2c_file_build *building_of(struct s2c_build_job *job)
 {
-	return (struct building *)job;
+	return (struct s2c_file_build *)job;
 }
 
-static void run_release(struct run *run)
+static void run_release(struct s2c_file_run *run)
 {
 	free(run->mounts);
 	s2c_strv_release(&run->strings);
 	s2c_strv_release(&run->env);
 }
 
-static void stage_release(struct stage *s)
+static void stage_release(struct s2c_file_stage *s)
 {
 	s2c_onbuild_release(&s->o);
 	s2c_plan_free(s->job.plan);
@@ -87,7 +50,7 @@ static void stage_release(struct stage *s)
 	s2c_strv_release(&s->texts);
 }
 
-static void building_release(struct building *b)
+static void building_release(struct s2c_file_build *b)
 {
 	for (size_t i = 0; b->stages && i < b->texts.n; i++)
 		stage_release(&b->stages[i]);
@@ -103,7 +66,7 @@ static void building_release(struct building *b)
 /* ---- what is known before any image ---- */
 
 /* NAME=VALUE, or NAME for the value that the environment has. */
-static int read_build_args(struct building *b, struct s2c_error **err)
+static int read_build_args(struct s2c_file_build *b, struct s2c_error **err)
 {
 	const char *const *list = b->what->build_args;
 
@@ -149,7 +112,7 @@ static int check_mounts(const struct s2c_build_job *job, struct s2c_error **err)
 
 static int check(struct s2c_build_job *job, struct s2c_error **err)
 {
-	struct building *b = building_of(job);
+	struct s2c_file_build *b = building_of(job);
 
 	if (job->options->engine)
 		return s2c_fail(err, S2C_EUNSUPPORTED,
@@ -175,7 +138,7 @@ static void set_text(char **slot, const char *text)
 }
 
 /* A directory, where it is; nothing is asked of git. */
-static int open_context(struct building *b, struct s2c_error **err)
+static int open_context(struct s2c_file_build *b, struct s2c_error **err)
 {
 	CLEAN_SOURCE struct s2c_source *context = xcalloc(1, sizeof(*context));
 	struct s2c_source_info *info = &context->info;
@@ -204,7 +167,7 @@ static int open_context(struct building *b, struct s2c_error **err)
 	return 0;
 }
 
-static int read_ignore(struct building *b, struct s2c_error **err)
+static int read_ignore(struct s2c_file_build *b, struct s2c_error **err)
 {
 	CLEAN_BUF struct s2c_buf text = S2C_BUF_INIT(S2C_IGNORE_BYTES_MAX);
 	CLEAN_ERROR struct s2c_error *failure = NULL;
@@ -217,7 +180,8 @@ static int read_ignore(struct building *b, struct s2c_error **err)
 	return s2c_ignore_new_docker(s2c_buf_str(&text), text.len, &b->job.ignore, err);
 }
 
-static int read_text(struct building *b, struct s2c_buf *text, struct s2c_error **err)
+static int read_text(
+	struct s2c_file_build *b, struct s2c_buf *text, struct s2c_error **err)
 {
 	CLEAN_ERROR struct s2c_error *failure = NULL;
 
@@ -236,7 +200,7 @@ static int read_text(struct building *b, struct s2c_buf *text, struct s2c_error 
 
 static int read_file(struct s2c_build_job *job, struct s2c_error **err)
 {
-	struct building *b = building_of(job);
+	struct s2c_file_build *b = building_of(job);
 	CLEAN_BUF struct s2c_buf text = S2C_BUF_INIT(S2C_DOCKERFILE_MAX);
 
 	if (open_context(b, err) || read_ignore(b, err))
@@ -271,7 +235,7 @@ static int check_image(const struct s2c_image *image, struct s2c_error **err)
 	return s2c_platform_check_host(image->config, image->name, err);
 }
 
-static int find_image(struct stage *s, struct s2c_error **err)
+static int find_image(struct s2c_file_stage *s, struct s2c_error **err)
 {
 	struct s2c_build_job *job = &s->build->job;
 	const char *asked = s->text->platform ? s->text->platform
@@ -296,7 +260,7 @@ static int find_image(struct stage *s, struct s2c_error **err)
 }
 
 /* What a stage borrows of the build, and a plan of its own. */
-static int begin_stage(struct stage *s, struct s2c_error **err)
+static int begin_stage(struct s2c_file_stage *s, struct s2c_error **err)
 {
 	const struct s2c_build_job *of = &s->build->job;
 
@@ -326,13 +290,13 @@ static int begin_stage(struct stage *s, struct s2c_error **err)
 
 static int resolve(struct s2c_build_job *job, struct s2c_error **err)
 {
-	struct building *b = building_of(job);
+	struct s2c_file_build *b = building_of(job);
 
 	if (s2c_build_open_home(job, err) || s2c_build_open_runtime(job, err))
 		return -1;
 	b->stages = xcalloc(b->texts.n, sizeof(*b->stages));
 	for (size_t i = 0; i < b->texts.n; i++) {
-		struct stage *s = &b->stages[i];
+		struct s2c_file_stage *s = &b->stages[i];
 
 		s->build = b;
 		s->number = i;
@@ -344,181 +308,10 @@ static int resolve(struct s2c_build_job *job, struct s2c_error **err)
 	return 0;
 }
 
-/* ---- the trial ---- */
+/* ---- applying instructions ---- */
 
-static const char *keep(struct run *run, char *text)
-{
-	s2c_strv_add_take(&run->strings, text);
-	return text;
-}
-
-/* What was given to the build by this id; NULL: nothing. */
-static const struct s2c_mount_spec *given(const struct building *b,
-	enum s2c_mount_spec_kind kind, const char *id, size_t *out_index)
-{
-	const struct s2c_mount_specs *specs = &b->job.mounts.specs;
-
-	for (size_t i = 0; i < specs->n; i++)
-		if (specs->items[i].kind == kind &&
-			(!id || streq(specs->items[i].id, id))) {
-			*out_index = i;
-			return &specs->items[i];
-		}
-	return NULL;
-}
-
-static int missing(const struct s2c_run_mount *m, const char *what, const char *option,
-	struct s2c_error **err)
-{
-	if (!m->required)
-		return 0;
-	return s2c_fail(err, S2C_ENOENT, "%s '%s' is required: give it with %s", what,
-		m->id, option);
-}
-
-static int plan_secret(struct stage *s, struct run *run, const struct s2c_run_mount *m,
-	const char *path, struct s2c_error **err)
-{
-	CLEAN_FREE char *option = xasprintf("--secret id=%s,src=FILE", m->id);
-	size_t i;
-
-	if (!given(s->build, S2C_SPEC_SECRET, m->id, &i))
-		return missing(m, "secret", option, err);
-	s2c_strv_add(&s->build->used, m->id);
-	run->mounts[run->n_mounts++] = (struct s2c_mount){
-		.kind = S2C_MOUNT_SECRET,
-		.destination = path,
-		.files = s->build->job.mounts.secrets[i].files,
-		.n_files = s->build->job.mounts.secrets[i].n,
-	};
-	return 0;
-}
-
-static int plan_agent(struct stage *s, struct run *run, const struct s2c_run_mount *m,
-	const char *path, struct s2c_error **err)
-{
-	size_t i;
-	const struct s2c_mount_spec *spec = given(s->build, S2C_SPEC_AGENT, NULL, &i);
-
-	if (!spec)
-		return missing(m, "SSH agent", "--ssh default", err);
-	s2c_env_set(&run->env, "SSH_AUTH_SOCK", path);
-	run->mounts[run->n_mounts++] = (struct s2c_mount){
-		.kind = S2C_MOUNT_AGENT,
-		.source = spec->from,
-		.destination = path,
-	};
-	return 0;
-}
-
-static void plan_cache(
-	struct stage *s, struct run *run, const struct s2c_run_mount *m, const char *path)
-{
-	char *key = s2c_build_cache_key(
-		m->id, s->job.builder->name, run->owner.uid, run->owner.gid);
-
-	run->mounts[run->n_mounts++] = (struct s2c_mount){
-		.kind = S2C_MOUNT_CACHE,
-		.destination = path,
-		.key = keep(run, key),
-		.about = keep(run, xstrdup(m->id)),
-	};
-}
-
-static int plan_mount(struct stage *s, struct run *run, const struct s2c_run_mount *m,
-	const char *cwd, struct s2c_error **err)
-{
-	CLEAN_FREE char *usual = m->kind == S2C_RUN_AGENT
-					 ? xstrdup(S2C_AGENT_PATH)
-					 : xasprintf(S2C_SECRETS_DIR "/%s", m->id);
-	CLEAN_FREE char *joined = s2c_inner_join(cwd, m->target ? m->target : usual);
-	char *path = NULL;
-
-	if (m->has_uid && m->uid != run->owner.uid)
-		return s2c_fail(err, S2C_EUNSUPPORTED,
-			"its uid is %u, but this RUN's user is %u, whose a mount always "
-			"is: write uid=%u, or leave it out",
-			m->uid, run->owner.uid, run->owner.uid);
-	if (s2c_inner_path(joined, &path, err))
-		return -1;
-	(void)keep(run, path);
-	switch (m->kind) {
-	case S2C_RUN_SECRET:
-		return plan_secret(s, run, m, path, err);
-	case S2C_RUN_AGENT:
-		return plan_agent(s, run, m, path, err);
-	case S2C_RUN_CACHE:
-		break;
-	}
-	plan_cache(s, run, m, path);
-	return 0;
-}
-
-static int allow_user(
-	struct stage *s, const char *spec, struct s2c_user *out, struct s2c_error **err)
-{
-	if (s2c_onbuild_resolve_user(&s->o, spec, out, err))
-		return -1;
-	return s2c_onbuild_allow_user(&s->o, out->uid,
-		"write a USER that is allowed before it, and --chown at COPY instead of "
-		"a "
-		"chown",
-		err);
-}
-
-static int try_run(void *self, const struct s2c_eval_run *run, struct s2c_error **err)
-{
-	struct stage *s = self;
-	struct s2c_user user;
-	struct run *planned;
-
-	if (allow_user(s, run->user, &user, err))
-		return -1;
-	s->runs = xreallocarray(s->runs, s->n_runs + 1, sizeof(*s->runs));
-	planned = &s->runs[s->n_runs++];
-	*planned = (struct run){
-		.owner = {user.uid, user.gid},
-		.mounts = run->n_mounts ? xcalloc(run->n_mounts, sizeof(*planned->mounts))
-					: NULL,
-	};
-	for (size_t i = 0; i < run->n_mounts; i++)
-		if (plan_mount(s, planned, &run->mounts[i], run->cwd, err))
-			return s2c_wrap(err, "--mount of '%s'", run->mounts[i].id);
-	return 0;
-}
-
-static int try_copy(void *self, const struct s2c_eval_copy *copy, struct s2c_error **err)
-{
-	struct stage *s = self;
-	struct s2c_owner owner;
-	size_t from;
-
-	if (s2c_onbuild_copy_owner(&s->o, copy, &owner, err))
-		return -1;
-	if (!copy->from)
-		return 0;
-	if (s2c_stages_find(&s->build->texts, s->number, copy->from, &from, err))
-		return s2c_wrap(err, "--from");
-	return s2c_from_check(copy, err);
-}
-
-static int check_user(void *self, const char *spec, struct s2c_error **err)
-{
-	struct s2c_user user;
-
-	return allow_user(self, spec, &user, err);
-}
-
-static int try_workdir(void *self, const char *path, struct s2c_error **err)
-{
-	(void)self;
-	(void)path;
-	(void)err;
-	return 0;
-}
-
-static int begin_ops(
-	struct stage *s, const struct s2c_eval_ops *ops, struct s2c_error **err)
+int s2c_file_begin_ops(
+	struct s2c_file_stage *s, const struct s2c_eval_ops *ops, struct s2c_error **err)
 {
 	s2c_onbuild_release(&s->o);
 	s->o = (struct s2c_onbuild){.job = &s->job};
@@ -530,34 +323,15 @@ static int begin_ops(
 	return 0;
 }
 
-static int apply(
-	struct stage *s, const struct s2c_instruction *item, struct s2c_error **err)
+int s2c_file_apply(struct s2c_file_stage *s, const struct s2c_instruction *item,
+	struct s2c_error **err)
 {
 	if (s2c_eval_apply(&s->o.eval, item, s->build->file->escape, err))
 		return s2c_wrap(err, "'%s', line %u", s->build->path, item->line);
 	return 0;
 }
 
-static int try_stage(struct stage *s, struct s2c_error **err)
-{
-	static const struct s2c_eval_ops ops = {
-		.run = try_run,
-		.copy = try_copy,
-		.user = check_user,
-		.workdir = try_workdir,
-	};
-	CLEAN_CONFIG struct s2c_config *scratch = s2c_config_copy(s->job.plan->config);
-
-	if (begin_ops(s, &ops, err))
-		return -1;
-	s->o.eval.config = scratch;
-	for (size_t i = 0; i < s->text->n; i++)
-		if (apply(s, &s->text->items[i], err))
-			return -1;
-	return 0;
-}
-
-static void warn_of_unused(const struct building *b)
+static void warn_of_unused(const struct s2c_file_build *b)
 {
 	for (size_t i = 0; i < b->job.mounts.specs.n; i++) {
 		const struct s2c_mount_spec *spec = &b->job.mounts.specs.items[i];
@@ -571,10 +345,10 @@ static void warn_of_unused(const struct building *b)
 
 static int prepare(struct s2c_build_job *job, struct s2c_error **err)
 {
-	struct building *b = building_of(job);
+	struct s2c_file_build *b = building_of(job);
 
 	for (size_t i = 0; i < b->texts.n; i++)
-		if (try_stage(&b->stages[i], err))
+		if (s2c_file_try(&b->stages[i], err))
 			return -1;
 	warn_of_unused(b);
 	return s2c_build_check_push(job, err);
@@ -583,10 +357,10 @@ static int prepare(struct s2c_build_job *job, struct s2c_error **err)
 /* ---- carrying it out ---- */
 
 /* What the next RUN needs, so that files are put where it finds them. */
-static void look_ahead(struct stage *s)
+static void look_ahead(struct s2c_file_stage *s)
 {
-	static struct run nothing;
-	struct run *next = s->done < s->n_runs ? &s->runs[s->done] : &nothing;
+	static struct s2c_file_run nothing;
+	struct s2c_file_run *next = s->done < s->n_runs ? &s->runs[s->done] : &nothing;
 	struct s2c_strv *only = &s->job.plan->only_env;
 
 	s->job.mounts.items = next->mounts;
@@ -597,12 +371,12 @@ static void look_ahead(struct stage *s)
 	s2c_strv_add_all(only, &next->env);
 }
 
-static int copy_from_stage(struct stage *s, const struct s2c_eval_copy *copy,
+static int copy_from_stage(struct s2c_file_stage *s, const struct s2c_eval_copy *copy,
 	const struct s2c_owner *owner, struct s2c_error **err)
 {
 	struct s2c_from how = {
 		.owner = *owner, .dir_fd = s2c_work_fd(s->build->job.work)};
-	struct stage *from;
+	struct s2c_file_stage *from;
 	size_t number;
 
 	if (s2c_stages_find(&s->build->texts, s->number, copy->from, &number, err))
@@ -618,7 +392,7 @@ static int copy_from_stage(struct stage *s, const struct s2c_eval_copy *copy,
 
 static int do_copy(void *self, const struct s2c_eval_copy *copy, struct s2c_error **err)
 {
-	struct stage *s = self;
+	struct s2c_file_stage *s = self;
 	struct s2c_owner owner;
 
 	if (!copy->from)
@@ -630,23 +404,23 @@ static int do_copy(void *self, const struct s2c_eval_copy *copy, struct s2c_erro
 	return copy_from_stage(s, copy, &owner, err);
 }
 
-static void note(struct stage *s, char *text)
+static void note(struct s2c_file_stage *s, char *text)
 {
 	s2c_strv_add_take(&s->texts, text);
 	s->o.doing = text;
 	s2c_emit_log(s->job.ctx, S2C_INFO, "%s", text);
 }
 
-static int do_stage(struct stage *s, struct s2c_error **err)
+static int do_stage(struct s2c_file_stage *s, struct s2c_error **err)
 {
 	static const struct s2c_eval_ops ops = {
 		.run = s2c_onbuild_do_run,
 		.copy = do_copy,
-		.user = check_user,
+		.user = s2c_file_check_user,
 		.workdir = s2c_onbuild_workdir,
 	};
 
-	if (begin_ops(s, &ops, err))
+	if (s2c_file_begin_ops(s, &ops, err))
 		return -1;
 	note(s, xasprintf("FROM %s%s%s", s->job.builder->name,
 			s->text->name ? " AS " : "", s->text->name ? s->text->name : ""));
@@ -655,7 +429,7 @@ static int do_stage(struct stage *s, struct s2c_error **err)
 
 		look_ahead(s);
 		note(s, xasprintf("%s %s", s2c_instruction_name(item->kind), item->rest));
-		if (apply(s, item, err))
+		if (s2c_file_apply(s, item, err))
 			return -1;
 		s->done += item->kind == S2C_INSTRUCTION_RUN;
 	}
@@ -665,7 +439,7 @@ static int do_stage(struct stage *s, struct s2c_error **err)
 
 static int assemble(struct s2c_build_job *job, struct s2c_error **err)
 {
-	struct building *b = building_of(job);
+	struct s2c_file_build *b = building_of(job);
 
 	for (size_t i = 0; i < b->texts.n; i++)
 		if (do_stage(&b->stages[i], err))
@@ -677,8 +451,8 @@ static int assemble(struct s2c_build_job *job, struct s2c_error **err)
 
 static int commit(struct s2c_build_job *job, struct s2c_error **err)
 {
-	struct building *b = building_of(job);
-	struct stage *last = &b->stages[b->texts.n - 1];
+	struct s2c_file_build *b = building_of(job);
+	struct s2c_file_stage *last = &b->stages[b->texts.n - 1];
 	struct s2c_config *config = last->job.plan->config;
 	const struct s2c_plan *plan = job->plan;
 	char created[S2C_TIME_TEXT];
@@ -727,7 +501,7 @@ int s2c_dockerfile_build(struct s2c_ctx *ctx, struct s2c_store *store,
 	};
 	CLEAN_CTX struct s2c_ctx *child = s2c_ctx_child(ctx, options->timeout);
 	CLEAN(building_release)
-	struct building b = {
+	struct s2c_file_build b = {
 		.job = {.ctx = child,
 			.store = store,
 			.options = options,

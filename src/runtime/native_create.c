@@ -209,7 +209,7 @@ static int go_below(struct s2c_native_container *c, const char *resolved, int *d
 	return 0;
 }
 
-/* Makes the directories that a path lacks; as all that is new they are the owner's. */
+/* Makes the directories that a path lacks; they are the owner's, too. */
 static int make_way(int view, const char *resolved, const struct s2c_extract_opts *opts,
 	struct s2c_error **err)
 {
@@ -265,10 +265,13 @@ int s2c_native_copy_in(struct s2c_ctx *ctx, struct s2c_container *container,
 			"'%s' leads to '%s' in the image, which the container mounts "
 			"over: choose another directory (--destination)",
 			path, resolved);
-	if (!exists && make_way(view, resolved, &opts, err) < 0)
+	if (!exists && owner && make_way(view, resolved, &opts, err) < 0)
 		return s2c_wrap(err, "cannot make '%s' in the container", path);
 	if (s2c_fs_mkdir_in(view, resolved, 0755, &dir, err) < 0)
 		return s2c_wrap(err, "cannot make '%s' in the container", path);
+	if (!exists && !single &&
+		fchownat(dir, "", opts.uid, opts.gid, AT_EMPTY_PATH) < 0)
+		return s2c_fail_errno(err, errno, "cannot set the owner of '%s'", path);
 	if (!exists && go_below(c, resolved, &dir, err) < 0)
 		return -1;
 	/* An entry for the root sets what an O_PATH descriptor cannot. */
