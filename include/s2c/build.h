@@ -190,4 +190,22 @@ int s2c_build_as_dockerfile(struct s2c_ctx *ctx, struct s2c_store *store,
 	const struct s2c_build_options *options, const char *path, char **out_path,
 	struct s2c_error **err);
 
+/*
+ * Builds a Dockerfile of the kind that s2c_build_as_dockerfile() writes; which
+ * instructions those are is in docs/s2i.md. Of the options those for a builder image and
+ * a source mean nothing; an engine is S2C_EUNSUPPORTED. The errors name the line:
+ * S2C_EINVAL for what is wrong, S2C_EUNSUPPORTED (with the remedy) for what docker has
+ * and this has not, S2C_EDENIED for a user that allowed_uids has not, S2C_ECHILD for a
+ * RUN that failed, with its status.
+ */
+struct s2c_dockerfile_options {
+	const char *context;		/* a directory, which COPY takes files of */
+	const char *file;		/* NULL: "Dockerfile" in the context */
+	const char *const *build_args;	/* "NAME=VALUE", or "NAME" of the environment */
+};
+int s2c_dockerfile_build(struct s2c_ctx *ctx, struct s2c_store *store,
+	const struct s2c_build_options *options,
+	const struct s2c_dockerfile_options *what, struct s2c_build_result *out,
+	struct s2c_error **err);
+
 #endif

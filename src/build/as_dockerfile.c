@@ -267,6 +267,8 @@ static void describe_secret(struct described *d, const struct s2c_mount_spec *sp
 		char *id = xasprintf(
 			"inject-%zu-%s", d->n_mounts, strrchr(target, '/') + 1);
 
+		if (strlen(id) > S2C_MOUNT_ID_MAX)
+			id[S2C_MOUNT_ID_MAX] = '\0';
 		for (char *p = id; *p; p++)
 			if (!isalnum((unsigned char)*p) && !strchr("-_.", *p))
 				*p = '_';
@@ -336,6 +338,7 @@ static void describe_runtime(
 		.optional = !x->scripts.items[S2C_SCRIPT_ASSEMBLE_RUNTIME].body.len,
 		.copies_script = x->scripts.items[S2C_SCRIPT_ASSEMBLE_RUNTIME].body.len ||
 				 x->scripts.items[S2C_SCRIPT_RUN].body.len,
+		.excludes = &plan->excludes,
 	};
 	/* The artifact keeps its name in the directory that it goes to. */
 	d->artifacts = xcalloc(x->artifacts.n, sizeof(*d->artifacts));
@@ -371,7 +374,6 @@ static int write_text(struct s2c_build_job *job, bool copies_scripts,
 		.image_user = plan->image_user,
 		.env = &plan->env,
 		.labels = &d.labels,
-		.excludes = &plan->excludes,
 	};
 
 	describe_user(plan, &d.user, &d.owner);
@@ -382,6 +384,7 @@ static int write_text(struct s2c_build_job *job, bool copies_scripts,
 		.owner = d.owner,
 		.script = plan->assemble.items[0],
 		.copies_script = copies_scripts,
+		.excludes = &plan->excludes,
 	};
 	describe_saving(job, &d, &file.saving);
 	describe_runtime(job, &d, &file);

@@ -85,15 +85,9 @@ void s2c_build_job_release(struct s2c_build_job *job)
 
 /* ---- the phases ---- */
 
-struct phase {
-	const char *name; /* NULL: too short, or with phases of its own */
-	int (*run)(struct s2c_build_job *job, struct s2c_error **err);
-	/* Whether this build has it; NULL: every build. */
-	bool (*wanted)(const struct s2c_build_job *job);
-};
-
 /* What of the options a phase works on, for people. */
-static const char *subject(const struct s2c_build_job *job, const struct phase *phase)
+static const char *subject(
+	const struct s2c_build_job *job, const struct s2c_build_phase *phase)
 {
 	return phase->run == s2c_build_open_source ? job->options->source
 						   : job->options->builder;
@@ -173,8 +167,8 @@ int s2c_build_stage_end(
 	return rc;
 }
 
-static int run_phase(
-	struct s2c_build_job *job, const struct phase *phase, struct s2c_error **err)
+static int run_phase(struct s2c_build_job *job, const struct s2c_build_phase *phase,
+	struct s2c_error **err)
 {
 	int64_t started = s2c_now_ms();
 	int rc;
@@ -195,8 +189,8 @@ static int run_phase(
 	return s2c_build_stage_end(job->ctx, phase->name, rc, err);
 }
 
-static int run_phases(struct s2c_build_job *job, const struct phase *phases, size_t n,
-	struct s2c_error **err)
+int s2c_build_run_phases(struct s2c_build_job *job, const struct s2c_build_phase *phases,
+	size_t n, struct s2c_error **err)
 {
 	job->timings = s2c_json_new_object();
 	for (size_t i = 0; i < n; i++)
@@ -223,7 +217,7 @@ static bool has_plan(const struct s2c_build_job *job)
 static int run_build(struct s2c_build_job *job, struct s2c_error **err)
 {
 	/* In the order in which mistakes are cheapest to find. */
-	static const struct phase phases[] = {
+	static const struct s2c_build_phase phases[] = {
 		{NULL, s2c_build_check_options},
 		{NULL, s2c_build_read_env_files},
 		{NULL, s2c_build_read_mounts},
@@ -239,7 +233,7 @@ static int run_build(struct s2c_build_job *job, struct s2c_error **err)
 		{NULL, s2c_build_finish},
 	};
 
-	return run_phases(job, phases, ARRAY_SIZE(phases), err);
+	return s2c_build_run_phases(job, phases, ARRAY_SIZE(phases), err);
 }
 
 /* A context of its own: also a build that was cancelled has ended. */
@@ -295,7 +289,7 @@ static char *short_plan(const struct s2c_build_job *job)
 int s2c_build_plan(struct s2c_ctx *ctx, struct s2c_store *store,
 	const struct s2c_build_options *options, char **out_json, struct s2c_error **err)
 {
-	static const struct phase phases[] = {
+	static const struct s2c_build_phase phases[] = {
 		{NULL, s2c_build_check_options},
 		{NULL, s2c_build_read_env_files},
 		{NULL, s2c_build_read_mounts},
@@ -308,7 +302,7 @@ int s2c_build_plan(struct s2c_ctx *ctx, struct s2c_store *store,
 	struct s2c_build_job job = s2c_build_job_new(ctx, store, options);
 
 	job.dry_run = true;
-	if (run_phases(&job, phases, ARRAY_SIZE(phases), err))
+	if (s2c_build_run_phases(&job, phases, ARRAY_SIZE(phases), err))
 		return -1;
 	*out_json = job.plan ? s2c_plan_json(job.plan, &job.facts) : short_plan(&job);
 	return 0;
@@ -323,7 +317,7 @@ int s2c_build_as_dockerfile(struct s2c_ctx *ctx, struct s2c_store *store,
 	const struct s2c_build_options *options, const char *path, char **out_path,
 	struct s2c_error **err)
 {
-	static const struct phase phases[] = {
+	static const struct s2c_build_phase phases[] = {
 		{NULL, s2c_build_check_options},
 		{NULL, s2c_build_read_env_files},
 		{NULL, s2c_build_read_mounts},
@@ -338,7 +332,7 @@ int s2c_build_as_dockerfile(struct s2c_ctx *ctx, struct s2c_store *store,
 
 	job.describing = true;
 	job.dockerfile = path;
-	if (run_phases(&job, phases, ARRAY_SIZE(phases), err))
+	if (s2c_build_run_phases(&job, phases, ARRAY_SIZE(phases), err))
 		return -1;
 	*out_path = TAKE(job.dockerfile_path);
 	return 0;

@@ -114,15 +114,22 @@ static int open_all(const struct s2c_copy_from *from, struct s2c_entries **out,
 
 /* ---- finding ---- */
 
+/* What files come from, for messages. */
+static const char *what_of(const struct s2c_copy_from *from)
+{
+	return from->source->is_context ? "context" : "source";
+}
+
 /* A pattern as parts without "", "." and a leading "/". */
-static int split(const char *pattern, struct s2c_strv *parts, struct s2c_error **err)
+static int split(const char *pattern, const char *what, struct s2c_strv *parts,
+	struct s2c_error **err)
 {
 	for (const char *p = pattern; *p;) {
 		size_t n = strcspn(p, "/");
 
 		if (n == 2 && p[0] == '.' && p[1] == '.')
-			return s2c_fail(err, S2C_EINVAL,
-				"'%.200s' leads out of the source", pattern);
+			return s2c_fail(err, S2C_EINVAL, "'%.200s' leads out of the %s",
+				pattern, what);
 		if (n && !(n == 1 && *p == '.'))
 			s2c_strv_add_take(parts, xstrndup(p, n));
 		p += n + (p[n] == '/');
@@ -256,8 +263,8 @@ static int follow(const struct finding *f, const char *path, const char *link,
 
 	if (!target)
 		return s2c_fail(err, S2C_EINVAL,
-			"link '%.200s' leads out of the source (to '%.200s')", path,
-			link);
+			"link '%.200s' leads out of the %s (to '%.200s')", path,
+			what_of(f->from), link);
 	if (++next.links > S2C_COPY_LINKS_MAX)
 		return s2c_fail(
 			err, S2C_EINVAL, "link '%.200s' leads to too many others", path);
@@ -273,7 +280,7 @@ static int find(struct finding *f, const char *pattern, struct s2c_error **err)
 	CLEAN_STRV struct s2c_strv parts = S2C_STRV_INIT, links = S2C_STRV_INIT;
 	size_t before = f->roots->n;
 
-	if (split(pattern, &parts, err) < 0 ||
+	if (split(pattern, what_of(f->from), &parts, err) < 0 ||
 		(!f->literal && check_globs(pattern, &parts, err) < 0))
 		return -1;
 	if (!parts.len)
@@ -285,7 +292,8 @@ static int find(struct finding *f, const char *pattern, struct s2c_error **err)
 			return -1;
 	if (f->roots->n == before)
 		return s2c_fail(err, S2C_ENOENT,
-			"there is no '%.200s' in the source, or it is excluded", pattern);
+			"there is no '%.200s' in the %s, or it is excluded", pattern,
+			what_of(f->from));
 	return 0;
 }
 
@@ -315,8 +323,8 @@ struct mapped {
 	const struct s2c_copy_map *map;
 	struct s2c_copy_root all; /* of archives, and the map for it */
 	struct s2c_copy_map whole;
-	struct s2c_entry entry; /* borrows of next's, but for the path */
-	char *path;
+	struct s2c_entry entry; /* borrows of next's, but for the paths */
+	char *path, *link;
 };
 
 /* The root that a path is or lies below; NULL: none. */
@@ -358,6 +366,7 @@ static int mapped_next(struct s2c_entries *e, struct s2c_ctx *ctx,
 	const struct s2c_entry *entry;
 
 	free(TAKE(self->path));
+	free(TAKE(self->link));
 	while (!self->path) {
 		if (s2c_entries_next(self->next, ctx, &entry, err) < 0)
 			return -1;
@@ -369,6 +378,8 @@ static int mapped_next(struct s2c_entries *e, struct s2c_ctx *ctx,
 	}
 	self->entry = *entry;
 	self->entry.path = self->path;
+	if (entry->type == S2C_ENTRY_HARDLINK)
+		self->entry.link = self->link = mapped_path(self->map, entry->link);
 	self->entry.mode &= 01777;
 	self->entry.xattrs = NULL;
 	self->entry.n_xattrs = 0;
@@ -396,6 +407,7 @@ static void mapped_free(struct s2c_entries *e)
 
 	s2c_entries_free(self->next);
 	free(self->path);
+	free(self->link);
 	free(self);
 }
 
@@ -425,6 +437,12 @@ int s2c_copy_entries(const struct s2c_copy_from *from, const struct s2c_copy_map
 		return -1;
 	*out = &mapped_new(all, map)->base;
 	return 0;
+}
+
+struct s2c_entries *s2c_copy_mapped(
+	struct s2c_entries *entries, const struct s2c_copy_map *map)
+{
+	return &mapped_new(entries, map)->base;
 }
 
 static int nothing_next(struct s2c_entries *e, struct s2c_ctx *ctx,

@@ -63,6 +63,13 @@ S2C_CHECK int s2c_copy_entries(const struct s2c_copy_from *from,
 S2C_CHECK int s2c_copy_archive(struct s2c_ctx *ctx, const struct s2c_copy_from *from,
 	const char *path, struct s2c_entries **out, struct s2c_error **err);
 
+/*
+ * Entries of something else, which is owned, in the same way: `map` has one root, which
+ * they are of. Hard links in a directory stay links.
+ */
+struct s2c_entries *s2c_copy_mapped(
+	struct s2c_entries *entries, const struct s2c_copy_map *map);
+
 /* A stream without any entry. */
 struct s2c_entries *s2c_copy_nothing(void);
 

@@ -148,6 +148,20 @@ static int eval_label(const struct step *s, struct s2c_error **err)
 	return 0;
 }
 
+/*
+ * The value that ARG gives a name: from outside, its default, or what an ARG of before
+ * the first FROM has; NULL: none. Borrowed. `text` is NULL without a default.
+ */
+static const char *arg_value(
+	const struct s2c_eval *eval, const char *name, const char *text)
+{
+	const char *given = eval->given ? s2c_env_get(eval->given, name) : NULL;
+
+	if (given || text)
+		return given ? given : text;
+	return eval->before_from ? s2c_env_get(eval->before_from, name) : NULL;
+}
+
 static int eval_arg(const struct step *s, struct s2c_error **err)
 {
 	CLEAN_STRV struct s2c_strv raw = S2C_STRV_INIT;
@@ -156,15 +170,20 @@ static int eval_arg(const struct step *s, struct s2c_error **err)
 		return -1;
 	for (size_t i = 0; i < raw.len; i++) {
 		char *equals = strchr(raw.items[i], '=');
-		CLEAN_STRV struct s2c_strv value = S2C_STRV_INIT;
+		CLEAN_FREE char *name = NULL, *text = NULL;
+		const char *value;
 
-		/* Without a default it has no value: nothing gives one from outside. */
-		if (!equals)
-			continue;
-		*equals = '\0';
-		if (put_assignment(s, raw.items[i], equals + 1, &value, err) < 0)
+		if (equals)
+			*equals = '\0';
+		if (one(s, raw.items[i], &name, err) < 0 ||
+			(equals && one(s, equals + 1, &text, err) < 0))
 			return -1;
-		s2c_env_put(&s->eval->args, value.items[0]);
+		if (!*name || strchr(name, '='))
+			return s2c_fail(err, S2C_EINVAL, "it takes NAME or NAME=VALUE");
+		value = arg_value(s->eval, name, text);
+		if (!value)
+			continue;
+		s2c_env_set(&s->eval->args, name, value);
 		if (s->eval->args.len > S2C_CONFIG_ENV_MAX)
 			return s2c_fail(err, S2C_ELIMIT, "more than %d variables",
 				S2C_CONFIG_ENV_MAX);
@@ -358,9 +377,27 @@ static void run_env(const struct s2c_eval *eval, struct s2c_strv *out)
 		s2c_env_put(out, variable);
 }
 
+/* What the flags of a RUN ask for, all of which are mounts. */
+static int run_mounts(
+	const struct step *s, struct s2c_run_mounts *out, struct s2c_error **err)
+{
+	s2c_strv_foreach (flag, &s->item->flags) {
+		CLEAN_FREE char *text = NULL;
+
+		if (!s->eval->whole_file || !starts_with(flag, "--mount="))
+			return s2c_fail(err, S2C_EUNSUPPORTED,
+				"the flag '%.100s' is not supported: take it off", flag);
+		if (one(s, flag + strlen("--mount="), &text, err) < 0 ||
+			s2c_run_mounts_add(out, text, err) < 0)
+			return s2c_wrap(err, "--mount");
+	}
+	return 0;
+}
+
 static int eval_run(const struct step *s, struct s2c_error **err)
 {
 	CLEAN_STRV struct s2c_strv argv = S2C_STRV_INIT, env = S2C_STRV_INIT;
+	CLEAN(s2c_run_mounts_release) struct s2c_run_mounts mounts = {.n = 0};
 	CLEAN_FREE char *cwd = NULL;
 	struct s2c_eval_run run = {
 		.argv = &argv,
@@ -368,13 +405,11 @@ static int eval_run(const struct step *s, struct s2c_error **err)
 		.user = s2c_config_user(s->eval->config),
 	};
 
-	if (s->item->flags.len)
-		return s2c_fail(err, S2C_EUNSUPPORTED,
-			"the flag '%.100s' is not supported: take it off",
-			s->item->flags.items[0]);
-	if (workdir_of(s, &cwd, err) < 0)
+	if (run_mounts(s, &mounts, err) < 0 || workdir_of(s, &cwd, err) < 0)
 		return -1;
 	run.cwd = cwd;
+	run.mounts = mounts.items;
+	run.n_mounts = mounts.n;
 	command_of(s, s->item, &argv);
 	if (!argv.len || !*argv.items[0])
 		return s2c_fail(err, S2C_EINVAL, "there is no program to run");
@@ -424,10 +459,26 @@ static int check_sources(const struct s2c_strv *sources, struct s2c_error **err)
 	return 0;
 }
 
+/* --from, which needs stages. Caller frees *out; NULL: there is no such flag. */
+static int copy_from(const struct step *s, char **out, struct s2c_error **err)
+{
+	const char *from = s2c_instruction_flag(s->item, "from");
+
+	if (!from)
+		return 0;
+	if (!s->eval->whole_file || s->item->kind == S2C_INSTRUCTION_ADD)
+		return s2c_fail(err, S2C_EUNSUPPORTED,
+			"--from is not supported: there are no other stages or images to "
+			"copy from, put the files into the image itself");
+	if (one(s, from, out, err) < 0)
+		return s2c_wrap(err, "--from");
+	return 0;
+}
+
 static int eval_copy(const struct step *s, struct s2c_error **err)
 {
 	CLEAN_STRV struct s2c_strv words = S2C_STRV_INIT;
-	CLEAN_FREE char *destination = NULL, *owner = NULL, *mode = NULL;
+	CLEAN_FREE char *destination = NULL, *owner = NULL, *mode = NULL, *from = NULL;
 	const char *chown = s2c_instruction_flag(s->item, "chown");
 	const char *chmod = s2c_instruction_flag(s->item, "chmod");
 	struct s2c_eval_copy copy = {
@@ -436,10 +487,8 @@ static int eval_copy(const struct step *s, struct s2c_error **err)
 		.unpack = s->item->kind == S2C_INSTRUCTION_ADD,
 	};
 
-	if (s2c_instruction_flag(s->item, "from"))
-		return s2c_fail(err, S2C_EUNSUPPORTED,
-			"--from is not supported: there are no other stages or images to "
-			"copy from, put the files into the image itself");
+	if (copy_from(s, &from, err) < 0)
+		return -1;
 	if (chown && one(s, chown, &owner, err) < 0)
 		return s2c_wrap(err, "--chown");
 	if (chmod && (one(s, chmod, &mode, err) < 0 ||
@@ -451,6 +500,7 @@ static int eval_copy(const struct step *s, struct s2c_error **err)
 		return -1;
 	copy.destination = destination;
 	copy.owner = owner;
+	copy.from = from;
 	return s->eval->ops->copy(s->eval->self, &copy, err);
 }
 

@@ -5,13 +5,15 @@
  * this is pure. Meaning of the instructions: Dockerfile reference; where docker's
  * builders differ, docker build as the API's POST /build has it.
  *
- * FROM and ONBUILD are refused: they make stages and triggers, which belong to whoever
- * reads a whole file.
+ * FROM and ONBUILD are refused: they make stages and triggers. Whoever reads a whole file
+ * (dockerfile_stages.h) takes FROM away before, and says that it is one: only then there
+ * are other stages to copy from and mounts of a RUN.
  */
 #ifndef S2C_BUILD_DOCKERFILE_EVAL_H
 #define S2C_BUILD_DOCKERFILE_EVAL_H
 
 #include "build/dockerfile.h"
+#include "build/dockerfile_mount.h"
 #include "image/config.h"
 
 struct s2c_eval_run {
@@ -19,6 +21,8 @@ struct s2c_eval_run {
 	const struct s2c_strv *env;  /* ENV and ARG so far; nothing is added */
 	const char *cwd;             /* absolute */
 	const char *user;            /* in force; "" is root */
+	const struct s2c_run_mount *mounts;
+	size_t n_mounts;
 };
 
 struct s2c_eval_copy {
@@ -27,6 +31,7 @@ struct s2c_eval_copy {
 	const char *owner;              /* of --chown; NULL: root */
 	int mode;                       /* of --chmod; -1: that of the source */
 	bool unpack;                    /* ADD: a tar is unpacked */
+	const char *from;               /* a stage by name or number; NULL: the context */
 };
 
 struct s2c_eval_ops {
@@ -44,6 +49,11 @@ struct s2c_eval {
 	struct s2c_config *config; /* borrowed, changed */
 	const struct s2c_eval_ops *ops;
 	void *self;
+	/* Of a whole file: stages and mounts are known. */
+	bool whole_file;
+	/* Values for ARG, NAME=VALUE: those from outside win over a default, those of
+	 * before the first FROM are for an ARG without one. Borrowed; may be NULL. */
+	const struct s2c_strv *given, *before_from;
 	struct s2c_strv args; /* ARG so far, NAME=VALUE */
 	bool cmd_set;         /* CMD by an instruction: a later ENTRYPOINT keeps it */
 };

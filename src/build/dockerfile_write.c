@@ -308,9 +308,10 @@ static int put_mounts(const struct writing *w, struct s2c_error **err)
 }
 
 /* What may be left where the user may not write in the directory above it, but empty. */
-static int put_removal(const struct writing *w, struct s2c_error **err)
+static int put_removal(const struct writing *w, const struct s2c_dockerfile_stage *stage,
+	struct s2c_error **err)
 {
-	const struct s2c_strv *excludes = w->plan->excludes;
+	const struct s2c_strv *excludes = stage->excludes;
 
 	if (!excludes || !excludes->len)
 		return s2c_buf_puts(w->out, "\n", err);
@@ -346,7 +347,7 @@ static int put_build(const struct writing *w, struct s2c_error **err)
 		s2c_buf_puts(w->out, "RUN ", err) < 0 || put_mounts(w, err) < 0 ||
 		s2c_buf_puts(w->out, script, err) < 0)
 		return -1;
-	return put_removal(w, err);
+	return put_removal(w, &plan->build, err);
 }
 
 static int put_artifacts(const struct writing *w, struct s2c_error **err)
@@ -385,10 +386,11 @@ static int put_runtime(const struct writing *w, struct s2c_error **err)
 	script = shell_word(stage->script);
 	if (check_text("the path of assemble-runtime", script, err) < 0)
 		return -1;
-	if (stage->optional)
-		return s2c_buf_printf(
-			w->out, err, "RUN if [ -x %s ]; then %s; fi\n", script, script);
-	return s2c_buf_printf(w->out, err, "RUN %s\n", script);
+	if ((stage->optional ? s2c_buf_printf(w->out, err,
+				       "RUN if [ -x %s ]; then %s; fi", script, script)
+			     : s2c_buf_printf(w->out, err, "RUN %s", script)) < 0)
+		return -1;
+	return put_removal(w, stage, err);
 }
 
 /* What the image says of itself. Labels last: they change with every commit. */

@@ -47,6 +47,9 @@ struct s2c_dockerfile_stage {
 	const char *script; /* absolute path in the image; NULL: nothing runs */
 	bool optional;      /* the script may be missing */
 	bool copies_script; /* upload/scripts goes to scripts_dir first */
+	/* Absolute paths that the script leaves behind and the image shall not have;
+	 * NULL: none. */
+	const struct s2c_strv *excludes;
 };
 
 struct s2c_dockerfile_plan {
@@ -64,8 +67,6 @@ struct s2c_dockerfile_plan {
 	const struct s2c_strv *env;       /* NAME=VALUE, in the image too */
 	const struct s2c_strv *build_env; /* NAME=VALUE for assemble alone */
 	const struct s2c_strv *labels;    /* KEY=VALUE */
-	const struct s2c_strv *excludes; /* absolute paths that assemble leaves behind and
-					  * the image shall not have */
 	const struct s2c_dockerfile_mount *mounts;
 	size_t n_mounts;
 	const struct s2c_dockerfile_artifact *artifacts; /* for the runtime stage */

@@ -95,6 +95,18 @@ void s2c_build_stage_begin(
 S2C_CHECK int s2c_build_stage_end(
 	struct s2c_ctx *ctx, const char *phase, int rc, struct s2c_error **err);
 
+/* ---- build.c: phases ---- */
+
+struct s2c_build_phase {
+	const char *name; /* NULL: too short, or with phases of its own */
+	int (*run)(struct s2c_build_job *job, struct s2c_error **err);
+	/* Whether this build has it; NULL: every build. */
+	bool (*wanted)(const struct s2c_build_job *job);
+};
+/* Runs them in order, each within its time; the first that fails ends it. */
+S2C_CHECK int s2c_build_run_phases(struct s2c_build_job *job,
+	const struct s2c_build_phase *phases, size_t n, struct s2c_error **err);
+
 /* ---- gather.c: what is known before anything runs ---- */
 
 /* Options that are wrong whatever the images say. */

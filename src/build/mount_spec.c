@@ -21,6 +21,7 @@ static void spec_release(struct s2c_mount_spec *spec)
 	free(spec->text);
 	free(spec->from);
 	free(spec->to);
+	free(spec->id);
 }
 
 void s2c_mount_specs_release(struct s2c_mount_specs *specs)
@@ -167,7 +168,7 @@ static int parse_volume(struct s2c_mount_spec *spec, struct s2c_error **err)
 	return options ? parse_volume_options(spec, options + 1, err) : 0;
 }
 
-static int check_id(const char *id, struct s2c_error **err)
+int s2c_mount_id_check(const char *id, struct s2c_error **err)
 {
 	static const char fine[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 				   "0123456789._-";
@@ -225,7 +226,7 @@ static int parse_secret(struct s2c_mount_spec *spec, struct s2c_error **err)
 	}
 	if (!id)
 		return set_once(&id, "", err);
-	if (check_id(id, err) < 0)
+	if (s2c_mount_id_check(id, err) < 0)
 		return -1;
 	/* As docker has it: the variable of that name. */
 	if (!spec->from) {
@@ -233,6 +234,7 @@ static int parse_secret(struct s2c_mount_spec *spec, struct s2c_error **err)
 		spec->variable = true;
 	}
 	spec->to = to ? clean(to) : xasprintf(S2C_SECRETS_DIR "/%s", id);
+	spec->id = TAKE(id);
 	return 0;
 }
 
@@ -257,7 +259,7 @@ static int parse_cache(struct s2c_mount_spec *spec, struct s2c_error **err)
 		return s2c_fail(err, S2C_EINVAL, "write ID:PATH");
 	spec->from = xstrndup(text, (size_t)(colon - text));
 	spec->to = clean(colon + 1);
-	if (check_id(spec->from, err) < 0)
+	if (s2c_mount_id_check(spec->from, err) < 0)
 		return -1;
 	if (streq(spec->to, ".") || streq(spec->to, "/") || starts_with(spec->to, ".."))
 		return s2c_fail(err, S2C_EINVAL,

@@ -41,6 +41,7 @@ struct s2c_mount_spec {
 	enum s2c_mount_spec_kind kind;
 	char *text; /* as it was given, for messages */
 	char *from, *to;
+	char *id;           /* SECRET: its name; else NULL */
 	bool read_only;     /* VOLUME */
 	bool variable;      /* SECRET: from names a variable of the environment */
 	const char *origin; /* "--volume", or the label; static */
@@ -65,6 +66,12 @@ S2C_CHECK int s2c_mount_specs_add(struct s2c_mount_specs *specs,
  */
 S2C_CHECK int s2c_mount_specs_add_label(
 	struct s2c_mount_specs *specs, const char *label, struct s2c_error **err);
+
+/*
+ * S2C_EINVAL for what is no name of a secret or cache: up to S2C_MOUNT_ID_MAX letters,
+ * digits, '.', '_' and '-', the first one a letter or digit or '_'.
+ */
+S2C_CHECK int s2c_mount_id_check(const char *id, struct s2c_error **err);
 
 /*
  * Checks names of capabilities (capabilities(7), with or without "CAP_", in any case, or

@@ -176,16 +176,24 @@ static int inner(struct s2c_build_mounts *m, const struct s2c_mount_spec *spec,
 	return 0;
 }
 
-/* Of everybody who builds with this image as this user in this store. */
-static const char *cache_key(struct s2c_build_mounts *m, const char *id,
-	const struct s2c_build_place *place, const struct s2c_plan *plan)
+char *s2c_build_cache_key(const char *id, const char *image, uint32_t uid, uint32_t gid)
 {
-	CLEAN_FREE char *text = xasprintf(
-		"%s\n%s\n%u:%u", id, place->builder_name, plan->user.uid, plan->user.gid);
+	CLEAN_FREE char *text = xasprintf("%s\n%s\n%u:%u", id, image, uid, gid);
 	struct s2c_digest digest;
 
 	s2c_digest_of(text, strlen(text), &digest);
-	return keep(m, xstrdup(s2c_digest_hex(&digest)));
+	return xstrdup(s2c_digest_hex(&digest));
+}
+
+void s2c_build_mounts_hosts(struct s2c_build_mounts *m)
+{
+	m->hosts = xcalloc(m->specs.n, sizeof(*m->hosts));
+	for (size_t i = 0; i < m->specs.n; i++) {
+		const struct s2c_mount_spec *spec = &m->specs.items[i];
+
+		if (spec->kind == S2C_SPEC_HOST)
+			m->hosts[m->n_hosts++] = (struct s2c_host){spec->from, spec->to};
+	}
 }
 
 static int place_one(struct s2c_build_mounts *m, size_t i,
@@ -203,10 +211,8 @@ static int place_one(struct s2c_build_mounts *m, size_t i,
 	struct s2c_mount *mount = &m->items[m->n];
 	const char *slash;
 
-	if (spec->kind == S2C_SPEC_HOST) {
-		m->hosts[m->n_hosts++] = (struct s2c_host){spec->from, spec->to};
+	if (spec->kind == S2C_SPEC_HOST)
 		return 0;
-	}
 	*mount = (struct s2c_mount){.kind = kinds[spec->kind], .source = spec->from};
 	if (inner(m, spec, plan->workdir, &mount->destination, err) < 0)
 		return -1;
@@ -221,7 +227,8 @@ static int place_one(struct s2c_build_mounts *m, size_t i,
 		mount->name = slash ? slash + 1 : spec->from;
 	}
 	if (spec->kind == S2C_SPEC_CACHE) {
-		mount->key = cache_key(m, spec->from, place, plan);
+		mount->key = keep(m, s2c_build_cache_key(spec->from, place->builder_name,
+					     plan->user.uid, plan->user.gid));
 		mount->about = spec->from;
 	}
 	if (spec->kind == S2C_SPEC_AGENT)
@@ -239,7 +246,7 @@ int s2c_build_mounts_place(struct s2c_build_mounts *m,
 		s2c_mount_specs_add_label(&m->specs, label, err) < 0)
 		return -1;
 	m->items = xcalloc(m->specs.n + 1, sizeof(*m->items));
-	m->hosts = xcalloc(m->specs.n, sizeof(*m->hosts));
+	s2c_build_mounts_hosts(m);
 	for (size_t i = 0; i < m->specs.n; i++)
 		if (place_one(m, i, place, plan, err) < 0)
 			return -1;

@@ -45,6 +45,16 @@ S2C_CHECK int s2c_build_mounts_read(struct s2c_ctx *ctx, struct s2c_build_mounts
 void s2c_build_mounts_volumes(
 	const struct s2c_build_mounts *mounts, struct s2c_strv *out);
 
+/* The lines for /etc/hosts, which need no place; s2c_build_mounts_place() has them too.
+ */
+void s2c_build_mounts_hosts(struct s2c_build_mounts *mounts);
+
+/*
+ * What a cache is found again by: everybody who builds with this image as this user in
+ * this store. Caller frees.
+ */
+char *s2c_build_cache_key(const char *id, const char *image, uint32_t uid, uint32_t gid);
+
 /*
  * Adds what the builder image's label asks for, and places everything. plan->build_env
  * gets SSH_AUTH_SOCK.

@@ -15,7 +15,7 @@
 #include "build/labels.h"
 #include "build/onbuild_impl.h"
 
-static void onbuild_release(struct s2c_onbuild *o)
+void s2c_onbuild_release(struct s2c_onbuild *o)
 {
 	s2c_container_destroy(o->container);
 	s2c_eval_release(&o->eval);
@@ -31,23 +31,30 @@ int s2c_onbuild_resolve_user(const struct s2c_onbuild *o, const char *spec,
 		s2c_buf_str(&o->job->users.group), out, err);
 }
 
+int s2c_onbuild_allow_user(const struct s2c_onbuild *o, uint32_t uid, const char *remedy,
+	struct s2c_error **err)
+{
+	CLEAN_FREE char *ranges = NULL;
+
+	if (s2c_uids_allow(&o->allowed, uid))
+		return 0;
+	ranges = s2c_uids_format(&o->allowed);
+	return s2c_fail(err, S2C_EDENIED,
+		"user %u%s is not among the allowed ones (%s): %s, or allow it with "
+		"--allowed-uids",
+		uid, uid ? "" : " (root)", ranges, remedy);
+}
+
 static int check_user(void *self, const char *spec, struct s2c_error **err)
 {
 	struct s2c_onbuild *o = self;
-	CLEAN_FREE char *ranges = NULL;
 	struct s2c_user user;
 
 	if (s2c_onbuild_resolve_user(o, spec, &user, err))
 		return -1;
 	o->user_set = true;
-	if (s2c_uids_allow(&o->allowed, user.uid))
-		return 0;
-	ranges = s2c_uids_format(&o->allowed);
-	return s2c_fail(err, S2C_EDENIED,
-		"user %u%s is not among the allowed ones (%s): take a builder image "
-		"whose "
-		"triggers need no such user, or allow it with --allowed-uids",
-		user.uid, user.uid ? "" : " (root)", ranges);
+	return s2c_onbuild_allow_user(o, user.uid,
+		"take a builder image whose triggers need no such user", err);
 }
 
 /* ---- containers ---- */
@@ -71,6 +78,7 @@ static int create(struct s2c_onbuild *o, const struct s2c_owner *owner,
 	opts.gid = owner->gid;
 	opts.foresight = &foresight;
 	o->owner = *owner;
+	o->mounted = job->mounts.items;
 	o->ran = false;
 	o->begun = o->doing;
 	return s2c_container_create(job->ctx, job->runtime, &opts, &o->container, err);
@@ -210,19 +218,24 @@ static bool same_owner(const struct s2c_owner *a, const struct s2c_owner *b)
 static int need_for_run(struct s2c_onbuild *o, const struct s2c_owner *owner,
 	const struct s2c_exec_opts *first, struct s2c_error **err)
 {
-	if (o->container && same_owner(&o->owner, owner) && (o->traits.mixes || !o->ran))
+	if (o->container && same_owner(&o->owner, owner) &&
+		o->mounted == o->job->mounts.items && (o->traits.mixes || !o->ran))
 		return 0;
 	if (o->container && commit(o, err))
 		return -1;
 	return create(o, owner, first, err);
 }
 
-/* The user in force as numbers. */
-static int current_owner(
+/* Who will most likely run next: the user in force, if nothing else is known. */
+static int next_owner(
 	struct s2c_onbuild *o, struct s2c_owner *out, struct s2c_error **err)
 {
 	struct s2c_user user;
 
+	if (o->ahead) {
+		*out = *o->ahead;
+		return 0;
+	}
 	if (s2c_onbuild_resolve_user(
 		    o, s2c_config_user(s2c_onbuild_config(o)), &user, err))
 		return -1;
@@ -244,7 +257,7 @@ int s2c_onbuild_need_for_copy(
 	if (!o->traits.owners)
 		return create(o, owner, NULL, err);
 	/* Most likely the next RUN can use it too. */
-	return current_owner(o, &user, err) ? -1 : create(o, &user, NULL, err);
+	return next_owner(o, &user, err) ? -1 : create(o, &user, NULL, err);
 }
 
 int s2c_onbuild_need_any(struct s2c_onbuild *o, struct s2c_error **err)
@@ -253,7 +266,7 @@ int s2c_onbuild_need_any(struct s2c_onbuild *o, struct s2c_error **err)
 
 	if (o->container)
 		return 0;
-	return current_owner(o, &owner, err) ? -1 : create(o, &owner, NULL, err);
+	return next_owner(o, &owner, err) ? -1 : create(o, &owner, NULL, err);
 }
 
 /* ---- what triggers do ---- */
@@ -273,7 +286,7 @@ static void environment(const struct s2c_onbuild *o, const struct s2c_eval_run *
 	}
 }
 
-static int do_run(void *self, const struct s2c_eval_run *run, struct s2c_error **err)
+int s2c_onbuild_do_run(void *self, const struct s2c_eval_run *run, struct s2c_error **err)
 {
 	struct s2c_onbuild *o = self;
 	CLEAN_STRV struct s2c_strv env = S2C_STRV_INIT;
@@ -331,7 +344,7 @@ static int try_workdir(void *self, const char *path, struct s2c_error **err)
 }
 
 static const struct s2c_eval_ops doing_ops = {
-	.run = do_run,
+	.run = s2c_onbuild_do_run,
 	.copy = s2c_onbuild_copy,
 	.user = check_user,
 	.workdir = s2c_onbuild_workdir,
@@ -367,7 +380,7 @@ static int apply_triggers(struct s2c_onbuild *o, struct s2c_error **err)
 	return 0;
 }
 
-static int begin(
+int s2c_onbuild_begin(
 	struct s2c_onbuild *o, const struct s2c_eval_ops *ops, struct s2c_error **err)
 {
 	struct s2c_build_job *job = o->job;
@@ -395,9 +408,9 @@ bool s2c_onbuild_wanted(const struct s2c_build_job *job)
 int s2c_onbuild_check(struct s2c_build_job *job, struct s2c_error **err)
 {
 	CLEAN_CONFIG struct s2c_config *scratch = s2c_config_copy(job->plan->config);
-	CLEAN(onbuild_release) struct s2c_onbuild o = {.job = job};
+	CLEAN(s2c_onbuild_release) struct s2c_onbuild o = {.job = job};
 
-	if (begin(&o, &trying_ops, err))
+	if (s2c_onbuild_begin(&o, &trying_ops, err))
 		return -1;
 	s2c_config_set_user(scratch, job->plan->user_spec);
 	o.eval.config = scratch;
@@ -440,10 +453,10 @@ int s2c_onbuild_prepare(struct s2c_build_job *job, struct s2c_error **err)
 
 int s2c_onbuild_run(struct s2c_build_job *job, struct s2c_error **err)
 {
-	CLEAN(onbuild_release) struct s2c_onbuild o = {.job = job};
+	CLEAN(s2c_onbuild_release) struct s2c_onbuild o = {.job = job};
 	CLEAN_STRV struct s2c_strv labels = S2C_STRV_INIT;
 
-	if (begin(&o, &doing_ops, err))
+	if (s2c_onbuild_begin(&o, &doing_ops, err))
 		return -1;
 	s2c_labels_new(s2c_onbuild_config(&o), job->builder->config, &labels);
 	s2c_config_set_user(s2c_onbuild_config(&o), job->plan->user_spec);

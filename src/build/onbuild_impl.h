@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the files of onbuild share: triggers under way. Nobody else includes this.
+ * Instructions under way, which need containers and commits: triggers of a builder image,
+ * shared by the files of onbuild, and a stage of a Dockerfile (dockerfile_build.c), which
+ * is a job of its own for this. Nobody else includes this.
  */
 #ifndef S2C_BUILD_ONBUILD_IMPL_H
 #define S2C_BUILD_ONBUILD_IMPL_H
@@ -17,9 +19,13 @@ struct s2c_onbuild {
 	struct s2c_copy_from from;
 	struct s2c_container *container; /* NULL: none so far */
 	struct s2c_owner owner;          /* whose processes and files it has */
-	bool ran;                        /* something has run in it */
-	bool user_set;                   /* by a trigger */
-	const char *doing;               /* text of the trigger */
+	const struct s2c_mount *mounted; /* what of job->mounts it was made with */
+	/* Who will run next, as far as that is known; NULL: most likely the user in force
+	 */
+	const struct s2c_owner *ahead;
+	bool ran;          /* something has run in it */
+	bool user_set;     /* by a trigger */
+	const char *doing; /* text of the trigger */
 	const char *begun; /* of the one that the container was made for: its history */
 };
 
@@ -36,6 +42,19 @@ S2C_CHECK int s2c_onbuild_need_for_copy(
 	struct s2c_onbuild *o, const struct s2c_owner *owner, struct s2c_error **err);
 /* Sees to a container, whatever it is good for. */
 S2C_CHECK int s2c_onbuild_need_any(struct s2c_onbuild *o, struct s2c_error **err);
+/*
+ * Runs a command in a container of its user and of the mounts that the job has by now.
+ * S2C_ECHILD with its status when it fails. An op of the evaluator.
+ */
+S2C_CHECK int s2c_onbuild_do_run(
+	void *self, const struct s2c_eval_run *run, struct s2c_error **err);
+/* For an op "user": S2C_EDENIED when --allowed-uids has not got it. */
+S2C_CHECK int s2c_onbuild_allow_user(const struct s2c_onbuild *o, uint32_t uid,
+	const char *remedy, struct s2c_error **err);
+/* Ready for `ops`; options were checked. */
+S2C_CHECK int s2c_onbuild_begin(
+	struct s2c_onbuild *o, const struct s2c_eval_ops *ops, struct s2c_error **err);
+void s2c_onbuild_release(struct s2c_onbuild *o);
 /* Applies an instruction that no trigger has. */
 S2C_CHECK int s2c_onbuild_apply(
 	struct s2c_onbuild *o, const char *text, struct s2c_error **err);

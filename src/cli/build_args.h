@@ -40,6 +40,10 @@ struct s2c_build_args {
 /* The options of s2c build, for a struct s2c_build_args. */
 extern const struct s2c_option s2c_build_option_table[];
 
+/* Copies the rows of these names to `out`, which has room for n and stays zeroed behind.
+ */
+void s2c_build_options_named(const char *const *names, size_t n, struct s2c_option *out);
+
 /*
  * Brings what was parsed into args->o, but for source, builder and tag, and warns of
  * names of options that are no longer to be used.
@@ -52,6 +56,10 @@ S2C_CHECK int s2c_build_args_settle(struct s2c_call *call, struct s2c_error **er
  */
 S2C_CHECK int s2c_build_perform(
 	struct s2c_call *call, const struct s2c_build_options *o, struct s2c_error **err);
+
+/* Writes the files of --iidfile, --digest-file and --metadata-file. */
+S2C_CHECK int s2c_build_record(const struct s2c_build_args *args,
+	const struct s2c_build_result *result, struct s2c_error **err);
 
 /*
  * --use-config: takes from .s2ifile what was not given, source, builder image and tag

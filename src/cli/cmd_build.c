@@ -203,6 +203,16 @@ const struct s2c_option s2c_build_option_table[] = {
 	{0},
 };
 
+void s2c_build_options_named(const char *const *names, size_t n, struct s2c_option *out)
+{
+	for (size_t i = 0; i < n; i++) {
+		const struct s2c_option *o = s2c_option_find(&s2c_cmd_build, names[i]);
+
+		if (o)
+			*out++ = *o;
+	}
+}
+
 static enum s2c_pull_policy policy_of(const char *name)
 {
 	if (name && streq(name, "always"))
@@ -344,7 +354,7 @@ int s2c_build_args_settle(struct s2c_call *call, struct s2c_error **err)
 	return settle_timeouts(args, err);
 }
 
-static int record(const struct s2c_build_args *args,
+int s2c_build_record(const struct s2c_build_args *args,
 	const struct s2c_build_result *result, struct s2c_error **err)
 {
 	if (write_result(args->iidfile, result->image_id, "", err) ||
@@ -430,7 +440,7 @@ int s2c_build_perform(
 	if (args->dry_run)
 		return dry_run(call, o, err);
 	if (s2c_build_run(call->ctx, call->store, o, &result, err) ||
-		record(args, &result, err))
+		s2c_build_record(args, &result, err))
 		return -1;
 	puts(result.pushed ? result.pushed : result.image_id);
 	return args->run ? run_result(call, result.image_id, err) : 0;

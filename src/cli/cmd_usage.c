@@ -65,14 +65,7 @@ static struct s2c_option options[ARRAY_SIZE(names) + 1];
 
 void s2c_cmd_usage_init(void)
 {
-	size_t n = 0;
-
-	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
-		const struct s2c_option *o = s2c_option_find(&s2c_cmd_build, names[i]);
-
-		if (o)
-			options[n++] = *o;
-	}
+	s2c_build_options_named(names, ARRAY_SIZE(names), options);
 }
 
 static int usage(struct s2c_call *call, struct s2c_error **err)

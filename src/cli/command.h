@@ -117,14 +117,16 @@ const struct s2c_option *s2c_option_find(
 bool s2c_option_same(const struct s2c_option *a, const struct s2c_option *b);
 
 extern const struct s2c_command s2c_cmd_build, s2c_cmd_rebuild, s2c_cmd_usage,
-	s2c_cmd_create, s2c_cmd_generate, s2c_cmd_run, s2c_cmd_shell, s2c_cmd_images,
-	s2c_cmd_inspect, s2c_cmd_history, s2c_cmd_tag, s2c_cmd_rmi, s2c_cmd_pull,
-	s2c_cmd_push, s2c_cmd_referrers, s2c_cmd_login, s2c_cmd_logout, s2c_cmd_import,
-	s2c_cmd_save, s2c_cmd_load, s2c_cmd_prune, s2c_cmd_gate, s2c_cmd_doctor,
-	s2c_cmd_completion, s2c_cmd_version, s2c_cmd_help;
+	s2c_cmd_create, s2c_cmd_generate, s2c_cmd_dockerfile, s2c_cmd_run, s2c_cmd_shell,
+	s2c_cmd_images, s2c_cmd_inspect, s2c_cmd_history, s2c_cmd_tag, s2c_cmd_rmi,
+	s2c_cmd_pull, s2c_cmd_push, s2c_cmd_referrers, s2c_cmd_login, s2c_cmd_logout,
+	s2c_cmd_import, s2c_cmd_save, s2c_cmd_load, s2c_cmd_prune, s2c_cmd_gate,
+	s2c_cmd_doctor, s2c_cmd_completion, s2c_cmd_version, s2c_cmd_help;
 
-/* Takes the options that usage shares with build into its table: before anything else. */
+/* Take the options that these share with build into their tables: before anything else.
+ */
 void s2c_cmd_usage_init(void);
+void s2c_cmd_dockerfile_init(void);
 
 /* Frees the lists of an argument struct and the struct. */
 void s2c_args_free(const struct s2c_command *command, void *args);

@@ -43,6 +43,7 @@ const struct s2c_command *const s2c_commands[] = {
 	&s2c_cmd_usage,
 	&s2c_cmd_create,
 	&s2c_cmd_generate,
+	&s2c_cmd_dockerfile,
 	&s2c_cmd_run,
 	&s2c_cmd_shell,
 	&s2c_cmd_images,
@@ -272,6 +273,7 @@ int main(int argc, char **argv)
 	struct s2c_global global = {.s2i = s2c_s2i_is(argv[0])};
 
 	s2c_cmd_usage_init();
+	s2c_cmd_dockerfile_init();
 	if (!global.s2i || argc < 2)
 		return run_words(&global, argv + (argc > 0));
 	s2c_s2i_words(argv + 1, &words);

@@ -103,10 +103,27 @@ int s2c_native_read_file(struct s2c_container *container, const char *path,
 	return read_in(view, path, buf, err);
 }
 
-int s2c_native_copy_out(struct s2c_ctx *ctx, struct s2c_container *container,
-	const char *path, struct s2c_writer *out, struct s2c_error **err)
+/*
+ * A view without the mount points, which are the lowest layer: what is handed on as files
+ * of the container has nothing of them either. An image without layers has no other view.
+ */
+static int view_of_files(
+	struct s2c_native_container *c, int *out_view, struct s2c_error **err)
 {
-	struct s2c_native_container *c = s2c_native_container_of(container);
+	size_t all = c->overlay.n_lowers;
+	int rc;
+
+	s2c_overlay_drop_view(&c->overlay);
+	if (c->n_trees)
+		c->overlay.n_lowers = c->n_trees;
+	rc = s2c_overlay_view(&c->overlay, out_view, err);
+	c->overlay.n_lowers = all;
+	return rc;
+}
+
+static int copy_out_of(struct s2c_ctx *ctx, int view, const char *path,
+	struct s2c_writer *out, struct s2c_error **err)
+{
 	const char *slash = strrchr(path, '/');
 	CLEAN_FREE char *above = slash == path ? xstrdup("/")
 					       : xstrndup(path, (size_t)(slash - path));
@@ -119,10 +136,8 @@ int s2c_native_copy_out(struct s2c_ctx *ctx, struct s2c_container *container,
 	CLEAN_ENTRIES struct s2c_entries *entries = NULL;
 	CLEAN_FD int dir = -1;
 	struct stat st;
-	int view;
 
-	if (s2c_overlay_view(&c->overlay, &view, err) < 0 ||
-		s2c_fs_open_in(view, above, O_RDONLY | O_DIRECTORY, 0, &dir, err) < 0)
+	if (s2c_fs_open_in(view, above, O_RDONLY | O_DIRECTORY, 0, &dir, err) < 0)
 		return -1;
 	if (fstatat(dir, slash + 1, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return s2c_fail_as(err, errno == ENOENT ? S2C_ENOENT : S2C_EIO, errno,
@@ -130,6 +145,20 @@ int s2c_native_copy_out(struct s2c_ctx *ctx, struct s2c_container *container,
 	if (s2c_walk(dir, &walk, &entries, err) < 0)
 		return -1;
 	return s2c_tar_write_all(ctx, entries, out, err);
+}
+
+int s2c_native_copy_out(struct s2c_ctx *ctx, struct s2c_container *container,
+	const char *path, struct s2c_writer *out, struct s2c_error **err)
+{
+	struct s2c_native_container *c = s2c_native_container_of(container);
+	int view, rc;
+
+	if (view_of_files(c, &view, err) < 0)
+		return -1;
+	rc = copy_out_of(ctx, view, path, out, err);
+	/* Others look through one with mount points. */
+	s2c_overlay_drop_view(&c->overlay);
+	return rc;
 }
 
 /* What a path leads to; mode 0: nothing. */
@@ -180,6 +209,33 @@ static int go_below(struct s2c_native_container *c, const char *resolved, int *d
 	return 0;
 }
 
+/* Makes the directories that a path lacks; they are the owner's, too. */
+static int make_way(int view, const char *resolved, const struct s2c_extract_opts *opts,
+	struct s2c_error **err)
+{
+	CLEAN_FREE char *path = xstrdup(resolved);
+
+	for (char *end = path; end;) {
+		CLEAN_FD int dir = -1;
+		struct stat st;
+
+		end = strchr(end + 1, '/');
+		if (end)
+			*end = '\0';
+		if (fstatat(view, path + 1, &st, AT_SYMLINK_NOFOLLOW) < 0) {
+			if (s2c_fs_mkdir_in(view, path, 0755, &dir, err) < 0)
+				return -1;
+			if (!opts->no_owner && fchownat(dir, "", opts->uid, opts->gid,
+						       AT_EMPTY_PATH) < 0)
+				return s2c_fail_errno(
+					err, errno, "cannot set the owner of '%s'", path);
+		}
+		if (end)
+			*end = '/';
+	}
+	return 0;
+}
+
 int s2c_native_copy_in(struct s2c_ctx *ctx, struct s2c_container *container,
 	const char *path, struct s2c_entries *entries, const struct s2c_owner *owner,
 	struct s2c_error **err)
@@ -187,7 +243,7 @@ int s2c_native_copy_in(struct s2c_ctx *ctx, struct s2c_container *container,
 	struct s2c_native_container *c = s2c_native_container_of(container);
 	bool single = c->native->userns.kind == S2C_USERNS_SINGLE;
 	struct s2c_extract_opts opts = {
-		.force_owner = !single,
+		.force_owner = !single && !(owner && owner->kept),
 		.uid = owner ? owner->uid : c->uid,
 		.gid = owner ? owner->gid : c->gid,
 		.no_owner = single,
@@ -209,6 +265,8 @@ int s2c_native_copy_in(struct s2c_ctx *ctx, struct s2c_container *container,
 			"'%s' leads to '%s' in the image, which the container mounts "
 			"over: choose another directory (--destination)",
 			path, resolved);
+	if (!exists && owner && make_way(view, resolved, &opts, err) < 0)
+		return s2c_wrap(err, "cannot make '%s' in the container", path);
 	if (s2c_fs_mkdir_in(view, resolved, 0755, &dir, err) < 0)
 		return s2c_wrap(err, "cannot make '%s' in the container", path);
 	if (!exists && !single &&

@@ -145,18 +145,22 @@ S2C_CHECK int s2c_container_create(struct s2c_ctx *ctx, struct s2c_runtime *runt
 
 /*
  * Puts entries under `path`, an absolute directory resolved inside the container's root,
- * made when missing; everything new belongs to the container's uid and gid. Only before
- * the first run.
+ * made when missing; everything new belongs to the container's uid and gid, but for
+ * directories on the way to `path`, which are root's. Only before the first run.
  */
 S2C_CHECK int s2c_container_copy_in(struct s2c_ctx *ctx, struct s2c_container *container,
 	const char *path, struct s2c_entries *entries, struct s2c_error **err);
 
 /*
  * The same with another owner for everything new, where the runtime can do that (else the
- * container's user is the owner), and after a run where it can do that.
+ * container's user is the owner), and after a run where it can do that. Natively the
+ * directories on the way are the owner's too, as BuildKit and podman have it for COPY.
  */
 struct s2c_owner {
 	uint32_t uid, gid;
+	/* Entries keep the owners that they have, and the two are for directories on the
+	 * way. Native only. */
+	bool kept;
 };
 S2C_CHECK int s2c_container_copy_as(struct s2c_ctx *ctx, struct s2c_container *container,
 	const char *path, struct s2c_entries *entries, const struct s2c_owner *owner,

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * .s2iignore rules and the --exclude expression, applied to paths. Everything here works
- * on names alone: nothing is opened, listed or removed, so that a rule can at most leave
- * something of the source out.
+ * .s2iignore and .dockerignore rules and the --exclude expression, applied to paths.
+ * Everything here works on names alone: nothing is opened, listed or removed, so that a
+ * rule can at most leave something of the source out.
  */
 #include "source/ignore.h"
 
@@ -26,6 +26,9 @@ struct rule {
 };
 
 struct s2c_ignore {
+	const char *file; /* that the rules are of */
+	bool docker;      /* with docker's meaning */
+	bool takes_back;  /* one of them does */
 	struct rule *rules;
 	size_t n_rules;
 	size_t cap;
@@ -85,26 +88,25 @@ static int add_rule(struct s2c_ignore *ignore, const char *text, size_t len, siz
 		trim(&text, &len);
 	}
 	if (memchr(text, '\0', len))
-		return s2c_fail(
-			err, S2C_EINVAL, ".s2iignore line %zu holds a NUL byte", line);
+		return s2c_fail(err, S2C_EINVAL, "%s line %zu holds a NUL byte",
+			ignore->file, line);
 	if (len > S2C_IGNORE_PATTERN_MAX)
-		return s2c_fail(err, S2C_ELIMIT,
-			".s2iignore line %zu is longer than %d bytes", line,
-			S2C_IGNORE_PATTERN_MAX);
+		return s2c_fail(err, S2C_ELIMIT, "%s line %zu is longer than %d bytes",
+			ignore->file, line, S2C_IGNORE_PATTERN_MAX);
 	if (ignore->n_rules >= S2C_IGNORE_RULES_MAX)
-		return s2c_fail(err, S2C_ELIMIT, ".s2iignore has more than %d patterns",
-			S2C_IGNORE_RULES_MAX);
+		return s2c_fail(err, S2C_ELIMIT, "%s has more than %d patterns",
+			ignore->file, S2C_IGNORE_RULES_MAX);
 	bool inside = split_pattern(text, len, &parts);
 	s2c_strv_foreach (part, &parts) {
 		const char *wrong = s2c_glob_error(part);
 
 		if (wrong)
-			return s2c_fail(err, S2C_EINVAL,
-				".s2iignore line %zu: '%.*s': %s", line, (int)len, text,
-				wrong);
+			return s2c_fail(err, S2C_EINVAL, "%s line %zu: '%.*s': %s",
+				ignore->file, line, (int)len, text, wrong);
 	}
 	if (!inside)
 		return 0;
+	ignore->takes_back = ignore->takes_back || take_back;
 	if (ignore->n_rules == ignore->cap) {
 		ignore->cap = ignore->cap ? 2 * ignore->cap : 16;
 		ignore->rules = xreallocarray(
@@ -125,8 +127,8 @@ static int parse_lines(
 	size_t line = 0;
 
 	if (len > S2C_IGNORE_BYTES_MAX)
-		return s2c_fail(err, S2C_ELIMIT, ".s2iignore is larger than %u bytes",
-			S2C_IGNORE_BYTES_MAX);
+		return s2c_fail(err, S2C_ELIMIT, "%s is larger than %u bytes",
+			ignore->file, S2C_IGNORE_BYTES_MAX);
 	if (len >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0)
 		text += 3;
 	while (text < end) {
@@ -137,8 +139,10 @@ static int parse_lines(
 
 		line++;
 		text = next;
+		if (ignore->docker && *start == '#')
+			continue;
 		trim(&start, &n);
-		if (n == 0 || *start == '#')
+		if (n == 0 || (!ignore->docker && *start == '#'))
 			continue;
 		if (add_rule(ignore, start, n, line, err) < 0)
 			return -1;
@@ -219,12 +223,31 @@ int s2c_ignore_new(const char *text, size_t len, const char *exclude,
 {
 	CLEAN(s2c_clean_ignore) struct s2c_ignore *ignore = xcalloc(1, sizeof(*ignore));
 
+	ignore->file = ".s2iignore";
 	if (text && parse_lines(ignore, text, len, err) < 0)
 		return -1;
 	if (set_exclude(ignore, exclude, err) < 0)
 		return -1;
 	*out = TAKE(ignore);
 	return 0;
+}
+
+int s2c_ignore_new_docker(
+	const char *text, size_t len, struct s2c_ignore **out, struct s2c_error **err)
+{
+	CLEAN(s2c_clean_ignore) struct s2c_ignore *ignore = xcalloc(1, sizeof(*ignore));
+
+	ignore->file = ".dockerignore";
+	ignore->docker = true;
+	if (text && parse_lines(ignore, text, len, err) < 0)
+		return -1;
+	*out = TAKE(ignore);
+	return 0;
+}
+
+bool s2c_ignore_takes_back(const struct s2c_ignore *ignore)
+{
+	return ignore->docker && ignore->takes_back;
 }
 
 void s2c_ignore_free(struct s2c_ignore *ignore)
@@ -317,6 +340,15 @@ static bool exclude_matches(
 	return regex_matches(ignore, copy, len + 1);
 }
 
+/* The path or something above it. */
+static bool rule_matches_above(const struct rule *rule, const char *path, size_t len)
+{
+	for (size_t i = 1; i < len; i++)
+		if (path[i] == '/' && rule_matches(rule, path, i))
+			return true;
+	return rule_matches(rule, path, len);
+}
+
 /* Without regard to what is above it. The last rule that matches decides. */
 static bool excludes(
 	const struct s2c_ignore *ignore, const char *path, size_t len, bool is_dir)
@@ -326,7 +358,8 @@ static bool excludes(
 	for (size_t i = ignore->n_rules; i > 0; i--) {
 		const struct rule *rule = &ignore->rules[i - 1];
 
-		if (rule_matches(rule, path, len))
+		if (ignore->docker ? rule_matches_above(rule, path, len)
+				   : rule_matches(rule, path, len))
 			return !rule->take_back;
 	}
 	return false;
@@ -341,7 +374,7 @@ bool s2c_ignore_match(const struct s2c_ignore *ignore, const char *path, bool is
 {
 	size_t len = strlen(path);
 
-	for (const char *p = path; (p = strchr(p, '/')); p++) {
+	for (const char *p = path; !ignore->docker && (p = strchr(p, '/')); p++) {
 		if (excludes(ignore, path, (size_t)(p - path), true))
 			return true;
 	}

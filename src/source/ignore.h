@@ -7,6 +7,9 @@
  * ignored), "!" takes back earlier matches; a match excludes all below it. Patterns that
  * try to leave the tree match nothing. In addition "**" crosses directories. Not as in
  * gitignore: a pattern without '/' is tried at the root only ("**" + "/x" for anywhere).
+ * .dockerignore lines are the same globs with docker's meaning: the last pattern decides
+ * that matches a path or something above it, so that "!" may take back what lies in an
+ * excluded directory, and "#" begins a comment at the start of a line alone.
  * --exclude is a POSIX extended regular expression on the path within the source, without
  * back references; S2I's default excludes .git. A directory is also tried with a '/' at
  * its end, so that "^tmp/" excludes all of tmp.
@@ -32,11 +35,17 @@ struct s2c_ignore;
  */
 S2C_CHECK int s2c_ignore_new(const char *text, size_t len, const char *exclude,
 	struct s2c_ignore **out, struct s2c_error **err);
+/* The same for a .dockerignore, without an expression. */
+S2C_CHECK int s2c_ignore_new_docker(
+	const char *text, size_t len, struct s2c_ignore **out, struct s2c_error **err);
 void s2c_ignore_free(struct s2c_ignore *ignore);
 S2C_DEFINE_CLEAN(ignore, struct s2c_ignore *, s2c_ignore_free)
 
 /* True if the path (relative, as in entries) or a parent of it is excluded. */
 bool s2c_ignore_match(const struct s2c_ignore *ignore, const char *path, bool is_dir);
+
+/* True if something below an excluded directory may be taken back. */
+bool s2c_ignore_takes_back(const struct s2c_ignore *ignore);
 
 /* The same for a walk that has already asked for every parent of the path. */
 bool s2c_ignore_match_name(

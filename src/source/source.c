@@ -249,16 +249,16 @@ int s2c_source_read(struct s2c_source *source, const char *path, struct s2c_buf 
 {
 	CLEAN_FD int fd = -1;
 	CLEAN_ERROR struct s2c_error *why = NULL;
+	const char *what = source->is_context ? "context" : "source";
 	struct stat st;
 
 	if (s2c_fs_open_beneath(source->fd, path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0,
 		    &fd, &why) < 0) {
 		if (s2c_error_errno(why) == ELOOP)
 			return s2c_fail(err, S2C_EINVAL,
-				"'%s' in the source is, or crosses, a symbolic link, "
-				"which "
+				"'%s' in the %s is, or crosses, a symbolic link, which "
 				"is not followed: put the file itself there",
-				path);
+				path, what);
 		s2c_error_move(err, &why);
 		return -1;
 	}
@@ -266,8 +266,8 @@ int s2c_source_read(struct s2c_source *source, const char *path, struct s2c_buf 
 		return s2c_fail_errno(err, errno, "cannot read '%s'", path);
 	if (!S_ISREG(st.st_mode))
 		return s2c_fail(
-			err, S2C_EINVAL, "'%s' in the source is no regular file", path);
+			err, S2C_EINVAL, "'%s' in the %s is no regular file", path, what);
 	if (s2c_fs_read_fd(fd, buf, err) < 0)
-		return s2c_wrap(err, "cannot read '%s' of the source", path);
+		return s2c_wrap(err, "cannot read '%s' of the %s", path, what);
 	return 0;
 }

@@ -49,7 +49,9 @@ struct s2c_source {
 	 */
 	bool from_commit;
 	int64_t commit_time;
-	/* Files of several names come as files of their own: for walks that take a part. */
+	bool is_context; /* of a Dockerfile: its rules are those of .dockerignore */
+	/* Files of several names come as files of their own: for walks that take a part.
+	 */
 	bool links_apart;
 };
 

@@ -10,7 +10,7 @@ import pytest
 
 from support import PROGRAM, add_file, clean_env
 
-COMMANDS = """build rebuild usage create generate run shell images inspect history tag rmi pull push referrers login logout import save load prune gate doctor
+COMMANDS = """build rebuild usage create generate dockerfile run shell images inspect history tag rmi pull push referrers login logout import save load prune gate doctor
 completion version help""".split()
 
 

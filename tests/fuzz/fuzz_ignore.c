@@ -33,6 +33,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	}
 	CLEAN_FREE char *below = xasprintf("%s/x", path);
+	CLEAN(s2c_clean_ignore) struct s2c_ignore *docker = NULL;
+
+	/* The same rules are taken from docker; what is below goes with what is above,
+	 * unless it is taken back. */
+	if (s2c_ignore_new_docker(text, (size_t)(input + size - text), &docker, NULL) ==
+			0 &&
+		!s2c_ignore_takes_back(docker) && s2c_ignore_match(docker, path, true) &&
+		!s2c_ignore_match(docker, below, false))
+		abort();
 
 	if (s2c_ignore_match_name(ignore, path, true) &&
 		!s2c_ignore_match(ignore, path, true))

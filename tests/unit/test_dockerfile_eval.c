@@ -26,7 +26,10 @@ static int record_run(void *self, const struct s2c_eval_run *run, struct s2c_err
 	(void)err;
 	log_words(log, "run", run->argv);
 	log_words(log, " env", run->env);
-	s2c_buf_must_printf(log, " in %s as '%s';", run->cwd, run->user);
+	s2c_buf_must_printf(log, " in %s as '%s'", run->cwd, run->user);
+	for (size_t i = 0; i < run->n_mounts; i++)
+		s2c_buf_must_printf(log, " mount %s", run->mounts[i].id);
+	s2c_buf_must_printf(log, ";");
 	return 0;
 }
 
@@ -37,8 +40,10 @@ static int record_copy(
 
 	(void)err;
 	log_words(log, copy->unpack ? "add" : "copy", copy->sources);
-	s2c_buf_must_printf(log, " to %s owner %s mode %o;", copy->destination,
+	s2c_buf_must_printf(log, " to %s owner %s mode %o", copy->destination,
 		copy->owner ? copy->owner : "-", (unsigned)copy->mode);
+	s2c_buf_must_printf(
+		log, "%s%s;", copy->from ? " from " : "", copy->from ? copy->from : "");
 	return 0;
 }
 
@@ -267,6 +272,51 @@ static void test_refused(void **state)
 	}
 }
 
+/* Stages, mounts, and values from outside. */
+static void test_whole_file(void **state)
+{
+	static const struct {
+		const char *text, *log;
+	} cases[] = {
+		{"COPY --from=$V a b",
+			"copy{a} to /w/b owner - mode 37777777777 from base;"},
+		{"ARG ID=one\nRUN --mount=type=ssh --mount=type=secret,id=$ID x",
+			"run{/bin/sh}{-c}{x} env{ID=one}{PATH=/bin}{V=base} in /w as "
+			"'1001' "
+			"mount default mount one;"},
+		/* From outside, by default, and of before the first FROM. */
+		{"ARG GIVEN=1\nARG OUTER=1\nCOPY $GIVEN $OUTER",
+			"copy{outside} to /w/1 owner - mode 37777777777;"},
+		{"ARG GIVEN\nARG OUTER\nARG NONE\nCOPY $GIVEN$NONE $OUTER",
+			"copy{outside} to /w/before owner - mode 37777777777;"},
+	};
+	CLEAN_STRV struct s2c_strv given = S2C_STRV_INIT, before = S2C_STRV_INIT;
+
+	s2c_strv_add(&given, "GIVEN=outside");
+	s2c_strv_add(&before, "OUTER=before");
+	s2c_strv_add(&before, "GIVEN=before");
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		CLEAN_CONFIG struct s2c_config *config = base();
+		CLEAN_DOCKERFILE struct s2c_dockerfile *file = NULL;
+		struct recorder r = {.log = S2C_BUF_INIT(1u << 20)};
+		CLEAN(s2c_eval_release)
+		struct s2c_eval eval = {.config = config,
+			.ops = &recording,
+			.self = &r,
+			.whole_file = true,
+			.given = &given,
+			.before_from = &before};
+
+		assert_ok(s2c_dockerfile_parse(
+			cases[i].text, strlen(cases[i].text), &file, &terr));
+		for (size_t k = 0; k < file->n; k++)
+			assert_ok(s2c_eval_apply(
+				&eval, &file->items[k], file->escape, &terr));
+		assert_string_equal(s2c_buf_str(&r.log), cases[i].log);
+		s2c_buf_release(&r.log);
+	}
+}
+
 static void test_author(void **state)
 {
 	CLEAN_CONFIG struct s2c_config *config = base();
@@ -332,6 +382,7 @@ int main(void)
 		cmocka_unit_test(test_members),
 		cmocka_unit_test(test_doing),
 		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_whole_file),
 		cmocka_unit_test(test_author),
 		cmocka_unit_test(test_durations),
 		cmocka_unit_test(test_join),

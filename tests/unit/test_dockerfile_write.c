@@ -101,7 +101,7 @@ static void test_everything(void **state)
 	plan.env = &env;
 	plan.build_env = &build_env;
 	plan.labels = &label;
-	plan.excludes = &excludes;
+	plan.build.excludes = &excludes;
 	plan.destination = "/opt/my app";
 	plan.build.copies_script = true;
 	plan.build.script = "/opt/my app/scripts/assemble";
@@ -112,7 +112,8 @@ static void test_everything(void **state)
 		.user = "7:8",
 		.owner = "7:8",
 		.script = "/opt/my app/scripts/assemble-runtime",
-		.copies_script = true};
+		.copies_script = true,
+		.excludes = &excludes};
 	plan.mounts = mounts;
 	plan.n_mounts = ARRAY_SIZE(mounts);
 	plan.artifacts = artifacts;
@@ -157,7 +158,9 @@ static void test_everything(void **state)
 		"COPY --chown=7:8 [\"upload/runtime-scripts\",\"/opt/my app/scripts\"]\n"
 		"COPY --from=built --chown=7:8 /opt/app/out /srv/out\n"
 		"USER 7:8\n"
-		"RUN '/opt/my app/scripts/assemble-runtime'\n"
+		"RUN '/opt/my app/scripts/assemble-runtime' && { rm -rf '/opt/my "
+		"app/src' "
+		"/tmp/.s2i 2>/dev/null || :; }\n"
 		"USER 7\n"
 		"CMD [\"/usr/libexec/s2i/run\"]\n"
 		"LABEL \"k\"=\"v\" \\\n"

@@ -211,7 +211,8 @@ static void test_exclude(void **state)
 		{"x", "a\nx", false, true},
 		{"^([a-z]+/)+[^/]+\\.(o|a)$", "ab/cd/e.o", false, true},
 		{"^a{1,255}$", "aaa", false, true},
-		{"^(a+b+c+d+e+f+g+h+i+j+k+l+m+n+o+p+)+$", "abcdefghijklmnop", false, true},
+		{"^(a+b+c+d+e+f+g+h+i+j+k+l+m+n+o+p+)+$", "abcdefghijklmnop", false,
+			true},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -351,6 +352,52 @@ static void test_glob(void **state)
 	assert_false(s2c_glob_match("?", "\xe2\x82", 2));
 }
 
+/* docker's meaning of the same globs. */
+static void test_docker(void **state)
+{
+	static const struct {
+		const char *text, *path;
+		bool is_dir, out;
+	} cases[] = {
+		{"a", "a/b/c", false, true},
+		{"a/", "a/b", false, true},
+		{"/a", "a", false, true},
+		{"a\n!a/b", "a/b", false, false},
+		{"a\n!a/b", "a/b/c", false, false},
+		{"a\n!a/b", "a/c", false, true},
+		{"!a/b\na", "a/b", false, true},
+		{"*\n!src", "src/x/y", false, false},
+		{"*\n!src/x", "src/y", false, true},
+		{"*.log\n!a.log", "a.log", false, false},
+		{"*.log", "d/a.log", false, false},
+		{"**/*.log", "d/e/a.log", false, true},
+		{"#a", "#a", false, false},
+		{" #a", "#a", false, true},
+		{"../a", "a", false, false},
+		{".git", ".git/config", false, true},
+		{"", ".git/config", false, false},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		CLEAN(s2c_clean_ignore) struct s2c_ignore *ignore = NULL;
+
+		assert_ok(s2c_ignore_new_docker(
+			cases[i].text, strlen(cases[i].text), &ignore, &terr));
+		if (s2c_ignore_match(ignore, cases[i].path, cases[i].is_dir) !=
+			cases[i].out)
+			print_message("%s: %s\n", cases[i].text, cases[i].path);
+		assert_int_equal(
+			s2c_ignore_match(ignore, cases[i].path, false), cases[i].out);
+		assert_int_equal(s2c_ignore_match_name(ignore, cases[i].path, false),
+			cases[i].out);
+		assert_int_equal(s2c_ignore_takes_back(ignore),
+			strchr(cases[i].text, '!') != NULL);
+	}
+	struct s2c_ignore *ignore = NULL;
+	assert_fails(s2c_ignore_new_docker("a\n[b", 4, &ignore, &terr), S2C_EINVAL,
+		".dockerignore line 2: '[b': malformed");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -364,6 +411,7 @@ int main(void)
 		cmocka_unit_test(test_wrong),
 		cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_pathological),
+		cmocka_unit_test(test_docker),
 		cmocka_unit_test(test_glob),
 	};
 

@@ -150,3 +150,20 @@ def place(request, tmp_path, rootfs_tar):
     engine.ask("DELETE", "/v1.41/images/myapp?force=1")
     left = engine.sweep(before)
     assert not left, f"containers left behind: {left}"
+
+
+@pytest.fixture
+def rich_app(app):
+    """A source with what is easily lost: modes, links, an empty directory, odd names."""
+    (app / "empty").mkdir()
+    (app / "run-me").write_text("#!/bin/sh\n")
+    (app / "run-me").chmod(0o755)
+    (app / "link").symlink_to("sub/data")
+    (app / "dangling").symlink_to("/nowhere")
+    (app / "two words & $x").write_text("odd\n")
+    (app / ".s2i").mkdir()
+    (app / ".s2i/environment").write_text("FROM_FILE=it's \"quoted\" $5\n")
+    (app / ".s2iignore").write_text("*.log\n")
+    (app / "a.log").write_text("ignored\n")
+    (app / ".dockerignore").write_text("*\n")
+    return app
