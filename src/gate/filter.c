@@ -265,10 +265,12 @@ static int check_image(const struct body *body, struct s2c_gate_ask *ask,
 	const struct health *health = &body->health;
 
 	if (body->triggers.len)
-		return no(ask, code, S2C_GATE_FIELD_DENIED, "OnBuild", err);
+		return s2c_gate_ask_refuse(
+			ask, code, S2C_GATE_FIELD_DENIED, "OnBuild", err);
 	if (health->interval < 0 || health->timeout < 0 || health->start_period < 0 ||
 		health->retries < 0)
-		return no(ask, code, S2C_GATE_FIELD_VALUE, "Healthcheck", err);
+		return s2c_gate_ask_refuse(
+			ask, code, S2C_GATE_FIELD_VALUE, "Healthcheck", err);
 	return 0;
 }
 
