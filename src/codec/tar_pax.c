@@ -24,14 +24,15 @@ struct record {
 uint32_t s2c_tar_checksum(const struct s2c_tar_header *h, bool is_signed)
 {
 	const unsigned char *bytes = (const unsigned char *)h;
-	size_t from = offsetof(struct s2c_tar_header, checksum);
-	int32_t sum = 0;
+	const unsigned char *own = (const unsigned char *)h->checksum;
+	/* The field itself counts as blanks. */
+	int32_t sum = ' ' * (int32_t)sizeof(h->checksum);
 
-	for (size_t i = 0; i < S2C_TAR_BLOCK; i++) {
-		int byte = i - from < sizeof(h->checksum) ? ' ' : bytes[i];
-
-		sum += is_signed && byte > 127 ? byte - 256 : byte;
-	}
+	/* Simple loops, which compilers make wide. */
+	for (size_t i = 0; i < S2C_TAR_BLOCK; i++)
+		sum += is_signed ? (signed char)bytes[i] : bytes[i];
+	for (size_t i = 0; i < sizeof(h->checksum); i++)
+		sum -= is_signed ? (signed char)own[i] : own[i];
 	return (uint32_t)sum;
 }
 
