@@ -2,7 +2,7 @@
 /*
  * A whole Dockerfile, built by s2c itself. All of it is read and tried before anything
  * runs: what is unknown or not allowed is found while nothing is there to be cleaned up.
- * Then stage after stage is carried out. Each is a job of its own (onbuild_impl.h) with
+ * Then stage after stage is carried out. Each is a job of its own (executor.h) with
  * an image that it begins with, a plan and containers; what the stages have in common
  * belongs to the job of the build. A stage that is over keeps its container, for COPY
  * --from; only the last one's becomes the image.
@@ -39,7 +39,7 @@ static void run_release(struct s2c_file_run *run)
 
 static void stage_release(struct s2c_file_stage *s)
 {
-	s2c_onbuild_release(&s->o);
+	s2c_executor_release(&s->executor);
 	s2c_plan_free(s->job.plan);
 	s2c_users_release(&s->job.users);
 	s2c_image_free(s->job.step);
@@ -280,7 +280,7 @@ static int begin_stage(struct s2c_file_stage *s, struct s2c_error **err)
 			.n_hosts = of->mounts.n_hosts},
 		.plan = xcalloc(1, sizeof(*s->job.plan)),
 	};
-	s->o = (struct s2c_onbuild){.job = &s->job};
+	s->executor = (struct s2c_executor){.job = &s->job};
 	if (s2c_plan_check_options(of->options, s->job.plan, err) || find_image(s, err) ||
 		s2c_users_read(of->ctx, of->runtime, s->job.builder, &s->job.users, err))
 		return -1;
@@ -313,20 +313,20 @@ static int resolve(struct s2c_build_job *job, struct s2c_error **err)
 int s2c_file_begin_ops(
 	struct s2c_file_stage *s, const struct s2c_eval_ops *ops, struct s2c_error **err)
 {
-	s2c_onbuild_release(&s->o);
-	s->o = (struct s2c_onbuild){.job = &s->job};
-	if (s2c_onbuild_begin(&s->o, ops, err))
+	s2c_executor_release(&s->executor);
+	s->executor = (struct s2c_executor){.job = &s->job};
+	if (s2c_executor_begin(&s->executor, ops, err))
 		return -1;
-	s->o.eval.whole_file = true;
-	s->o.eval.given = &s->build->given;
-	s->o.eval.before_from = &s->build->texts.before_from;
+	s->executor.eval.whole_file = true;
+	s->executor.eval.given = &s->build->given;
+	s->executor.eval.before_from = &s->build->texts.before_from;
 	return 0;
 }
 
 int s2c_file_apply(struct s2c_file_stage *s, const struct s2c_instruction *item,
 	struct s2c_error **err)
 {
-	if (s2c_eval_apply(&s->o.eval, item, s->build->file->escape, err))
+	if (s2c_eval_apply(&s->executor.eval, item, s->build->file->escape, err))
 		return s2c_wrap(err, "'%s', line %u", s->build->path, item->line);
 	return 0;
 }
@@ -365,7 +365,7 @@ static void look_ahead(struct s2c_file_stage *s)
 
 	s->job.mounts.items = next->mounts;
 	s->job.mounts.n = next->n_mounts;
-	s->o.ahead = next == &nothing ? NULL : &next->owner;
+	s->executor.ahead = next == &nothing ? NULL : &next->owner;
 	s2c_strv_release(only);
 	s2c_strv_add_all(only, &s->job.host_env);
 	s2c_strv_add_all(only, &next->env);
@@ -382,11 +382,11 @@ static int copy_from_stage(struct s2c_file_stage *s, const struct s2c_eval_copy 
 	if (s2c_stages_find(&s->build->texts, s->number, copy->from, &number, err))
 		return -1;
 	from = &s->build->stages[number];
-	if (s2c_onbuild_need_any(&from->o, err) ||
-		s2c_onbuild_need_for_copy(&s->o, owner, err))
+	if (s2c_executor_need_any(&from->executor, err) ||
+		s2c_executor_need_for_copy(&s->executor, owner, err))
 		return -1;
-	how.from = from->o.container;
-	how.to = s->o.container;
+	how.from = from->executor.container;
+	how.to = s->executor.container;
 	return s2c_from_copy(s->job.ctx, &how, copy, err);
 }
 
@@ -396,8 +396,8 @@ static int do_copy(void *self, const struct s2c_eval_copy *copy, struct s2c_erro
 	struct s2c_owner owner;
 
 	if (!copy->from)
-		return s2c_onbuild_copy(&s->o, copy, err);
-	if (s2c_onbuild_copy_owner(&s->o, copy, &owner, err))
+		return s2c_executor_copy(&s->executor, copy, err);
+	if (s2c_executor_copy_owner(&s->executor, copy, &owner, err))
 		return -1;
 	/* What comes out of an image has an owner there already. */
 	owner.kept = !copy->owner;
@@ -407,17 +407,17 @@ static int do_copy(void *self, const struct s2c_eval_copy *copy, struct s2c_erro
 static void note(struct s2c_file_stage *s, char *text)
 {
 	s2c_strv_add_take(&s->texts, text);
-	s->o.doing = text;
+	s->executor.doing = text;
 	s2c_emit_log(s->job.ctx, S2C_INFO, "%s", text);
 }
 
 static int do_stage(struct s2c_file_stage *s, struct s2c_error **err)
 {
 	static const struct s2c_eval_ops ops = {
-		.run = s2c_onbuild_do_run,
+		.run = s2c_executor_run,
 		.copy = do_copy,
 		.user = s2c_file_check_user,
-		.workdir = s2c_onbuild_workdir,
+		.workdir = s2c_executor_workdir,
 	};
 
 	if (s2c_file_begin_ops(s, &ops, err))
@@ -444,7 +444,7 @@ static int assemble(struct s2c_build_job *job, struct s2c_error **err)
 	for (size_t i = 0; i < b->texts.n; i++)
 		if (do_stage(&b->stages[i], err))
 			return -1;
-	return s2c_onbuild_need_any(&b->stages[b->texts.n - 1].o, err);
+	return s2c_executor_need_any(&b->stages[b->texts.n - 1].executor, err);
 }
 
 /* ---- the result ---- */
@@ -462,7 +462,7 @@ static int commit(struct s2c_build_job *job, struct s2c_error **err)
 		.compression = plan->compression,
 		.level = plan->compression_level,
 		.created = created,
-		.created_by = last->o.begun,
+		.created_by = last->executor.begun,
 		.forbidden = job->mounts.needles,
 	};
 
@@ -481,7 +481,7 @@ static int commit(struct s2c_build_job *job, struct s2c_error **err)
 		.source_kind = job->source->kind,
 	};
 	return s2c_container_commit(
-		job->ctx, last->o.container, &opts, &job->commit, err);
+		job->ctx, last->executor.container, &opts, &job->commit, err);
 }
 
 int s2c_dockerfile_build(struct s2c_ctx *ctx, struct s2c_store *store,

@@ -7,7 +7,7 @@
 #define S2C_BUILD_DOCKERFILE_BUILD_IMPL_H
 
 #include "build/dockerfile_stages.h"
-#include "build/onbuild_impl.h"
+#include "build/executor.h"
 
 /* A RUN as the trial has found it. */
 struct s2c_file_run {
@@ -21,7 +21,7 @@ struct s2c_file_run {
 struct s2c_file_build;
 
 struct s2c_file_stage {
-	struct s2c_onbuild o; /* the first member: ops get it */
+	struct s2c_executor executor; /* the first member: ops get it */
 	struct s2c_file_build *build;
 	size_t number;
 	const struct s2c_stage_text *text;

@@ -121,9 +121,9 @@ static int plan_mount(struct s2c_file_stage *s, struct s2c_file_run *run,
 static int allow_user(struct s2c_file_stage *s, const char *spec, struct s2c_user *out,
 	struct s2c_error **err)
 {
-	if (s2c_onbuild_resolve_user(&s->o, spec, out, err))
+	if (s2c_executor_resolve_user(&s->executor, spec, out, err))
 		return -1;
-	return s2c_onbuild_allow_user(&s->o, out->uid,
+	return s2c_executor_allow_user(&s->executor, out->uid,
 		"write a USER that is allowed before it, and --chown at COPY instead of "
 		"a "
 		"chown",
@@ -157,7 +157,7 @@ static int try_copy(void *self, const struct s2c_eval_copy *copy, struct s2c_err
 	struct s2c_owner owner;
 	size_t from;
 
-	if (s2c_onbuild_copy_owner(&s->o, copy, &owner, err))
+	if (s2c_executor_copy_owner(&s->executor, copy, &owner, err))
 		return -1;
 	if (!copy->from)
 		return 0;
@@ -193,7 +193,7 @@ int s2c_file_try(struct s2c_file_stage *s, struct s2c_error **err)
 
 	if (s2c_file_begin_ops(s, &ops, err))
 		return -1;
-	s->o.eval.config = scratch;
+	s->executor.eval.config = scratch;
 	for (size_t i = 0; i < s->text->n; i++)
 		if (s2c_file_apply(s, &s->text->items[i], err))
 			return -1;

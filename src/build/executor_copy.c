@@ -1,33 +1,33 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * COPY, ADD and WORKDIR of triggers: files of the source into the container.
+ * COPY, ADD and WORKDIR: files of the source into the container.
  */
-#include "build/onbuild_impl.h"
+#include "build/executor.h"
 
-static int put(struct s2c_onbuild *o, const char *path, struct s2c_entries *entries,
+static int put(struct s2c_executor *x, const char *path, struct s2c_entries *entries,
 	const struct s2c_owner *owner, struct s2c_error **err)
 {
 	return s2c_container_copy_as(
-		o->job->ctx, o->container, path, entries, owner, err);
+		x->job->ctx, x->container, path, entries, owner, err);
 }
 
 /* As docker has it, whoever is the user: root's. */
-int s2c_onbuild_workdir(void *self, const char *path, struct s2c_error **err)
+int s2c_executor_workdir(void *self, const char *path, struct s2c_error **err)
 {
 	CLEAN_ENTRIES struct s2c_entries *nothing = s2c_copy_nothing();
 	static const struct s2c_owner root = {0, 0};
-	struct s2c_onbuild *o = self;
+	struct s2c_executor *x = self;
 
-	if (s2c_onbuild_need_for_copy(o, &root, err))
+	if (s2c_executor_need_for_copy(x, &root, err))
 		return -1;
-	if (s2c_container_is_dir(o->container, path))
+	if (s2c_container_is_dir(x->container, path))
 		return 0;
-	return put(o, path, nothing, &root, err);
+	return put(x, path, nothing, &root, err);
 }
 
 /* --chown; a lone user's group has the same name or number. */
-int s2c_onbuild_copy_owner(const struct s2c_onbuild *o, const struct s2c_eval_copy *copy,
-	struct s2c_owner *out, struct s2c_error **err)
+int s2c_executor_copy_owner(const struct s2c_executor *x,
+	const struct s2c_eval_copy *copy, struct s2c_owner *out, struct s2c_error **err)
 {
 	CLEAN_FREE char *both = NULL;
 	struct s2c_user user;
@@ -37,7 +37,7 @@ int s2c_onbuild_copy_owner(const struct s2c_onbuild *o, const struct s2c_eval_co
 		return 0;
 	both = strchr(copy->owner, ':') ? xstrdup(copy->owner)
 					: xasprintf("%s:%s", copy->owner, copy->owner);
-	if (s2c_onbuild_resolve_user(o, both, &user, err))
+	if (s2c_executor_resolve_user(x, both, &user, err))
 		return s2c_wrap(err, "--chown");
 	*out = (struct s2c_owner){user.uid, user.gid};
 	return 0;
@@ -45,7 +45,7 @@ int s2c_onbuild_copy_owner(const struct s2c_onbuild *o, const struct s2c_eval_co
 
 /* One COPY on its way. */
 struct copying {
-	struct s2c_onbuild *o;
+	struct s2c_executor *x;
 	const struct s2c_eval_copy *copy;
 	struct s2c_owner owner;
 	bool into; /* the destination is a directory for files */
@@ -67,9 +67,9 @@ static int put_roots(const struct copying *c, const struct s2c_copy_root *roots,
 				       : xstrdup(dest);
 	CLEAN_ENTRIES struct s2c_entries *entries = NULL;
 
-	if (s2c_copy_entries(&c->o->from, &map, &entries, err))
+	if (s2c_copy_entries(&c->x->from, &map, &entries, err))
 		return -1;
-	return put(c->o, *dir ? dir : "/", entries, &c->owner, err);
+	return put(c->x, *dir ? dir : "/", entries, &c->owner, err);
 }
 
 /* ADD: an archive is unpacked at the destination. *out_done: it was one. */
@@ -81,12 +81,12 @@ static int put_archive(const struct copying *c, const struct s2c_copy_root *root
 	*out_done = false;
 	if (!c->copy->unpack || root->dir)
 		return 0;
-	if (s2c_copy_archive(c->o->job->ctx, &c->o->from, root->path, &entries, err))
+	if (s2c_copy_archive(c->x->job->ctx, &c->x->from, root->path, &entries, err))
 		return -1;
 	if (!entries)
 		return 0;
 	*out_done = true;
-	if (put(c->o, c->copy->destination, entries, &c->owner, err))
+	if (put(c->x, c->copy->destination, entries, &c->owner, err))
 		return s2c_wrap(err, "archive '%s'", root->path);
 	return 0;
 }
@@ -111,20 +111,21 @@ static int put_all(const struct copying *c, const struct s2c_copy_roots *roots,
 	return 0;
 }
 
-int s2c_onbuild_copy(void *self, const struct s2c_eval_copy *copy, struct s2c_error **err)
+int s2c_executor_copy(
+	void *self, const struct s2c_eval_copy *copy, struct s2c_error **err)
 {
-	struct s2c_onbuild *o = self;
-	struct copying c = {.o = o, .copy = copy};
+	struct s2c_executor *x = self;
+	struct copying c = {.x = x, .copy = copy};
 	size_t len = strlen(copy->destination), n = 0;
 
 	c.into = copy->destination[len - 1] == '/';
-	if (s2c_onbuild_copy_owner(o, copy, &c.owner, err) ||
-		s2c_onbuild_need_for_copy(o, &c.owner, err))
+	if (s2c_executor_copy_owner(x, copy, &c.owner, err) ||
+		s2c_executor_need_for_copy(x, &c.owner, err))
 		return -1;
 	s2c_strv_foreach (source, copy->sources) {
 		CLEAN(s2c_copy_roots_release) struct s2c_copy_roots roots = {0};
 
-		if (s2c_copy_find(o->job->ctx, &o->from, source, &roots, err))
+		if (s2c_copy_find(x->job->ctx, &x->from, source, &roots, err))
 			return -1;
 		n += roots.n;
 		if (!c.into && (n > 1 || copy->sources->len > 1))
@@ -132,7 +133,7 @@ int s2c_onbuild_copy(void *self, const struct s2c_eval_copy *copy, struct s2c_er
 				"several sources need a directory as destination: end "
 				"'%s' with a '/'",
 				copy->destination);
-		if (!c.into && s2c_container_is_dir(o->container, copy->destination))
+		if (!c.into && s2c_container_is_dir(x->container, copy->destination))
 			c.into = true;
 		if (put_all(&c, &roots, err))
 			return -1;
