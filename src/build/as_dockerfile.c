@@ -35,18 +35,12 @@ static int from_registry(struct s2c_build_job *job, struct s2c_error **err)
 {
 	struct s2c_registry_opts registry = s2c_build_registry(job);
 	struct s2c_pull_opts how = {.registry = &registry};
-	const char *asked = job->options->platform;
 	struct s2c_platform platform;
 	struct s2c_reference ref;
 	bool is_alias;
 
-	if (asked) {
-		if (s2c_platform_parse(asked, &platform, err))
-			return s2c_wrap(err, "--platform");
-		how.platform = &platform;
-	}
-
-	if (s2c_reference_parse(job->options->builder, &ref, err) ||
+	if (s2c_platform_option(job->options->platform, &platform, &how.platform, err) ||
+		s2c_reference_parse(job->options->builder, &ref, err) ||
 		(!*ref.registry && s2c_places_alias(job->ctx, &registry, &ref, &is_alias,
 					   &ref, err)))
 		return -1;

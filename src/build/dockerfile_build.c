@@ -249,12 +249,8 @@ static int find_image(struct s2c_file_stage *s, struct s2c_error **err)
 		.registry = s2c_build_registry(job),
 	};
 
-	if (asked) {
-		if (s2c_platform_parse(asked, &platform, err))
-			return s2c_wrap(err, "--platform");
-		opts.platform = &platform;
-	}
-	if (s2c_resolve_image(job->ctx, job->home, &opts, &s->job.builder, err))
+	if (s2c_platform_option(asked, &platform, &opts.platform, err) ||
+		s2c_resolve_image(job->ctx, job->home, &opts, &s->job.builder, err))
 		return -1;
 	return check_image(s->job.builder, err);
 }

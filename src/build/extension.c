@@ -9,6 +9,7 @@
 #include "build/labels.h"
 #include "build/onbuild.h"
 #include "build/paths.h"
+#include "build/platform.h"
 #include "build/resolve.h"
 #include "build/rooted.h"
 #include "util/fs.h"
@@ -81,6 +82,7 @@ static int find_artifacts(struct s2c_build_job *job, struct s2c_error **err)
 
 int s2c_extension_resolve(struct s2c_build_job *job, struct s2c_error **err)
 {
+	struct s2c_platform platform;
 	struct s2c_resolve_opts opts = {
 		.name = job->options->runtime_image,
 		.role = "runtime image",
@@ -90,6 +92,8 @@ int s2c_extension_resolve(struct s2c_build_job *job, struct s2c_error **err)
 		.dry_run = job->dry_run || job->describing,
 	};
 
+	if (s2c_platform_option(job->options->platform, &platform, &opts.platform, err))
+		return -1;
 	return s2c_resolve_image(job->ctx, job->home, &opts, &job->extension.image, err);
 }
 

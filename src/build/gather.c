@@ -142,7 +142,6 @@ static int complete(
 
 int s2c_build_resolve(struct s2c_build_job *job, struct s2c_error **err)
 {
-	const char *asked = job->options->platform;
 	struct s2c_platform platform;
 	struct s2c_resolve_opts opts = {
 		.name = job->options->builder,
@@ -153,12 +152,8 @@ int s2c_build_resolve(struct s2c_build_job *job, struct s2c_error **err)
 		.dry_run = job->dry_run || job->describing,
 	};
 
-	if (asked) {
-		if (s2c_platform_parse(asked, &platform, err))
-			return s2c_wrap(err, "--platform");
-		opts.platform = &platform;
-	}
-	if (s2c_build_open_home(job, err) ||
+	if (s2c_platform_option(job->options->platform, &platform, &opts.platform, err) ||
+		s2c_build_open_home(job, err) ||
 		s2c_resolve_image(job->ctx, job->home, &opts, &job->builder, err) ||
 		complete(job, job->builder, err))
 		return -1;

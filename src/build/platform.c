@@ -34,6 +34,18 @@ static const struct {
 	{"s390x", ELFCLASS64, ELFDATA2MSB, EM_S390},
 };
 
+int s2c_platform_option(const char *text, struct s2c_platform *room,
+	const struct s2c_platform **out, struct s2c_error **err)
+{
+	*out = NULL;
+	if (!text)
+		return 0;
+	if (s2c_platform_parse(text, room, err))
+		return s2c_wrap(err, "--platform");
+	*out = room;
+	return 0;
+}
+
 const char *s2c_platform_text(
 	const struct s2c_platform *platform, char out[S2C_PLATFORM_TEXT])
 {

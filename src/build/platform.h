@@ -13,6 +13,13 @@
 #define S2C_BINFMT_ENTRY_MAX 4096 /* bytes of a file below binfmt_misc */
 #define S2C_BINFMT_ENTRIES_MAX 1000
 
+/*
+ * What --platform asks for: *out is `room`, or NULL when `text` is. S2C_EINVAL for what
+ * is no platform.
+ */
+S2C_CHECK int s2c_platform_option(const char *text, struct s2c_platform *room,
+	const struct s2c_platform **out, struct s2c_error **err);
+
 /* "linux/arm64[/v8]" for people; returns out. */
 const char *s2c_platform_text(
 	const struct s2c_platform *platform, char out[S2C_PLATFORM_TEXT]);

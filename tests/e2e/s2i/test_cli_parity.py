@@ -125,6 +125,17 @@ def test_platform_is_chosen_from_an_index(remote, registry, app):
     remote.fails("build", app, name, "myapp", "-p", "never", "--platform", "linux/amd64", status=1, match="not in the store")
 
 
+def test_platform_of_a_runtime_image(remote, registry, builder, app):
+    """It is for the same platform as the builder image: one of another counts as absent."""
+    name = index_of(registry, "a/rt", "riscv64", "amd64")
+    words = ["build", app, "builder/test", "myapp", "--runtime-image", name, "-a", "/srv/index.html",
+             "--platform", "linux/amd64"]
+    remote.ok("pull", name, "--platform", "linux/riscv64")
+    remote.fails(*words, "--runtime-pull-policy", "never", status=1, match=f"runtime image '{name}' is not in the store")
+    remote.ok(*words)
+    assert remote.config("myapp")["architecture"] == "amd64"
+
+
 def test_platform_of_an_engines_image(s2c, engine, made, app):
     made.build(app, "builder/test", "plat", "--platform", "linux/amd64")
     engine.remove("plat")
