@@ -77,3 +77,13 @@ def made(engine, s2c, rootfs_tar):
     builder = EngineBuilder(engine, s2c, rootfs_tar)
     builder.make("builder/test")
     return builder
+
+
+@pytest.fixture
+def made_in_podman(podman_service, s2c, rootfs_tar):
+    """The same for what only podman does."""
+    before = podman_service.containers()
+    builder = EngineBuilder(podman_service, s2c, rootfs_tar)
+    builder.make("builder/test")
+    yield builder
+    assert not podman_service.sweep(before)

@@ -192,16 +192,17 @@ def test_secrets_and_caches(s2c, builder, app, tmp_path):
         assert tar.extractfile("srv/lines").read() == b"3\n"
 
 
-def test_secrets_as_podman(s2c, made, podman_service, engine, app, tmp_path):
-    if engine.name != "podman":
-        return
+def test_secrets_as_podman(s2c, made_in_podman, app, tmp_path):
+    engine = made_in_podman.engine
     out = tmp_path / "out"
     written(s2c, app, out, *secrets_of(app, tmp_path))
-    done = podman(podman_service, "build", "-t", "localhost/theirs:1", "--network", "none", *given(tmp_path), str(out))
+    done = podman(engine, "build", "-t", "localhost/theirs:1", "--network", "none", *given(tmp_path), str(out))
     assert done.returncode == 0, done.stderr
     dockerfile(s2c, out, "ours:1", *given(tmp_path))
-    made.send("ours:1")
+    made_in_podman.send("ours:1")
     theirs, ours = tree(engine, "localhost/theirs:1"), tree(engine, "localhost/ours:1")
+    # How often builds had that cache, which podman keeps for all of them.
+    assert theirs.pop("srv/lines")[:4] == ours.pop("srv/lines")[:4]
     # What buildah leaves of its mounts: empty files and directories.
     points = [n for n in set(theirs) - set(ours) if re.match("opt(/|$)|etc/token$|tmp/cache$", n)]
     assert {k: v for k, v in theirs.items() if k not in points} == ours
