@@ -11,13 +11,17 @@
 #include "build/dockerfile_eval.h"
 #include "build/dockerfile_words.h"
 
+static void stage_release(struct s2c_stage_text *stage)
+{
+	free(stage->image);
+	free(stage->platform);
+	free(stage->name);
+}
+
 void s2c_stages_release(struct s2c_stages *stages)
 {
-	for (size_t i = 0; i < stages->n; i++) {
-		free(stages->items[i].image);
-		free(stages->items[i].platform);
-		free(stages->items[i].name);
-	}
+	for (size_t i = 0; i < stages->n; i++)
+		stage_release(&stages->items[i]);
 	free(stages->items);
 	s2c_strv_release(&stages->before_from);
 	s2c_strv_release(&stages->unused);
@@ -120,13 +124,6 @@ static int read_words(const struct reading *r, const struct s2c_words *words,
 	for (char *p = stage->name; *p; p++)
 		*p = (char)tolower((unsigned char)*p);
 	return check_name(r->out, stage->name, err);
-}
-
-static void stage_release(struct s2c_stage_text *stage)
-{
-	free(stage->image);
-	free(stage->platform);
-	free(stage->name);
 }
 
 static int read_from(const struct reading *r, const struct s2c_instruction *item,

@@ -152,8 +152,8 @@ static void keep_tree(struct s2c_ctx *ctx, struct s2c_native_container *c,
 	CLEAN_ERROR struct s2c_error *cause = NULL;
 	bool moved = false;
 
+	/* The view has gone before the layer was made. */
 	s2c_keeper_stop(&c->keeper);
-	s2c_overlay_drop_view(&c->overlay);
 	if (s2c_layer_settle(changes->upper, &changes->rest, &cause) < 0 ||
 		s2c_tree_adopt(c->native->store, c->overlay.work_fd, S2C_OVERLAY_UPPER,
 			&layer->diff_id, &moved, &cause) < 0)

@@ -74,6 +74,15 @@ mkdir -p /tmp/cache && echo x >> /tmp/cache/x && wc -l < /tmp/cache/x > /srv/lin
 """
 
 
+def counting(app):
+    """Scripts that count builds, by an artifact."""
+    bin_dir = app / ".s2i/bin"
+    bin_dir.mkdir(parents=True)
+    (bin_dir / "assemble").write_text(
+        "#!/bin/sh\nn=$(cat /tmp/artifacts/n 2>/dev/null || echo 0)\necho $((n + 1)) > /srv/n\n")
+    (bin_dir / "save-artifacts").write_text("#!/bin/sh\ncd /srv && tar -cf - n\n")
+
+
 def secrets_of(app, tmp_path):
     (app / ".s2i/bin").mkdir(parents=True)
     (app / ".s2i/bin/assemble").write_text(ASK)

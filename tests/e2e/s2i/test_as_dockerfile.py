@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from dockerfiles import build, podman, secrets_of, tree, written
+from dockerfiles import build, counting, podman, secrets_of, tree, written
 from support import S2C, clean_env
 
 USUAL = "image:///usr/libexec/s2i"
@@ -230,11 +230,7 @@ def test_platform(s2c, engine, made, app, tmp_path):
 
 def test_incremental(s2c, engine, made, app, tmp_path):
     """Artifacts come out of the image so far, by the script that is there now."""
-    bin_dir = app / ".s2i/bin"
-    bin_dir.mkdir(parents=True)
-    (bin_dir / "assemble").write_text(
-        "#!/bin/sh\nn=$(cat /tmp/artifacts/n 2>/dev/null || echo 0)\necho $((n + 1)) > /srv/n\n")
-    (bin_dir / "save-artifacts").write_text("#!/bin/sh\ncd /srv && tar -cf - n\n")
+    counting(app)
     out = tmp_path / "out"
     name = "localhost/counted:1"
     text = written(s2c, app, out, builder="builder/test")
@@ -248,7 +244,7 @@ def test_incremental(s2c, engine, made, app, tmp_path):
         assert engine.run(name, "cat", "/srv/n") == wanted
     assert not [n for n in tree(engine, name) if n.startswith("tmp/")]
     # A script that fails, or half an archive, is a clean build.
-    (bin_dir / "save-artifacts").write_text("#!/bin/sh\ncd /srv && tar -cf - n\nexit 3\n")
+    (app / ".s2i/bin/save-artifacts").write_text("#!/bin/sh\ncd /srv && tar -cf - n\nexit 3\n")
     s2c.ok("build", app, "builder/test", name, "--incremental", "--as-dockerfile", f"{out}/")
     build(engine, out, name)
     assert engine.run(name, "cat", "/srv/n") == "1\n"

@@ -10,7 +10,7 @@ import re
 
 import pytest
 
-from dockerfiles import build, podman, secrets_of, tree, written
+from dockerfiles import build, counting, podman, secrets_of, tree, written
 from onbuild import add_triggers
 from support import Builder, S2C
 
@@ -132,11 +132,7 @@ def test_generate(s2c, engine, made, app, tmp_path):
 
 def test_incremental(s2c, engine, made, app, tmp_path):
     """Artifacts come out of the stage of the image so far."""
-    bin_dir = app / ".s2i/bin"
-    bin_dir.mkdir(parents=True)
-    (bin_dir / "assemble").write_text(
-        "#!/bin/sh\nn=$(cat /tmp/artifacts/n 2>/dev/null || echo 0)\necho $((n + 1)) > /srv/n\n")
-    (bin_dir / "save-artifacts").write_text("#!/bin/sh\ncd /srv && tar -cf - n\n")
+    counting(app)
     out, name = tmp_path / "out", "localhost/counted:1"
     written(s2c, app, out)
     build(engine, out, name)
@@ -152,7 +148,7 @@ def test_incremental(s2c, engine, made, app, tmp_path):
     s2c.ok("tag", name, "ours:1")
     made.send("ours:1")
     assert tree(engine, known_as(engine, "ours:1")) == theirs
-    (bin_dir / "save-artifacts").write_text("#!/bin/sh\ncd /srv && tar -cf - n\nexit 3\n")
+    (app / ".s2i/bin/save-artifacts").write_text("#!/bin/sh\ncd /srv && tar -cf - n\nexit 3\n")
     s2c.ok("build", app, "builder/test", name, "--incremental", "--as-dockerfile", f"{out}/")
     dockerfile(s2c, out, name)
     with s2c.layer(name) as tar:
